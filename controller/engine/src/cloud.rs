@@ -1,0 +1,160 @@
+//! AWS, as the loop sees it: one method, called with one request, at the granularity of AWS's own operations.
+//!
+//! The adapter (SDK) and the simulator implement it. Paging, batching and retries are above it, so that the simulator
+//! exercises them too. One method, so that counting, throttling and faults wrap every call alike.
+
+use std::collections::BTreeMap;
+
+use futures::future::LocalBoxFuture;
+use planner::id::{AmiId, InstanceId, LoadBalancerArn, TargetGroupArn, Zone};
+use planner::request::{ElbTaggable, Made, Write};
+use planner::resource::{
+    Image, Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
+};
+
+use crate::error::CloudError;
+
+/// One region of one AWS account.
+pub trait Cloud {
+    /// Makes one call and waits for its reply, at most as long as the implementation was told to.
+    ///
+    /// Errors carry AWS's code and whether it is certain that nothing was done; the caller decides about trying again.
+    fn call<'a>(&'a self, region: &'a str, request: Request) -> LocalBoxFuture<'a, Result<Reply, CloudError>>;
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// One that changes nothing.
+    Read(Read),
+    /// One that does. Every `Ref` in it is resolved.
+    Write(Write),
+}
+
+/// A filter of an EC2 Describe call: any of the values, `*` and `?` as wildcards. Several filters must all match.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Filter {
+    /// AWS's name of it, such as `tag:understudy:uid`.
+    pub name: String,
+    /// Any of these, at most 200.
+    pub values: Vec<String>,
+}
+
+/// Where a paged answer goes on.
+pub type Page = Option<String>;
+
+/// A call that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Read {
+    /// EC2 DescribeSubnets.
+    Subnets {
+        /// Filters.
+        filters: Vec<Filter>,
+        /// Where to go on.
+        page: Page,
+    },
+    /// EC2 DescribeInstanceTypeOfferings by availability zone.
+    InstanceTypeOfferings {
+        /// Types asked about.
+        types: Vec<String>,
+        /// Where to go on.
+        page: Page,
+    },
+    /// EC2 DescribeImages by id. A missing one fails the call with `InvalidAMIID.NotFound`.
+    Images {
+        /// Which.
+        ids: Vec<AmiId>,
+    },
+    /// EC2 DescribeSecurityGroups.
+    SecurityGroups {
+        /// Filters.
+        filters: Vec<Filter>,
+        /// Where to go on.
+        page: Page,
+    },
+    /// EC2 DescribeInstances.
+    Instances {
+        /// Filters; `instance-id` does not fail for an unknown id.
+        filters: Vec<Filter>,
+        /// Where to go on.
+        page: Page,
+    },
+    /// EC2 DescribeInstanceStatus of running instances. A missing one fails the call with `InvalidInstanceID.NotFound`.
+    InstanceStatus {
+        /// Which, at most 100.
+        ids: Vec<InstanceId>,
+        /// Where to go on.
+        page: Page,
+    },
+    /// ELBv2 DescribeLoadBalancers by name, at most 20. A missing one fails the call with `LoadBalancerNotFound`.
+    LoadBalancers {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// ELBv2 DescribeLoadBalancerAttributes.
+    LoadBalancerAttributes {
+        /// Of which.
+        load_balancer: LoadBalancerArn,
+    },
+    /// ELBv2 DescribeListeners.
+    Listeners {
+        /// Of which.
+        load_balancer: LoadBalancerArn,
+        /// Where to go on.
+        page: Page,
+    },
+    /// ELBv2 DescribeTargetGroups by name, at most 20. A missing one fails the call with `TargetGroupNotFound`.
+    TargetGroups {
+        /// Which.
+        names: Vec<String>,
+    },
+    /// ELBv2 DescribeTargetGroupAttributes.
+    TargetGroupAttributes {
+        /// Of which.
+        target_group: TargetGroupArn,
+    },
+    /// ELBv2 DescribeTargetHealth of all of its targets.
+    TargetHealth {
+        /// Of which.
+        target_group: TargetGroupArn,
+    },
+    /// ELBv2 DescribeTags, at most 20. A missing one fails the call with `LoadBalancerNotFound` and the like.
+    Tags {
+        /// Of which.
+        resources: Vec<ElbTaggable>,
+    },
+}
+
+/// What a call answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Of [`Read::Subnets`].
+    Subnets(Vec<Subnet>, Page),
+    /// Of [`Read::InstanceTypeOfferings`]: type and zone.
+    InstanceTypeOfferings(Vec<(String, Zone)>, Page),
+    /// Of [`Read::Images`].
+    Images(Vec<Image>),
+    /// Of [`Read::SecurityGroups`].
+    SecurityGroups(Vec<SecurityGroup>, Page),
+    /// Of [`Read::Instances`].
+    Instances(Vec<Instance>, Page),
+    /// Of [`Read::InstanceStatus`].
+    InstanceStatus(Vec<(InstanceId, StatusChecks)>, Page),
+    /// Of [`Read::LoadBalancers`].
+    LoadBalancers(Vec<LoadBalancer>),
+    /// Of [`Read::LoadBalancerAttributes`] and [`Read::TargetGroupAttributes`].
+    Attributes(BTreeMap<String, String>),
+    /// Of [`Read::Listeners`].
+    Listeners(Vec<Listener>, Page),
+    /// Of [`Read::TargetGroups`].
+    TargetGroups(Vec<TargetGroup>),
+    /// Of [`Read::TargetHealth`].
+    TargetHealth(Vec<Target>),
+    /// Of [`Read::Tags`].
+    Tags(Vec<(ElbTaggable, Tags)>),
+    /// Of a create call.
+    Made(Made),
+    /// Of any other write.
+    Done,
+}
+

@@ -1,0 +1,62 @@
+//! What a replica works with, and the one way in which it calls AWS: bounded in time.
+//!
+//! Never: tries a call again. The adapter does so for the transport, the work queue for whole passes.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use futures::pin_mut;
+
+use crate::clock::{Clock, Entropy};
+use crate::cloud::{Cloud, Reply, Request};
+use crate::error::CloudError;
+use crate::observe::reference::Reference;
+use crate::operation::Operation;
+use crate::store::RecordStore;
+
+/// Longest mutating call. The lease has at least twice as long to go when it is renewed in time, so that every call
+/// ends before the lease does (promise I4).
+pub const WRITE_MAX: Duration = Duration::from_secs(5);
+/// Longest read. A slow answer is better than none, but it must not hold up a pass for long.
+pub const READ_MAX: Duration = Duration::from_secs(10);
+
+/// What a replica works with.
+pub struct Ctx<'a> {
+    /// AWS.
+    pub cloud: &'a dyn Cloud,
+    /// The table.
+    pub store: &'a dyn RecordStore,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Chance.
+    pub entropy: &'a dyn Entropy,
+    /// The region of environments that name none: the table's.
+    pub default_region: String,
+    /// How long a recorded resource must be absent before it counts as missing.
+    pub missing_after: Duration,
+    /// What changes so rarely that it is not asked for in every pass.
+    pub reference: &'a Reference,
+}
+
+impl Ctx<'_> {
+    /// Makes one AWS call and waits for its reply, at most [`WRITE_MAX`] or [`READ_MAX`].
+    ///
+    /// # Errors
+    /// AWS's, or an unanswered call when time is up: it may then have taken effect.
+    pub async fn call(&self, region: &str, request: Request) -> Result<Reply, CloudError> {
+        let (operation, bound) = match &request {
+            Request::Read(read) => (Operation::from(read), READ_MAX),
+            Request::Write(write) => (Operation::from(write), WRITE_MAX),
+        };
+        let reply = self.cloud.call(region, request);
+        let time_is_up = self.clock.sleep(bound);
+        pin_mut!(reply, time_is_up);
+        // The reply is polled first, so one that is there just in time counts.
+        match select(reply, time_is_up).await {
+            Either::Left((reply, _)) => reply,
+            Either::Right(((), _)) => {
+                Err(CloudError::unanswered(operation, format!("no reply within {} s", bound.as_secs())))
+            }
+        }
+    }
+}

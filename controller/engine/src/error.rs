@@ -1,0 +1,137 @@
+//! Errors of AWS calls, and the one table from error codes to what they mean.
+//!
+//! Callers branch on [`ErrorKind`] and on [`CloudError::is_definite`]; nobody matches message text.
+//! Codes: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-codes.html> and
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html>.
+
+pub use planner::outcome::ErrorKind;
+
+use crate::operation::Operation;
+
+/// An AWS call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: {}{message}", code.as_ref().map(|c| format!("{c}: ")).unwrap_or_default())]
+pub struct CloudError {
+    /// Which call.
+    pub operation: Operation,
+    /// AWS's error code; absent when no reply came, or one without a code.
+    pub code: Option<String>,
+    /// AWS's words, or those of the transport.
+    pub message: String,
+    /// AWS's id of the request, for its support.
+    pub request_id: Option<String>,
+    /// What kind of failure it was.
+    pub kind: ErrorKind,
+}
+
+impl CloudError {
+    /// A failure that AWS named by `code`.
+    pub fn coded(operation: Operation, code: impl Into<String>, message: impl Into<String>) -> Self {
+        let code = code.into();
+        let kind = kind_of(&code);
+        Self { operation, code: Some(code), message: message.into(), request_id: None, kind }
+    }
+
+    /// A failure without a reply: a timeout, a reset, an endpoint that does not answer.
+    pub fn unanswered(operation: Operation, message: impl Into<String>) -> Self {
+        Self { operation, code: None, message: message.into(), request_id: None, kind: ErrorKind::Transient }
+    }
+
+    /// A fault of ours.
+    pub fn bug(operation: Operation, message: impl Into<String>) -> Self {
+        Self { operation, code: None, message: message.into(), request_id: None, kind: ErrorKind::Bug }
+    }
+
+    /// Whether AWS certainly did nothing. Only such a failure closes an intent (promise I1).
+    pub fn is_definite(&self) -> bool {
+        match self.kind {
+            ErrorKind::Throttled | ErrorKind::Transient => false,
+            // A reply that could not be read says nothing of its effect.
+            ErrorKind::Bug => false,
+            ErrorKind::Conflict
+            | ErrorKind::NotFound
+            | ErrorKind::Exists
+            | ErrorKind::Capacity
+            | ErrorKind::Denied
+            | ErrorKind::Invalid => self.code.is_some(),
+        }
+    }
+
+    /// Whether AWS named the failure so.
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+}
+
+/// The table. A code that is not in it is judged by its form; see the last lines.
+pub fn kind_of(code: &str) -> ErrorKind {
+    use ErrorKind::{Capacity, Conflict, Denied, Exists, Invalid, NotFound, Throttled, Transient};
+    match code {
+        "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "TooManyRequestsException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "EC2ThrottledException"
+        | "ProvisionedThroughputExceededException"
+        | "SlowDown" => Throttled,
+
+        "InternalError" | "InternalFailure" | "InternalServerError" | "ServiceUnavailable" | "Unavailable"
+        | "RequestTimeout" | "RequestTimeoutException" => Transient,
+
+        "InsufficientInstanceCapacity"
+        | "InsufficientHostCapacity"
+        | "InsufficientReservedInstanceCapacity"
+        | "InsufficientFreeAddressesInSubnet"
+        | "InsufficientAddressCapacity"
+        | "InsufficientCapacity"
+        | "InstanceLimitExceeded"
+        | "VcpuLimitExceeded"
+        | "MaxSpotInstanceCountExceeded"
+        | "SpotMaxPriceTooLow"
+        | "VolumeLimitExceeded"
+        // A type that a zone lacks counts as missing capacity in that zone.
+        | "Unsupported"
+        | "UnsupportedOperation"
+        | "SecurityGroupLimitExceeded"
+        | "RulesPerSecurityGroupLimitExceeded"
+        | "SecurityGroupsPerInstanceLimitExceeded"
+        | "TooManyLoadBalancers"
+        | "TooManyTargetGroups"
+        | "TooManyListeners"
+        | "TooManyTargets"
+        | "TooManyRegistrationsForTargetId" => Capacity,
+
+        "UnauthorizedOperation"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthFailure"
+        | "OptInRequired"
+        | "PendingVerification"
+        | "Blocked"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "MissingAuthenticationToken" => Denied,
+
+        "DependencyViolation" | "ResourceInUse" | "IncorrectState" | "IncorrectInstanceState" | "InvalidGroup.InUse"
+        | "OperationNotPermitted" | "TransactionConflictException" | "InvalidState" => Conflict,
+
+        "InvalidGroup.Duplicate"
+        | "InvalidPermission.Duplicate"
+        | "DuplicateListener"
+        | "DuplicateLoadBalancerName"
+        | "DuplicateTargetGroupName" => Exists,
+
+        "LoadBalancerNotFound" | "TargetGroupNotFound" | "ListenerNotFound" | "InvalidAMIID.Unavailable" => NotFound,
+
+        // EC2 names each missing thing `Invalid<What>ID.NotFound`, `Invalid<What>.NotFound` and the like.
+        _ if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => NotFound,
+        _ => Invalid,
+    }
+}

@@ -1,0 +1,367 @@
+//! Waves, what is stored before what is sent, and what one failure holds up.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use planner::id::{AmiId, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone};
+use planner::reason::{Reason, Why};
+use planner::record::{GroupRole, Makes};
+use planner::request::{CreateSecurityGroup, MetadataRequest, Ref, RunInstances};
+
+use super::*;
+use crate::observe::reference::Reference;
+use crate::store::Key;
+use crate::testing::{Counting, FakeCloud, LATENCY, NoTable, TestClock};
+
+/// A desk that keeps what was stored, and when.
+struct Kept<'a> {
+    clock: &'a TestClock,
+    lease_ends: Cell<Duration>,
+    stored: RefCell<Vec<(Duration, Vec<Intent>)>>,
+    refuses: RefCell<Option<WriteError>>,
+    texts_read: Cell<u32>,
+}
+
+impl Desk for Kept<'_> {
+    fn remaining(&self) -> Duration {
+        self.lease_ends.get().saturating_sub(self.clock.elapsed())
+    }
+
+    fn store_intents<'a>(&'a self, intents: &'a [Intent]) -> LocalBoxFuture<'a, Result<(), WriteError>> {
+        Box::pin(async {
+            self.clock.sleep(LATENCY).await;
+            self.stored.borrow_mut().push((self.clock.elapsed(), intents.to_vec()));
+            self.refuses.borrow().clone().map_or(Ok(()), Err)
+        })
+    }
+
+    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<String>, StoreError>> {
+        self.texts_read.set(self.texts_read.get() + 1);
+        Box::pin(async move { Ok((revision == 7).then(|| "#!/bin/true".to_owned())) })
+    }
+}
+
+struct Scene<'a> {
+    clock: &'a TestClock,
+    cloud: FakeCloud,
+    desk: Kept<'a>,
+    changed: Cell<Duration>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(clock: &'a TestClock) -> Self {
+        let desk = Kept {
+            clock,
+            lease_ends: Cell::new(Duration::from_secs(3600)),
+            stored: RefCell::default(),
+            refuses: RefCell::default(),
+            texts_read: Cell::default(),
+        };
+        let scene = Self { clock, cloud: FakeCloud::new(clock), desk, changed: Cell::default() };
+        *scene.cloud.on_write.borrow_mut() = Box::new(|write| {
+            Ok(match write {
+                Write::CreateSecurityGroup(create) => Reply::Made(Made::SecurityGroup(group_id(&create.name))),
+                Write::RunInstances(_) => Reply::Made(Made::Instance(InstanceId::parse("i-1").unwrap())),
+                _ => Reply::Done,
+            })
+        });
+        scene
+    }
+
+    fn execute(&self, actions: &[Action]) -> Outcomes {
+        let reference = Reference::default();
+        let entropy = Counting::default();
+        let ctx = Ctx {
+            cloud: &self.cloud,
+            store: &NoTable,
+            clock: self.clock,
+            entropy: &entropy,
+            default_region: "us-east-2".into(),
+            missing_after: Duration::ZERO,
+            reference: &reference,
+        };
+        let execution = Execution {
+            ctx: &ctx,
+            region: "us-east-2",
+            changed: &self.changed,
+            desk: &self.desk,
+            texts: RefCell::default(),
+        };
+        self.clock.run(execution.run(actions))
+    }
+
+    /// What was sent, each with the tenths of a second at which it was.
+    fn sent(&self) -> Vec<(u128, Write)> {
+        let calls = self.cloud.calls.borrow();
+        let sent = calls.iter().map(|call| match &call.request {
+            Request::Write(write) => (call.started.as_millis() / 100, write.clone()),
+            Request::Read(read) => panic!("execution reads nothing, and asked {read:?}"),
+        });
+        sent.collect()
+    }
+
+    fn fails(&self, operation: Operation, code: &str) {
+        self.cloud.fails.borrow_mut().insert(operation, CloudError::coded(operation, code, "no"));
+    }
+}
+
+fn action(id: &str, does: Does, after: &[&str]) -> Action {
+    Action {
+        id: ActionId(id.into()),
+        does,
+        resource: id.into(),
+        why: Why::new(Reason::NotYetMade, "as a test wants it"),
+        after: after.iter().map(|one| ActionId((*one).into())).collect(),
+        puts: Vec::new(),
+    }
+}
+
+fn intent(id: &str, makes: Makes, write: Write) -> Box<Intent> {
+    let id = IntentId::parse(format!("in-{id}")).unwrap();
+    Box::new(Intent { id, makes, write, created_at: Timestamp::UNIX_EPOCH, revision: 7 })
+}
+
+fn group_id(name: &str) -> SecurityGroupId {
+    SecurityGroupId::parse(format!("sg-{name}")).unwrap()
+}
+
+fn create_group(id: &str, after: &[&str]) -> Action {
+    let vpc = VpcId::parse("vpc-1").unwrap();
+    let create = CreateSecurityGroup { name: id.into(), description: String::new(), vpc, tags: Default::default() };
+    action(id, Does::Create(intent(id, Makes::Group(GroupRole::Instances), Write::CreateSecurityGroup(create))), after)
+}
+
+fn run(groups: &[Ref<SecurityGroupId>]) -> Write {
+    Write::RunInstances(Box::new(RunInstances {
+        token: IntentId::parse("in-1").unwrap(),
+        image: AmiId::parse("ami-1").unwrap(),
+        instance_type: "t3.medium".into(),
+        subnet: SubnetId::parse("subnet-1").unwrap(),
+        zone: Zone("us-east-2a".into()),
+        groups: groups.iter().cloned().collect(),
+        key_name: None,
+        instance_profile: None,
+        user_data: Some(UserData::Revision(7)),
+        metadata_options: MetadataRequest { http_tokens: crds_schema::spec::HttpTokens::Required, hop_limit: 2 },
+        block_devices: Vec::new(),
+        associate_public_ip: None,
+        tags: Default::default(),
+        volume_tags: Default::default(),
+    }))
+}
+
+fn launch(id: &str, of: &str) -> Action {
+    let write = run(&[Ref::Made(ActionId(of.into()))]);
+    let makes = Makes::Member { slot: 1, template: String::new() };
+    action(id, Does::Create(intent(id, makes, write)), &[of])
+}
+
+fn change(id: &str, after: &[&str]) -> Action {
+    let load_balancer = Ref::Id(LoadBalancerArn::parse(format!("arn:{id}")).unwrap());
+    let write = Write::SetLoadBalancerAttributes { load_balancer, attributes: BTreeMap::new() };
+    action(id, Does::Change(Box::new(write)), after)
+}
+
+fn deregister(id: &str, after: &[&str]) -> Action {
+    let target_group = TargetGroupArn::parse("arn:tg").unwrap();
+    action(id, Does::Change(Box::new(Write::DeregisterTargets { target_group, targets: BTreeSet::new() })), after)
+}
+
+fn outcome<'o>(outcomes: &'o Outcomes, id: &str) -> &'o Outcome {
+    &outcomes[&ActionId(id.into())]
+}
+
+fn not_tried(outcomes: &Outcomes, id: &str) -> bool {
+    match outcome(outcomes, id) {
+        Outcome::NotTried(_) => true,
+        Outcome::Done(_) | Outcome::Failed(_) => false,
+    }
+}
+
+#[test]
+fn what_depends_on_nothing_goes_out_at_once_and_the_rest_after_it() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let outcomes = scene.execute(&[change("a", &[]), change("b", &[]), change("c", &["a", "b"])]);
+    assert_eq!(outcomes.len(), 3);
+    assert!(outcomes.values().all(|outcome| *outcome == Outcome::Done(None)));
+    let times: Vec<u128> = scene.sent().into_iter().map(|(at, _)| at).collect();
+    assert_eq!(times, [0, 0, 1]);
+}
+
+#[test]
+fn an_intent_is_stored_whole_and_before_its_call() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let outcomes = scene.execute(&[create_group("g", &[]), launch("l", "g")]);
+    assert_eq!(outcome(&outcomes, "g"), &Outcome::Done(Some(Made::SecurityGroup(group_id("g")))));
+    assert_eq!(outcome(&outcomes, "l"), &Outcome::Done(Some(Made::Instance(InstanceId::parse("i-1").unwrap()))));
+
+    let stored = scene.desk.stored.borrow();
+    let sent = scene.cloud.calls.borrow();
+    assert_eq!((stored.len(), sent.len()), (2, 2));
+    for ((stored_at, intents), call) in stored.iter().zip(sent.iter()) {
+        assert_eq!(intents.len(), 1);
+        assert!(*stored_at <= call.started, "the intent comes first");
+    }
+    // The group's id is in the stored request; the user data is not, but only in the one that is sent.
+    assert_eq!(stored[1].1[0].write, run(&[Ref::Id(group_id("g"))]));
+    let Request::Write(Write::RunInstances(launched)) = &sent[1].request else { panic!("a launch") };
+    assert_eq!(launched.user_data, Some(UserData::Text("#!/bin/true".into())));
+    assert_eq!(launched.groups, BTreeSet::from([Ref::Id(group_id("g"))]));
+}
+
+#[test]
+fn intents_of_one_wave_are_stored_together_and_user_data_is_read_once() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let outcomes = scene.execute(&[create_group("g", &[]), launch("l1", "g"), launch("l2", "g")]);
+    assert_eq!(outcomes.len(), 3);
+    let stored: Vec<usize> = scene.desk.stored.borrow().iter().map(|(_, intents)| intents.len()).collect();
+    assert_eq!(stored, [1, 2]);
+    assert_eq!(scene.desk.texts_read.get(), 1);
+}
+
+#[test]
+fn a_failed_action_holds_up_only_what_depends_on_it() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.fails(Operation::CreateSecurityGroup, "UnauthorizedOperation");
+    let outcomes =
+        scene.execute(&[create_group("g", &[]), launch("l", "g"), change("after-l", &["l"]), change("a", &[]), change("b", &["a"])]);
+    let Outcome::Failed(fault) = outcome(&outcomes, "g") else { panic!("it failed") };
+    assert_eq!((fault.kind, fault.definite), (ErrorKind::Denied, true));
+    assert_eq!(fault.iam_action, "ec2:CreateSecurityGroup");
+    assert!(not_tried(&outcomes, "l") && not_tried(&outcomes, "after-l"));
+    assert_eq!(outcome(&outcomes, "b"), &Outcome::Done(None));
+    assert!(scene.sent().iter().all(|(_, write)| !matches!(write, Write::RunInstances(_))));
+}
+
+#[test]
+fn a_call_without_an_answer_is_bounded_and_not_definite() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.cloud.hangs.borrow_mut().insert(Operation::CreateSecurityGroup);
+    let outcomes = scene.execute(&[create_group("g", &[]), change("a", &[])]);
+    let Outcome::Failed(fault) = outcome(&outcomes, "g") else { panic!("it failed") };
+    assert_eq!((fault.kind, fault.definite, fault.code.clone()), (ErrorKind::Transient, false, None));
+    assert_eq!(outcome(&outcomes, "a"), &Outcome::Done(None));
+    assert_eq!(clock.elapsed(), LATENCY + WRITE_MAX);
+}
+
+#[test]
+fn without_their_intents_creates_are_not_sent_and_other_actions_are() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let throttled = StoreError::Throttled { message: String::new() };
+    *scene.desk.refuses.borrow_mut() = Some(WriteError::Unavailable(throttled));
+    let outcomes = scene.execute(&[create_group("g", &[]), launch("l", "g"), change("a", &[])]);
+    assert!(not_tried(&outcomes, "g") && not_tried(&outcomes, "l"));
+    assert_eq!(outcome(&outcomes, "a"), &Outcome::Done(None));
+    assert_eq!(scene.sent().len(), 1);
+}
+
+#[test]
+fn a_lost_lease_or_a_changed_record_stops_everything() {
+    for refusal in [WriteError::LeaseLost, WriteError::Changed { items: vec![Key::new("a", "STATUS")] }] {
+        let clock = TestClock::default();
+        let scene = Scene::new(&clock);
+        *scene.desk.refuses.borrow_mut() = Some(refusal);
+        let outcomes = scene.execute(&[create_group("g", &[]), change("a", &[]), change("b", &["a"])]);
+        assert!(["g", "a", "b"].iter().all(|id| not_tried(&outcomes, id)));
+        assert_eq!(scene.sent(), []);
+    }
+}
+
+#[test]
+fn nothing_is_sent_that_could_outlast_the_lease() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    // Enough for the first wave, and a moment too little for the second.
+    scene.desk.lease_ends.set(LEASE_NEEDED + LATENCY / 2);
+    let outcomes = scene.execute(&[change("a", &[]), change("b", &["a"]), change("c", &["b"])]);
+    assert_eq!(outcome(&outcomes, "a"), &Outcome::Done(None));
+    assert!(not_tried(&outcomes, "b") && not_tried(&outcomes, "c"));
+    assert_eq!(scene.sent().len(), 1);
+}
+
+#[test]
+fn a_lease_that_ran_short_while_intents_were_stored_is_noticed() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.desk.lease_ends.set(LEASE_NEEDED + LATENCY / 2);
+    let outcomes = scene.execute(&[create_group("g", &[])]);
+    assert_eq!(scene.desk.stored.borrow().len(), 1);
+    assert!(not_tried(&outcomes, "g"));
+    assert_eq!(scene.sent(), []);
+}
+
+#[test]
+fn a_failure_that_says_that_it_holds_already_is_a_success() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.fails(Operation::DeregisterTargets, "TargetGroupNotFound");
+    let outcomes = scene.execute(&[deregister("d", &[]), change("a", &["d"])]);
+    assert_eq!(outcome(&outcomes, "d"), &Outcome::Done(None));
+    assert_eq!(outcome(&outcomes, "a"), &Outcome::Done(None));
+}
+
+#[test]
+fn a_replay_sends_the_stored_request_and_stores_nothing() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let write = run(&[Ref::Id(group_id("g"))]);
+    let makes = Makes::Member { slot: 1, template: String::new() };
+    scene.execute(&[action("r", Does::Replay(intent("1", makes, write)), &[])]);
+    assert_eq!(scene.desk.stored.borrow().len(), 0);
+    let sent = scene.sent();
+    let (_, Write::RunInstances(launched)) = &sent[0] else { panic!("a launch") };
+    assert_eq!(launched.user_data, Some(UserData::Text("#!/bin/true".into())));
+    assert_eq!((&launched.token, &launched.groups), (&IntentId::parse("in-1").unwrap(), &[Ref::Id(group_id("g"))].into()));
+}
+
+#[test]
+fn user_data_that_is_gone_holds_the_launch_and_nothing_is_stored_for_it() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let mut write = run(&[]);
+    let Write::RunInstances(launch) = &mut write else { panic!("a launch") };
+    launch.user_data = Some(UserData::Revision(6));
+    let makes = Makes::Member { slot: 1, template: String::new() };
+    let outcomes = scene.execute(&[action("l", Does::Create(intent("1", makes, write)), &[])]);
+    assert!(not_tried(&outcomes, "l"));
+    assert_eq!((scene.desk.stored.borrow().len(), scene.sent().len()), (0, 0));
+}
+
+#[test]
+fn an_id_that_was_never_returned_is_our_fault_and_nothing_is_sent() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let outcomes = scene.execute(&[change("g", &[]), launch("l", "g")]);
+    let Outcome::Failed(fault) = outcome(&outcomes, "l") else { panic!("it failed") };
+    assert_eq!((fault.kind, fault.definite), (ErrorKind::Bug, true));
+    assert_eq!(scene.sent().len(), 1);
+}
+
+#[test]
+fn an_action_after_one_that_the_plan_lacks_is_not_tried() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let outcomes = scene.execute(&[change("a", &["nowhere"])]);
+    assert!(not_tried(&outcomes, "a"));
+}
+
+#[test]
+fn the_end_of_the_last_change_is_kept_even_when_the_call_is_cut_off() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.execute(&[change("a", &[]), change("b", &["a"])]);
+    assert_eq!(scene.changed.get(), LATENCY * 2);
+
+    let changing = Changing { clock: &clock, ended: &scene.changed };
+    clock.pass(LATENCY);
+    drop(changing);
+    assert_eq!(scene.changed.get(), LATENCY * 3);
+}

@@ -1,0 +1,415 @@
+//! From the table's items to one environment's record, and what has to be written with it.
+//!
+//! In: SPEC, STATUS, DELETION, the open intents and, where they are needed, the revisions. Out: [`Stored`]. An edit is
+//! seen by the spec's hash and numbered here; its revision is written by the journal, together with STATUS.
+//! Never: writes, takes what cannot be read for what is not there, or starts anew where an environment stood before.
+//! Start at [`read`].
+
+use std::collections::BTreeSet;
+
+use crds_schema::Spec;
+use jiff::Timestamp;
+use planner::id::EnvUid;
+use planner::record::{Intent, Record};
+use planner::request::{UserData, Write};
+use planner::status::Status;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::{Entropy, Purpose};
+use crate::items::{self, DELETION, OPEN_INTENTS, REVISIONS, SPEC, STATUS, STATUS_KIND};
+use crate::store::{Condition, Item, Key, Query, RecordStore, StoreError};
+
+/// How many revisions are kept, beside the last valid one.
+pub const REVISIONS_KEPT: u64 = 20;
+/// Most faults that a revision keeps; STATUS names all of them.
+const FAULTS_KEPT: usize = 100;
+/// Largest faulty document that a revision keeps, in bytes as JSON: an item holds 400 KB, and one that is larger than
+/// any valid spec must not keep STATUS from being written.
+const FAULTY_BYTES_MAX: usize = 128 * 1024;
+/// What of SPEC is the document.
+const DOCUMENT: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
+/// What of the document is what its users want; labels are not.
+const WANTED: [&str; 3] = ["apiVersion", "kind", "spec"];
+
+/// One environment's record as it was read, with what is needed to write it conditionally.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// What the planner reads.
+    pub record: Record,
+    pub(crate) base: Base,
+    pub(crate) edit: Option<Edit>,
+    /// The SPEC item.
+    pub(crate) spec: Option<Item>,
+}
+
+/// What the next write of STATUS replaces.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Base {
+    /// Nothing: there is no STATUS yet.
+    Absent,
+    /// That version of it.
+    Version(u64),
+    /// Nothing may be written: something that decides cannot be read. Why, in words.
+    Sealed(String),
+}
+
+/// A revision that is not stored yet, and those that it pushes out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Edit {
+    pub(crate) revision: Item,
+    pub(crate) outdated: Vec<Key>,
+}
+
+/// A `REV#` item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Revision {
+    uid: EnvUid,
+    generation: u64,
+    hash: String,
+    valid: bool,
+    #[serde(default)]
+    faults: Vec<String>,
+    /// When it was first seen.
+    at: Timestamp,
+    /// What its user wrote. Nested, so that its `kind` does not put the revision into the index of environments.
+    #[serde(default)]
+    document: Value,
+}
+
+impl Stored {
+    /// The region of its AWS resources; `default` where the spec names none.
+    pub fn region<'a>(&'a self, default: &'a str) -> &'a str {
+        self.record.spec.as_ref().and_then(|spec| spec.region.as_deref()).unwrap_or(default)
+    }
+
+    /// Why nothing of it may be written, if so.
+    pub fn sealed(&self) -> Option<&str> {
+        match &self.base {
+            Base::Absent | Base::Version(_) => None,
+            Base::Sealed(why) => Some(why),
+        }
+    }
+}
+
+/// Reads one environment; `None` when there is nothing of it. `now` and `entropy` are for one that is new.
+///
+/// # Errors
+/// The store's; nothing is known then.
+pub async fn read(
+    store: &dyn RecordStore,
+    name: &str,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Option<Stored>, StoreError> {
+    let keys = [SPEC, STATUS, DELETION].map(|sk| Key::new(name, sk));
+    let mut found = store.get_many(&keys).await?;
+    found.retain(|item| items::is_live(item, now));
+    let mut take = |sk| found.iter().position(|item| items::text(item, "sk") == sk).map(|at| found.swap_remove(at));
+    let (spec, status, deletion) = (take(SPEC), take(STATUS), take(DELETION));
+    if spec.is_none() && status.is_none() && deletion.is_none() {
+        return Ok(None);
+    }
+    let (intents, unread) = open_intents(store, name, now).await?;
+    let mut revisions = Revisions { store, name, read: None };
+    let (mut status, mut base) = match status {
+        Some(item) => parse_status(item, now, entropy),
+        None => (first_seen(&mut revisions, !intents.is_empty() || unread.is_some(), now, entropy).await?, Base::Absent),
+    };
+    if let Some(why) = unread {
+        status.damaged = true;
+        base = Base::Sealed(why);
+    }
+    if let Base::Sealed(why) = &base {
+        tracing::error!(name, why, "record damaged");
+    }
+    let seen = see(&mut revisions, spec.as_ref(), &status, &intents, now).await?;
+    Ok(Some(Stored {
+        record: Record {
+            name: name.to_owned(),
+            stored: seen.stored,
+            generation: seen.generation,
+            spec_hash: seen.hash,
+            spec: seen.spec,
+            revision: seen.revision,
+            deleting: deletion.is_some(),
+            status,
+            intents,
+        },
+        base,
+        edit: seen.edit,
+        spec,
+    }))
+}
+
+/// The user data of that revision's spec; `None` when it has none.
+///
+/// # Errors
+/// The store's, and when there is no such revision: launching without its user data would be launching something else.
+pub async fn user_data(store: &dyn RecordStore, name: &str, revision: u64) -> Result<Option<String>, StoreError> {
+    let key = items::revision_key(name, revision);
+    let item = store.get(&key).await?.ok_or_else(|| unreadable(&key, "is not there"))?;
+    let text = item.get("document").and_then(|document| document.pointer("/spec/instances/userData"));
+    Ok(text.and_then(Value::as_str).map(str::to_owned))
+}
+
+/// STATUS as an item.
+pub(crate) fn status_item(name: &str, status: &Status) -> Item {
+    let mut item = items::item(&Key::new(name, STATUS), status, None);
+    item.insert("kind".into(), STATUS_KIND.into());
+    item
+}
+
+/// The hash of a SPEC item's document.
+pub(crate) fn hash_of(spec: &Item) -> String {
+    crds_schema::spec_hash(&Value::Object(spec.clone()))
+}
+
+/// What holds as long as the stored SPEC wants what this one does, word for word.
+pub(crate) fn wants_the_same(spec: &Item) -> Vec<Condition> {
+    WANTED
+        .iter()
+        .map(|name| match spec.get(*name) {
+            Some(value) => Condition::Equals((*name).to_owned(), value.clone()),
+            None => Condition::Lacks((*name).to_owned()),
+        })
+        .collect()
+}
+
+/// The open intents, and what is wrong with the first that cannot be read: it may have launched something.
+async fn open_intents(
+    store: &dyn RecordStore,
+    name: &str,
+    now: Timestamp,
+) -> Result<(Vec<Intent>, Option<String>), StoreError> {
+    let query = Query { pk: name.to_owned(), prefix: OPEN_INTENTS.to_owned(), descending: false, limit: None };
+    let (mut intents, mut unread) = (Vec::new(), None);
+    for item in store.query(&query).await?.into_iter().filter(|item| items::is_live(item, now)) {
+        let sk = items::text(&item, "sk").to_owned();
+        match serde_json::from_value(Value::Object(item)) {
+            Ok(intent) => intents.push(intent),
+            Err(error) => unread = unread.or_else(|| Some(format!("{name} {sk} cannot be read: {error}"))),
+        }
+    }
+    Ok((intents, unread))
+}
+
+fn parse_status(item: Item, now: Timestamp, entropy: &dyn Entropy) -> (Status, Base) {
+    match serde_json::from_value::<Status>(Value::Object(item)) {
+        Ok(status) => {
+            let base = Base::Version(status.version);
+            (status, base)
+        }
+        Err(error) => {
+            let status = Status { damaged: true, ..new_status(now, entropy) };
+            (status, Base::Sealed(format!("{STATUS} cannot be read: {error}")))
+        }
+    }
+}
+
+/// The status of an environment without one: new, or damaged if it was there before.
+async fn first_seen(
+    revisions: &mut Revisions<'_>,
+    has_intents: bool,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Status, StoreError> {
+    let mut status = new_status(now, entropy);
+    let last = revisions.last().await?;
+    status.damaged = has_intents || last > 0;
+    status.generation = last;
+    if let Some(Ok(revision)) = revisions.get(last).await? {
+        status.uid = revision.uid;
+        status.spec_hash = revision.hash;
+    }
+    status.revision = revisions.last_valid().await?;
+    Ok(status)
+}
+
+fn new_status(now: Timestamp, entropy: &dyn Entropy) -> Status {
+    let uid = EnvUid::parse(format!("{}{:016x}", EnvUid::PREFIX, entropy.draw(Purpose::Identity)));
+    #[expect(clippy::expect_used, reason = "the text is its prefix and 16 digits")]
+    Status::new(uid.expect("a prefix and digits are an id"), now)
+}
+
+/// What the stored SPEC comes to.
+struct Seen {
+    stored: planner::record::Stored,
+    generation: u64,
+    hash: String,
+    spec: Option<Spec>,
+    revision: u64,
+    edit: Option<Edit>,
+}
+
+async fn see(
+    revisions: &mut Revisions<'_>,
+    spec: Option<&Item>,
+    status: &Status,
+    intents: &[Intent],
+    now: Timestamp,
+) -> Result<Seen, StoreError> {
+    use planner::record::Stored::{Invalid, Missing, Valid};
+    let Some(item) = spec else {
+        return Ok(Seen {
+            stored: Missing,
+            generation: status.generation,
+            hash: String::new(),
+            spec: revisions.spec(status.revision).await?,
+            revision: status.revision,
+            edit: None,
+        });
+    };
+    let hash = hash_of(item);
+    let is_new = status.generation == 0 || hash != status.spec_hash;
+    let generation = if is_new {
+        // Not only STATUS's number: it may have been put back from a backup, and no revision is written over.
+        revisions.last().await?.max(status.generation).saturating_add(1)
+    } else {
+        status.generation
+    };
+    let (stored, spec, revision) = match parse(revisions.name, item) {
+        Ok(spec) => (Valid, Some(spec), generation),
+        Err(faults) => (Invalid(faults), revisions.spec(status.revision).await?, status.revision),
+    };
+    let edit = if is_new || revision != status.revision {
+        let faults = if let Invalid(faults) = &stored { faults.as_slice() } else { &[] };
+        let this = Revision {
+            uid: status.uid.clone(),
+            generation,
+            hash: hash.clone(),
+            valid: stored == Valid,
+            faults: faults.iter().take(FAULTS_KEPT).cloned().collect(),
+            at: now,
+            document: document(item, stored == Valid),
+        };
+        let key = items::revision_key(revisions.name, generation);
+        let outdated = revisions.outdated(generation, revision, intents).await?;
+        Some(Edit { revision: items::item(&key, &this, None), outdated })
+    } else {
+        None
+    };
+    Ok(Seen { stored, generation, hash, spec, revision, edit })
+}
+
+/// The spec of a SPEC item, or a line for each fault.
+fn parse(name: &str, item: &Item) -> Result<Spec, Vec<String>> {
+    let parsed = crds_schema::parse(&Value::Object(item.clone()))
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    if parsed.metadata.name != name {
+        return Err(vec![format!(
+            "metadata.name: is `{}`, but the record's partition key is `{name}`; write `{name}`",
+            parsed.metadata.name
+        )]);
+    }
+    Ok(parsed.spec)
+}
+
+fn document(item: &Item, valid: bool) -> Value {
+    let fields = DOCUMENT.iter().filter_map(|name| item.get_key_value(*name));
+    let document = Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>());
+    if valid || document.to_string().len() <= FAULTY_BYTES_MAX { document } else { Value::Null }
+}
+
+/// The revisions of one environment, read once and only when they are needed.
+struct Revisions<'a> {
+    store: &'a dyn RecordStore,
+    name: &'a str,
+    read: Option<Vec<(u64, Item)>>,
+}
+
+impl Revisions<'_> {
+    /// All of them, by number.
+    async fn all(&mut self) -> Result<&[(u64, Item)], StoreError> {
+        let read = match self.read.take() {
+            Some(read) => read,
+            None => {
+                let prefix = REVISIONS.to_owned();
+                let query = Query { pk: self.name.to_owned(), prefix, descending: false, limit: None };
+                let number = |item: &Item| items::text(item, "sk").strip_prefix(REVISIONS)?.parse().ok();
+                let found = self.store.query(&query).await?;
+                found.into_iter().filter_map(|item| Some((number(&item)?, item))).collect()
+            }
+        };
+        Ok(self.read.insert(read))
+    }
+
+    /// The number of the last one; 0 when there is none.
+    async fn last(&mut self) -> Result<u64, StoreError> {
+        Ok(self.all().await?.last().map_or(0, |(number, _)| *number))
+    }
+
+    /// The number of the last valid one; 0 when there is none.
+    async fn last_valid(&mut self) -> Result<u64, StoreError> {
+        let valid = |item: &Item| item.get("valid").and_then(Value::as_bool).unwrap_or(false);
+        Ok(self.all().await?.iter().rev().find(|(_, item)| valid(item)).map_or(0, |(number, _)| *number))
+    }
+
+    async fn get(&mut self, number: u64) -> Result<Option<Result<Revision, String>>, StoreError> {
+        let found = self.all().await?.iter().find(|(of, _)| *of == number);
+        Ok(found.map(|(_, item)| parse_revision(item.clone())))
+    }
+
+    /// The spec of that revision. Where it cannot be had, no other takes its place: an older one would be a rollback.
+    async fn spec(&mut self, number: u64) -> Result<Option<Spec>, StoreError> {
+        if number == 0 {
+            return Ok(None);
+        }
+        // One item is enough, unless all of them were read for something else.
+        if self.read.is_none() {
+            let item = self.store.get(&items::revision_key(self.name, number)).await?;
+            return Ok(self.spec_of(number, item.map(parse_revision)));
+        }
+        let revision = self.get(number).await?;
+        Ok(self.spec_of(number, revision))
+    }
+
+    fn spec_of(&self, number: u64, revision: Option<Result<Revision, String>>) -> Option<Spec> {
+        let why = match revision {
+            None => "is not there".to_owned(),
+            Some(Err(error)) => error,
+            Some(Ok(revision)) => match crds_schema::parse(&revision.document) {
+                Ok(environment) => return Some(environment.spec),
+                Err(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            },
+        };
+        tracing::error!(name = self.name, revision = number, why, "last valid revision cannot be read");
+        None
+    }
+
+    /// Those that `generation` pushes out: all but the last 20, the one in force, and those that an open intent's
+    /// user data is in.
+    async fn outdated(&mut self, generation: u64, in_force: u64, intents: &[Intent]) -> Result<Vec<Key>, StoreError> {
+        let name = self.name;
+        let needed: BTreeSet<u64> = intents.iter().flat_map(user_data_of).chain([in_force, generation]).collect();
+        let first_kept = generation.saturating_sub(REVISIONS_KEPT - 1);
+        let numbers = self.all().await?.iter().map(|(number, _)| *number);
+        let outdated = numbers.filter(|number| *number < first_kept && !needed.contains(number));
+        Ok(outdated.take(OUTDATED_MAX).map(|number| items::revision_key(name, number)).collect())
+    }
+}
+
+/// Most revisions that one write removes; there is usually one, and the rest goes with the next edit.
+const OUTDATED_MAX: usize = 20;
+
+fn parse_revision(item: Item) -> Result<Revision, String> {
+    serde_json::from_value(Value::Object(item)).map_err(|error| error.to_string())
+}
+
+fn user_data_of(intent: &Intent) -> Option<u64> {
+    if let Write::RunInstances(run) = &intent.write
+        && let Some(UserData::Revision(number)) = run.user_data
+    {
+        Some(number)
+    } else {
+        None
+    }
+}
+
+fn unreadable(key: &Key, why: &str) -> StoreError {
+    StoreError::Failed { operation: "GetItem".into(), message: format!("item {} {} {why}", key.pk, key.sk) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+#![allow(clippy::unwrap_used)]
+
+use planner::action::Plan;
+use planner::record::Stored::{Invalid, Missing, Valid};
+use serde_json::json;
+
+use super::*;
+use crate::fake_table::{Replica, Table, document, intent, linted, making};
+use crate::journal;
+use crate::lease::Lease;
+use crate::writer::Writer;
+
+struct World<'a> {
+    table: &'a Table,
+    replica: &'a Replica,
+    lease: Lease<'a>,
+}
+
+impl<'a> World<'a> {
+    fn new(table: &'a Table, replica: &'a Replica) -> Self {
+        Self { table, replica, lease: replica.leading(table) }
+    }
+
+    fn read(&self) -> Stored {
+        self.replica.clock.run(read(self.table, "a", self.replica.now(), &self.replica.entropy)).unwrap().unwrap()
+    }
+
+    /// A pass that only takes note of the record.
+    fn pass(&self) -> Stored {
+        let stored = self.read();
+        let plan = linted(&stored.record, Plan::nothing(stored.record.status.clone()));
+        let writer = Writer::new(&self.lease);
+        self.replica.clock.run(journal::open(&writer, &stored, plan, self.replica.now())).unwrap();
+        stored
+    }
+
+    fn apply(&self, count: u32) -> Stored {
+        self.table.put("a", SPEC, document(count));
+        self.pass()
+    }
+
+    fn status(&self) -> Value {
+        self.table.item("a", STATUS).unwrap()
+    }
+
+    fn revisions(&self) -> Vec<u64> {
+        let number = |sk: String| sk.trim_start_matches(REVISIONS).parse().unwrap();
+        self.table.keys_of("a", REVISIONS).into_iter().map(number).collect()
+    }
+}
+
+/// Runs one test in a world of its own.
+fn world(test: impl Fn(&World<'_>)) {
+    let (table, replica) = (Table::default(), Replica::new("r"));
+    test(&World::new(&table, &replica));
+}
+
+fn count_in_force(stored: &Stored) -> Option<u32> {
+    stored.record.spec.as_ref().map(|spec| spec.instances.count)
+}
+
+#[test]
+fn a_new_environment_gets_an_identity_and_its_first_revision() {
+    world(|world| {
+        let stored = world.apply(2);
+        let record = &stored.record;
+        assert_eq!((record.generation, record.revision, &record.stored), (1, 1, &Valid));
+        assert_eq!((count_in_force(&stored), record.deleting, record.status.damaged), (Some(2), false, false));
+        let status = world.status();
+        assert_eq!(status["uid"], json!(record.status.uid));
+        assert_eq!(status["kind"], "StagingEnvironmentStatus");
+        assert_eq!(status["finalizers"], json!(["understudy.dev/teardown"]));
+        assert_eq!((&status["version"], &status["generation"], &status["revision"]), (&json!(1), &json!(1), &json!(1)));
+        assert_eq!(status["specHash"], json!(record.spec_hash));
+        let revision = world.table.item("a", "REV#0000000001").unwrap();
+        assert_eq!((&revision["valid"], &revision["document"]), (&json!(true), &document(2)));
+        assert_eq!(revision.get("kind"), None, "or the index would show it as an environment");
+        // The next reading finds the same environment.
+        assert_eq!(world.read().record.status.uid, record.status.uid);
+        assert_eq!(world.read().base, Base::Version(1));
+    });
+}
+
+#[test]
+fn there_is_nothing_of_an_environment_without_items() {
+    world(|world| {
+        let found = world.replica.clock.run(read(world.table, "a", world.replica.now(), &world.replica.entropy));
+        assert_eq!(found.unwrap(), None);
+    });
+}
+
+#[test]
+fn an_edit_is_numbered_and_a_reordered_map_is_none() {
+    world(|world| {
+        let uid = world.apply(2).record.status.uid;
+        let stored = world.apply(3);
+        assert_eq!((stored.record.generation, stored.record.revision, count_in_force(&stored)), (2, 2, Some(3)));
+        // The same in other words: a null more, and what the controller alone decides.
+        let mut same = document(3);
+        same["spec"]["redis"] = Value::Null;
+        same["metadata"] = json!({"uid": "env-theirs", "generation": 77, "name": "a"});
+        world.table.put("a", SPEC, same);
+        world.table.take_sent();
+        let stored = world.pass();
+        assert_eq!((stored.record.generation, &stored.record.status.uid), (2, &uid));
+        assert_eq!(world.table.take_sent(), 0, "nothing was written");
+        // Back again is an edit too.
+        assert_eq!(world.apply(2).record.generation, 3);
+        assert_eq!(world.revisions(), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn a_faulty_spec_leaves_the_last_valid_one_in_force() {
+    world(|world| {
+        world.apply(2);
+        let mut faulty = document(5);
+        faulty["spec"]["instances"]["count"] = json!(-1);
+        faulty["spec"]["colour"] = json!("red");
+        world.table.put("a", SPEC, faulty);
+        for _ in 0..2 {
+            let stored = world.pass();
+            let Invalid(faults) = &stored.record.stored else { panic!("{:?}", stored.record.stored) };
+            assert_eq!(faults.len(), 2, "every fault: {faults:?}");
+            assert_eq!((stored.record.generation, stored.record.revision), (2, 1));
+            assert_eq!(count_in_force(&stored), Some(2));
+        }
+        assert_eq!(world.table.item("a", "REV#0000000002").unwrap()["valid"], false);
+        assert_eq!((&world.status()["generation"], &world.status()["revision"]), (&json!(2), &json!(1)));
+        assert_eq!(world.apply(4).record.revision, 3);
+    });
+}
+
+#[test]
+fn a_spec_of_another_kind_or_for_another_name_is_faulty() {
+    world(|world| {
+        for (field, value) in [("kind", json!("Pod")), ("apiVersion", json!("v9")), ("metadata", json!({"name": "b"}))] {
+            let mut other = document(2);
+            other[field] = value;
+            world.table.put("a", SPEC, other);
+            let stored = world.pass();
+            assert!(matches!(stored.record.stored, Invalid(_)), "{field}");
+            assert_eq!((stored.record.spec, stored.record.revision), (None, 0), "{field}: there never was a valid one");
+        }
+        world.table.put("a", SPEC, json!({"spec": "not even a map"}));
+        assert!(matches!(world.pass().record.stored, Invalid(_)));
+    });
+}
+
+#[test]
+fn a_huge_faulty_spec_does_not_keep_the_status_from_being_written() {
+    world(|world| {
+        let mut faulty = document(2);
+        faulty["spec"]["instances"]["count"] = json!("x".repeat(300_000));
+        world.table.put("a", SPEC, faulty);
+        world.pass();
+        let revision = world.table.item("a", "REV#0000000001").unwrap();
+        assert_eq!((&revision["document"], &revision["valid"]), (&Value::Null, &json!(false)));
+    });
+}
+
+#[test]
+fn a_spec_that_vanishes_without_a_wish_to_delete_stays_in_force() {
+    world(|world| {
+        world.apply(2);
+        world.table.remove("a", SPEC);
+        for _ in 0..2 {
+            let stored = world.pass();
+            assert_eq!((&stored.record.stored, stored.record.deleting), (&Missing, false));
+            assert_eq!((count_in_force(&stored), stored.record.generation, stored.record.revision), (Some(2), 1, 1));
+            assert_eq!(stored.record.spec_hash, "");
+        }
+        assert_eq!(world.apply(2).record.generation, 2, "put back, it is seen");
+    });
+}
+
+#[test]
+fn where_the_revision_in_force_is_gone_no_other_takes_its_place() {
+    world(|world| {
+        world.apply(2);
+        world.apply(3);
+        world.table.remove("a", "REV#0000000002");
+        world.table.remove("a", SPEC);
+        let stored = world.read();
+        assert_eq!((stored.record.spec, stored.record.revision, stored.record.stored), (None, 2, Missing));
+    });
+}
+
+#[test]
+fn a_wish_to_delete_is_read_and_an_expired_item_is_not() {
+    world(|world| {
+        world.apply(2);
+        world.table.put("a", DELETION, json!({"expiresAt": world.replica.now().as_second() - 1}));
+        assert!(!world.read().record.deleting);
+        world.table.put("a", DELETION, json!({}));
+        assert!(world.read().record.deleting);
+        // A wish alone is still something: whoever tears down has to take it away.
+        world.table.items.borrow_mut().retain(|key, _| key.sk == DELETION || key.pk != "a");
+        let stored = world.read();
+        assert_eq!((stored.record.deleting, stored.record.spec, stored.base), (true, None, Base::Absent));
+    });
+}
+
+#[test]
+fn a_status_that_is_gone_where_revisions_or_intents_are_is_damage() {
+    world(|world| {
+        let before = world.apply(2).record;
+        world.table.remove("a", STATUS);
+        let stored = world.pass();
+        assert!(stored.record.status.damaged);
+        assert_eq!((&stored.record.status.uid, stored.record.generation), (&before.status.uid, 1));
+        assert_eq!(world.revisions(), [1], "no revision is written over");
+        assert!(world.read().record.status.damaged, "and it stays so");
+        assert_eq!(world.status()["damaged"], true);
+    });
+    world(|world| {
+        let open = intent("in-1");
+        world.table.put("a", SPEC, document(2));
+        world.table.put("a", "INTENT#open#in-1", serde_json::to_value(&open).unwrap());
+        let stored = world.read();
+        assert!(stored.record.status.damaged);
+        assert_eq!(stored.record.intents, [open]);
+    });
+}
+
+#[test]
+fn an_edit_after_a_status_was_put_back_takes_the_place_of_no_revision() {
+    world(|world| {
+        world.apply(2);
+        let backup = world.status();
+        world.apply(3);
+        world.table.put("a", STATUS, backup);
+        world.apply(4);
+        assert_eq!(world.revisions(), [1, 2, 3]);
+        assert_eq!(world.table.item("a", "REV#0000000002").unwrap()["document"], document(3));
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_damage_and_is_never_written_over() {
+    for (sk, garbage) in [(STATUS, json!({"uid": 7})), ("INTENT#open#in-9", json!({"id": "in-9"}))] {
+        world(|world| {
+            world.apply(2);
+            world.table.put("a", sk, garbage.clone());
+            let before = world.table.item("a", sk);
+            world.table.put("a", SPEC, document(3));
+            world.table.take_sent();
+            let stored = world.pass();
+            assert!(stored.record.status.damaged && stored.sealed().unwrap().contains(sk), "{:?}", stored.sealed());
+            assert_eq!((world.table.take_sent(), world.table.item("a", sk)), (0, before));
+        });
+    }
+}
+
+#[test]
+fn the_last_twenty_revisions_are_kept_and_the_one_in_force() {
+    world(|world| {
+        world.apply(2);
+        for edit in 0..30 {
+            let mut faulty = document(2);
+            faulty["spec"]["colour"] = json!(edit);
+            world.table.put("a", SPEC, faulty);
+            world.pass();
+        }
+        let kept: Vec<u64> = [1].into_iter().chain(12..=31).collect();
+        assert_eq!(world.revisions(), kept);
+        assert_eq!(count_in_force(&world.read()), Some(2));
+        // It goes with the next valid one.
+        world.apply(3);
+        assert_eq!(world.revisions(), (13..=32).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_revision_whose_user_data_an_open_intent_needs_is_kept() {
+    world(|world| {
+        world.apply(1);
+        let launch = journal::tests::launch("in-1", 1);
+        world.table.put("a", "INTENT#open#in-1", serde_json::to_value(&launch).unwrap());
+        for count in 2..=25 {
+            world.apply(count);
+        }
+        assert_eq!(world.revisions(), [1].into_iter().chain(6..=25).collect::<Vec<_>>());
+        let text = |revision| world.replica.clock.run(user_data(world.table, "a", revision));
+        assert_eq!(text(1).unwrap().as_deref(), Some("#!/bin/sh 1"));
+        text(2).unwrap_err();
+    });
+}
+
+#[test]
+fn revisions_are_read_only_when_they_are_needed() {
+    world(|world| {
+        world.apply(2);
+        world.table.read.take();
+        world.read();
+        assert_eq!(world.table.read.take(), ["many", "INTENT#open#"]);
+    });
+}
+
+#[test]
+fn a_failed_reading_is_an_error_and_no_absence() {
+    world(|world| {
+        world.apply(2);
+        world.table.reads_fail.set(true);
+        let found = world.replica.clock.run(read(world.table, "a", world.replica.now(), &world.replica.entropy));
+        found.unwrap_err();
+    });
+}
+
+#[test]
+fn the_region_is_the_specs_or_the_tables() {
+    world(|world| {
+        let mut elsewhere = document(2);
+        assert_eq!(world.apply(2).region("us-east-2"), "us-east-2");
+        elsewhere["spec"]["region"] = json!("eu-west-1");
+        world.table.put("a", SPEC, elsewhere);
+        assert_eq!(world.pass().region("us-east-2"), "eu-west-1");
+    });
+}
+
+#[test]
+fn of_two_first_writes_one_counts() {
+    world(|world| {
+        world.table.put("a", SPEC, document(2));
+        let (first, second) = (world.read(), world.read());
+        assert_ne!(first.record.status.uid, second.record.status.uid);
+        let writer = Writer::new(&world.lease);
+        let open = |stored: &Stored| {
+            let plan = making(stored.record.status.clone(), &intent("in-1"));
+            let linted = linted(&stored.record, plan);
+            world.replica.clock.run(journal::open(&writer, stored, linted, world.replica.now()))
+        };
+        open(&first).unwrap();
+        open(&second).unwrap_err();
+        assert_eq!(world.read().record.status.uid, first.record.status.uid);
+    });
+}

@@ -1,0 +1,263 @@
+//! What follows from the outcomes of a plan: the status to store, the intents to close, the events to tell.
+//!
+//! Pure, so that a crash between executing and concluding loses nothing that the next pass cannot see again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::action::{Action, Does, Plan};
+use crate::id::IntentId;
+use crate::memory::{Memory, elapsed};
+use crate::outcome::{ErrorKind, Fault, Outcome, Outcomes};
+use crate::reason::{Reason, Severity, Why};
+use crate::record::{Intent, Makes};
+use crate::request::{Made, Write};
+use crate::status::{
+    ConditionType, ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, Status, TargetGroupStatus, WaitOn,
+};
+
+/// What follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conclusion {
+    /// The status to store, if it differs from the stored one.
+    pub status: Status,
+    /// Intents that are no longer open.
+    pub closed: Vec<Closed>,
+    /// What to tell.
+    pub events: Vec<Event>,
+    /// When to look again; at the latest after the resync interval.
+    pub requeue: Option<Duration>,
+}
+
+/// An intent that is no longer open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closed {
+    /// Which.
+    pub intent: IntentId,
+    /// What it made; `None`: AWS definitely refused it.
+    pub made: Option<Made>,
+    /// In words.
+    pub message: String,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// How much it matters to a person; all but `Normal` is shown as `Warning`.
+    pub severity: Severity,
+    /// The word.
+    pub reason: Reason,
+    /// What it is about: an AWS id or name, or the environment's name.
+    pub resource: String,
+    /// The sentence.
+    pub message: String,
+}
+
+/// How soon to look after something was done: what it did is to be seen, and what depends on it goes on.
+const AFTER_ACTING: Duration = Duration::from_secs(1);
+/// How soon to look while AWS is getting somewhere: an instance takes about 17 s to run, a target a check interval.
+const WHILE_AWS_WORKS: Duration = Duration::from_secs(4);
+/// Never sooner than this.
+const SOONEST: Duration = Duration::from_secs(1);
+
+/// What follows from `outcomes` of `plan`, on top of the `before` that was stored. With no actions there are no outcomes.
+pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut Memory, now: Timestamp) -> Conclusion {
+    let mut conclusion = Conclusion { status: plan.status.clone(), closed: Vec::new(), events: Vec::new(), requeue: None };
+    for (resource, why) in &plan.noticed {
+        conclusion.events.push(event(resource, why, why.message.clone()));
+    }
+    transitions(before, &plan.status, &mut conclusion.events);
+    for action in &plan.actions {
+        match outcomes.get(&action.id) {
+            Some(Outcome::Done(made)) => done(action, made.as_ref(), memory, now, &mut conclusion),
+            Some(Outcome::Failed(fault)) => failed(action, fault, memory, now, &mut conclusion),
+            Some(Outcome::NotTried(_)) | None => {}
+        }
+    }
+    // Only now, since entries of what an action made are put by actions after it.
+    for (action, made) in made_by(plan, outcomes) {
+        memory.rename_entries(&format!("(of {action})"), &made.to_string());
+    }
+    conclusion.requeue = requeue(plan, outcomes, memory, now);
+    conclusion
+}
+
+fn event(resource: &str, why: &Why, message: String) -> Event {
+    Event { severity: why.reason.row().severity, reason: why.reason, resource: resource.into(), message }
+}
+
+/// Tells of every condition that changed.
+fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
+    for condition in &after.conditions {
+        let same = before.condition(condition.kind).is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
+        // That something differs is told by the action that sets it right.
+        if same || condition.kind == ConditionType::InSync && condition.reason == Reason::Drifted {
+            continue;
+        }
+        let message = if condition.message.is_empty() { String::new() } else { format!(": {}", condition.message) };
+        events.push(Event {
+            severity: condition.reason.row().severity,
+            reason: condition.reason,
+            resource: condition.kind.to_string(),
+            message: format!("{} is {}{message}", condition.kind, condition.status),
+        });
+    }
+}
+
+fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestamp, conclusion: &mut Conclusion) {
+    memory.note_success(&action.id);
+    for (entry, value) in &action.puts {
+        memory.put_entry(entry.clone(), value.clone());
+    }
+    match &action.does {
+        Does::Create(intent) | Does::Replay(intent) => {
+            if let Some(made) = made {
+                record(&mut conclusion.status, intent, made, now);
+                conclusion.closed.push(Closed {
+                    intent: intent.id.clone(),
+                    made: Some(made.clone()),
+                    message: format!("made {made}"),
+                });
+            }
+        }
+        Does::Terminate { member, .. } => memory.note_removed(Made::Instance(member.id().clone()), now),
+        Does::DeleteGroup(group) => memory.note_removed(Made::SecurityGroup(group.id().clone()), now),
+        Does::DeleteLoadBalancer(arn) => memory.note_removed(Made::LoadBalancer(arn.id().clone()), now),
+        Does::DeleteTargetGroup(arn) => memory.note_removed(Made::TargetGroup(arn.id().clone()), now),
+        Does::Change(_) | Does::TakeOut { .. } => {}
+    }
+    let what = made.map_or_else(|| action.resource.clone(), ToString::to_string);
+    conclusion.events.push(event(&what, &action.why, format!("{}: {}", action.id, action.why.message)));
+}
+
+/// What was made, by the action that made it: later actions know it only by that name.
+fn made_by<'p>(plan: &'p Plan, outcomes: &'p Outcomes) -> impl Iterator<Item = (&'p crate::request::ActionId, &'p Made)> {
+    plan.actions.iter().filter_map(|action| match outcomes.get(&action.id) {
+        Some(Outcome::Done(Some(made))) => Some((&action.id, made)),
+        Some(Outcome::Done(None) | Outcome::Failed(_) | Outcome::NotTried(_)) | None => None,
+    })
+}
+
+/// Records what a create call made. `recognise` does the same for what is found by its tags.
+fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
+    match (&intent.makes, made) {
+        (Makes::Group(role), Made::SecurityGroup(id)) => {
+            *role.recorded_mut(status) = Some(id.clone());
+            if let Write::CreateSecurityGroup(create) = &intent.write {
+                status.security_groups.names.insert(id.clone(), create.name.clone());
+            }
+        }
+        (Makes::LoadBalancer, Made::LoadBalancer(arn)) => {
+            if let Write::CreateLoadBalancer(create) = &intent.write {
+                status.load_balancer = Some(LoadBalancerStatus {
+                    arn: arn.clone(),
+                    name: create.name.clone(),
+                    dns_name: String::new(),
+                    hosted_zone_id: None,
+                    zones: Vec::new(),
+                });
+            }
+        }
+        (Makes::TargetGroup { name, service, port }, Made::TargetGroup(arn)) => {
+            if !status.target_groups.iter().any(|group| group.arn == *arn) {
+                let (service, name) = (service.clone(), name.clone());
+                status.target_groups.push(TargetGroupStatus { service, arn: arn.clone(), name, port: *port });
+            }
+        }
+        (Makes::Listener { port }, Made::Listener(arn)) => {
+            status.listeners.retain(|listener| listener.port != *port);
+            status.listeners.push(ListenerStatus { port: *port, arn: arn.clone() });
+        }
+        (Makes::Member { slot, template }, Made::Instance(id)) => {
+            if let Write::RunInstances(run) = &intent.write
+                && !status.instances.iter().any(|member| member.instance_id == *id)
+            {
+                status.instances.push(MemberStatus {
+                    slot: *slot,
+                    instance_id: id.clone(),
+                    zone: run.zone.clone(),
+                    subnet_id: run.subnet.clone(),
+                    ami_id: run.image.clone(),
+                    instance_type: run.instance_type.clone(),
+                    private_ip: None,
+                    public_ip: None,
+                    state: None,
+                    health: None,
+                    reason: None,
+                    origin: Origin::Launched,
+                    launched_at: now,
+                    held_until: None,
+                    template: template.clone(),
+                    healthy_since: None,
+                    unhealthy_since: None,
+                    succeeded: false,
+                    leaving: None,
+                });
+            }
+        }
+        // A reply of another kind than was asked for: nothing is recorded, and the intent's tag will tell.
+        (Makes::Group(_) | Makes::LoadBalancer | Makes::TargetGroup { .. } | Makes::Listener { .. } | Makes::Member { .. }, _) => {}
+    }
+}
+
+fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, conclusion: &mut Conclusion) {
+    let why = explain(action, fault);
+    if let Does::Create(intent) | Does::Replay(intent) = &action.does {
+        if let (Write::RunInstances(run), ErrorKind::Capacity) = (&intent.write, fault.kind) {
+            memory.note_no_capacity(run.zone.clone(), now);
+        }
+        if closes(fault) {
+            conclusion.closed.push(Closed { intent: intent.id.clone(), made: None, message: why.message.clone() });
+        }
+    }
+    conclusion.events.push(event(&action.resource, &why, why.message.clone()));
+    memory.note_failure(action.id.clone(), why, now);
+}
+
+/// Whether a failed create is certain to have made nothing. That its name or token is taken may be our own doing.
+fn closes(fault: &Fault) -> bool {
+    let taken_by_token = matches!(fault.code.as_deref(), Some("IdempotentParameterMismatch"));
+    fault.definite && fault.kind != ErrorKind::Exists && !taken_by_token
+}
+
+/// A failure in the user's terms.
+fn explain(action: &Action, fault: &Fault) -> Why {
+    let said = match &fault.code {
+        Some(code) => format!("{}: {code}: {}", fault.operation, fault.message),
+        None => format!("{}: {}", fault.operation, fault.message),
+    };
+    let is_launch = matches!(&action.does, Does::Create(intent) | Does::Replay(intent) if matches!(intent.makes, Makes::Member { .. }));
+    match fault.kind {
+        ErrorKind::Denied => Why::new(
+            Reason::ActionDenied,
+            format!("{said}; allow `{}` to the controller's credentials (`understudy bootstrap --print-iam-policy`)", fault.iam_action),
+        ),
+        ErrorKind::Capacity if is_launch => Why::new(Reason::InsufficientCapacity, said),
+        ErrorKind::Invalid | ErrorKind::NotFound if is_launch => Why::new(Reason::LaunchRejected, said),
+        ErrorKind::Conflict if matches!(action.does, Does::Terminate { .. }) => Why::new(
+            Reason::TerminationProtected,
+            format!("{said}; switch off termination protection of {} in the console, or keep it", action.resource),
+        ),
+        ErrorKind::Throttled
+        | ErrorKind::Conflict
+        | ErrorKind::NotFound
+        | ErrorKind::Exists
+        | ErrorKind::Capacity
+        | ErrorKind::Invalid
+        | ErrorKind::Transient
+        | ErrorKind::Bug => Why::new(Reason::ActionFailed, said),
+    }
+}
+
+fn requeue(plan: &Plan, outcomes: &Outcomes, memory: &Memory, now: Timestamp) -> Option<Duration> {
+    let until = |at: Timestamp| elapsed(now, at).max(SOONEST);
+    let acted = outcomes.values().any(|outcome| matches!(outcome, Outcome::Done(_))) || !plan.settled.is_empty();
+    let waits = plan.waiting_for.iter().filter_map(|wait| match (wait.on, wait.until) {
+        (WaitOn::Aws, _) => Some(WHILE_AWS_WORKS),
+        (WaitOn::Time, Some(at)) => Some(until(at)),
+        (WaitOn::Time, None) | (WaitOn::Person, _) => None,
+    });
+    let retries = memory.failures().map(|(_, failure)| until(failure.retry_at));
+    waits.chain(retries).chain(acted.then_some(AFTER_ACTING)).min()
+}

@@ -1,0 +1,257 @@
+//! The conditions of an environment, from what a pass saw, planned and could not do.
+//!
+//! `Ready` follows from the others by the one rule in docs: no condition is set anywhere else.
+
+use std::collections::BTreeSet;
+
+use crate::draft::Draft;
+use crate::reason::{Reason, Severity, Why};
+use crate::record::Stored;
+use crate::resource::LoadBalancerState;
+use crate::status::{Condition, ConditionType, Truth};
+
+type Verdict = (Truth, Why);
+
+fn yes(reason: Reason, message: impl Into<String>) -> Verdict {
+    (Truth::True, Why::new(reason, message))
+}
+
+fn no(reason: Reason, message: impl Into<String>) -> Verdict {
+    (Truth::False, Why::new(reason, message))
+}
+
+fn unknown(reason: Reason, message: impl Into<String>) -> Verdict {
+    (Truth::Unknown, Why::new(reason, message))
+}
+
+/// Sets every condition of `draft.status`.
+pub(crate) fn set(draft: &mut Draft<'_>) {
+    let mut verdicts = vec![
+        (ConditionType::SpecValid, spec_valid(draft)),
+        (ConditionType::NetworkReady, network(draft)),
+        (ConditionType::ImageAvailable, image(draft)),
+        (ConditionType::LoadBalancerReady, load_balancer(draft)),
+        (ConditionType::CapacityAvailable, capacity(draft)),
+        (ConditionType::TargetsHealthy, targets(draft)),
+        (ConditionType::InSync, in_sync(draft)),
+        (ConditionType::HealingAllowed, healing(draft)),
+    ];
+    if let Some(redis) = draft.sight.record.spec.as_ref().and_then(|spec| spec.redis.as_ref()) {
+        verdicts.push((ConditionType::RedisReachable, unknown(Reason::NotProbed, format!("{} is not probed", redis.endpoint))));
+    }
+    verdicts.insert(0, (ConditionType::Ready, ready(draft, &verdicts)));
+    let before = std::mem::take(&mut draft.status.conditions);
+    draft.status.conditions = verdicts
+        .into_iter()
+        .map(|(kind, (status, why))| {
+            let same = before.iter().find(|old| old.kind == kind && old.status == status);
+            Condition {
+                kind,
+                status,
+                reason: why.reason,
+                message: why.message,
+                last_transition_time: same.map_or(draft.now(), |old| old.last_transition_time),
+                observed_generation: draft.sight.record.generation,
+            }
+        })
+        .collect();
+}
+
+/// The troubles that belong to a condition, as one verdict.
+fn troubled(draft: &Draft<'_>, kind: ConditionType) -> Option<Verdict> {
+    let mine: Vec<&Why> = draft.troubles.iter().filter(|why| why.reason.row().condition == kind).collect();
+    let worst = mine.iter().max_by_key(|why| why.reason.row().severity)?;
+    let message = mine.iter().map(|why| why.message.as_str()).collect::<Vec<_>>().join("; ");
+    Some(no(worst.reason, message))
+}
+
+fn spec_valid(draft: &Draft<'_>) -> Verdict {
+    let record = draft.sight.record;
+    match &record.stored {
+        Stored::Invalid(faults) => no(Reason::SpecInvalid, faults.join("\n")),
+        Stored::Missing if record.deleting => yes(Reason::Valid, "being deleted"),
+        Stored::Missing => no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force", record.revision)),
+        Stored::Valid => troubled(draft, ConditionType::SpecValid).unwrap_or_else(|| yes(Reason::Valid, "")),
+    }
+}
+
+fn network(draft: &Draft<'_>) -> Verdict {
+    if let Some(verdict) = troubled(draft, ConditionType::NetworkReady) {
+        return verdict;
+    }
+    match &draft.sight.observed.subnets {
+        crate::observed::Part::Unread(why) => unknown(Reason::Unread, why.clone()),
+        crate::observed::Part::Seen(_) => yes(Reason::NetworkFound, ""),
+    }
+}
+
+fn image(draft: &Draft<'_>) -> Verdict {
+    if let Some(verdict) = troubled(draft, ConditionType::ImageAvailable) {
+        return verdict;
+    }
+    let id = draft.status.image.as_ref().map(|image| image.ami_id.as_str()).unwrap_or("none");
+    match &draft.sight.observed.image {
+        crate::observed::Part::Unread(why) => unknown(Reason::Unread, why.clone()),
+        crate::observed::Part::Seen(Some(image)) if image.state == "available" => yes(Reason::ImageFound, ""),
+        crate::observed::Part::Seen(Some(image)) => no(Reason::ImagePending, format!("{id} is {}", image.state)),
+        crate::observed::Part::Seen(None) => no(Reason::ImageMissing, format!("{id} does not exist in this region, or may not be used")),
+    }
+}
+
+fn load_balancer(draft: &Draft<'_>) -> Verdict {
+    if let Some(verdict) = troubled(draft, ConditionType::LoadBalancerReady) {
+        return verdict;
+    }
+    let observed = draft.sight.observed;
+    let Some(recorded) = &draft.status.load_balancer else {
+        return no(Reason::LoadBalancerCreating, "there is none yet");
+    };
+    let seen = match observed.load_balancers.seen() {
+        Some(all) => all.iter().find(|balancer| balancer.arn == recorded.arn),
+        None => return unknown(Reason::Unread, observed.load_balancers.unread().unwrap_or_default()),
+    };
+    let Some(seen) = seen else {
+        return no(Reason::LoadBalancerCreating, format!("AWS does not show {}", recorded.name));
+    };
+    match seen.state {
+        LoadBalancerState::Provisioning => return no(Reason::LoadBalancerProvisioning, format!("{} is provisioning", seen.name)),
+        LoadBalancerState::Failed => return no(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name)),
+        LoadBalancerState::Active | LoadBalancerState::ActiveImpaired => {}
+    }
+    let have: BTreeSet<u16> = draft.status.listeners.iter().map(|listener| listener.port).collect();
+    let spec = draft.sight.record.spec.as_ref();
+    let missing: Vec<String> = spec
+        .iter()
+        .flat_map(|spec| &spec.load_balancer.listeners)
+        .filter(|listener| !have.contains(&listener.port))
+        .map(|listener| listener.port.to_string())
+        .collect();
+    if missing.is_empty() {
+        yes(Reason::LoadBalancerActive, "")
+    } else {
+        no(Reason::LoadBalancerCreating, format!("no listener on port {} yet", missing.join(", ")))
+    }
+}
+
+fn capacity(draft: &Draft<'_>) -> Verdict {
+    troubled(draft, ConditionType::CapacityAvailable).unwrap_or_else(|| yes(Reason::CapacityAvailable, ""))
+}
+
+fn targets(draft: &Draft<'_>) -> Verdict {
+    let unread = draft.sight.observed.targets.values().find_map(|part| part.unread());
+    let status = &draft.status;
+    let message = format!("{} of {} healthy", status.ready, status.desired);
+    match unread {
+        Some(why) => unknown(Reason::Unread, why),
+        None if status.ready >= status.desired && draft.sight.record.spec.is_some() => yes(Reason::TargetsHealthy, message),
+        None => no(Reason::TooFewHealthy, message),
+    }
+}
+
+/// Members on their way out are no drift: what serves is what is wanted.
+fn in_sync(draft: &Draft<'_>) -> Verdict {
+    if let Some(verdict) = troubled(draft, ConditionType::InSync) {
+        return verdict;
+    }
+    let gaps = draft.sight.observed.gaps();
+    if !gaps.is_empty() {
+        let words: Vec<_> = gaps.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+        return unknown(Reason::Unread, words.join("; "));
+    }
+    let drift: Vec<String> = draft
+        .actions
+        .iter()
+        .filter(|action| !leaves(&action.does))
+        .map(|action| format!("{} ({})", action.id, action.why.reason))
+        .collect();
+    if !drift.is_empty() {
+        return no(Reason::Drifted, drift.join(", "));
+    }
+    let blocked = [ConditionType::SpecValid, ConditionType::NetworkReady, ConditionType::LoadBalancerReady];
+    match draft.troubles.iter().find(|why| blocked.contains(&why.reason.row().condition)) {
+        Some(why) => no(Reason::Drifted, why.message.clone()),
+        None => yes(Reason::InSync, ""),
+    }
+}
+
+fn leaves(does: &crate::action::Does) -> bool {
+    use crate::action::Does;
+    match does {
+        Does::Terminate { .. } | Does::TakeOut { .. } => true,
+        Does::Create(_) | Does::Replay(_) | Does::Change(_) => false,
+        Does::DeleteGroup(_) | Does::DeleteLoadBalancer(_) | Does::DeleteTargetGroup(_) => false,
+    }
+}
+
+fn healing(draft: &Draft<'_>) -> Verdict {
+    troubled(draft, ConditionType::HealingAllowed).unwrap_or_else(|| yes(Reason::HealingAllowed, ""))
+}
+
+fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
+    let record = draft.sight.record;
+    if draft.status.damaged {
+        return no(Reason::RecordDamaged, damage(draft));
+    }
+    if record.deleting {
+        return no(Reason::Deleting, "being torn down");
+    }
+    let enter = [
+        ConditionType::SpecValid,
+        ConditionType::NetworkReady,
+        ConditionType::LoadBalancerReady,
+        ConditionType::InSync,
+        ConditionType::TargetsHealthy,
+    ];
+    let against: Vec<&(ConditionType, Verdict)> =
+        verdicts.iter().filter(|(kind, (truth, _))| enter.contains(kind) && *truth != Truth::True).collect();
+    if against.is_empty() {
+        return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
+    }
+    let message = against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message)).collect::<Vec<_>>().join("; ");
+    no(not_ready_reason(draft, &against), message)
+}
+
+fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) -> Reason {
+    let record = draft.sight.record;
+    let was = draft.sight.record.status.condition(ConditionType::Ready);
+    let had_been_ready = was.is_some_and(|was| {
+        was.observed_generation == record.generation && (was.status == Truth::True || was.reason == Reason::Degraded)
+    });
+    let needs_person = draft.troubles.iter().any(|why| why.reason.row().severity == Severity::Person);
+    if against.iter().any(|(kind, _)| *kind == ConditionType::SpecValid) {
+        Reason::SpecInvalid
+    } else if record.spec.as_ref().is_some_and(|spec| spec.paused) {
+        Reason::Paused
+    } else if needs_person {
+        Reason::Held
+    } else if is_rolling(draft) {
+        Reason::RollingOut
+    } else if had_been_ready {
+        Reason::Degraded
+    } else {
+        Reason::Converging
+    }
+}
+
+fn is_rolling(draft: &Draft<'_>) -> bool {
+    let rolls = |reason: Reason| matches!(reason, Reason::MemberOutdated | Reason::TargetGroupReplaced);
+    draft.actions.iter().any(|action| rolls(action.why.reason))
+        || draft.status.instances.iter().any(|member| member.leaving.as_ref().is_some_and(|leaving| rolls(leaving.reason)))
+        || draft.status.target_groups.len() > 1
+        || draft.status.updated < number(draft.status.instances.iter().filter(|member| member.leaving.is_none()).count())
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// What AWS holds under our tags, for a person who puts STATUS back.
+fn damage(draft: &Draft<'_>) -> String {
+    let observed = draft.sight.observed;
+    let instances = observed.instances.seen().into_iter().flatten().map(|(id, _)| id.to_string());
+    let groups = observed.groups.seen().into_iter().flatten().map(|group| group.id.to_string());
+    let balancers = observed.load_balancers.seen().into_iter().flatten().map(|balancer| balancer.arn.to_string());
+    let held: Vec<String> = instances.chain(groups).chain(balancers).collect();
+    let held = if held.is_empty() { "nothing that can be seen".to_owned() } else { held.join(", ") };
+    format!("STATUS is gone, but the environment was made before; AWS holds {held}. Put STATUS back from a backup of the table")
+}

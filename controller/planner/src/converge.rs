@@ -1,0 +1,151 @@
+//! Plans what makes AWS match the spec. Each step uses what the ones before it found or planned.
+
+use crds_schema::Spec;
+
+use crate::desired::{self, Wanted};
+use crate::diff;
+use crate::draft::Draft;
+use crate::healing;
+use crate::members::{self, Member};
+use crate::order::{self, Scene};
+use crate::reason::Reason;
+use crate::record::GroupRole;
+use crate::resource::Instance;
+use crate::status::{ImageStatus, NetworkStatus, WaitOn, WantedStatus};
+
+/// Plans towards the spec in force.
+pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
+    draft.status.desired = spec.instances.count;
+    draft.status.image = spec.image.ami_id.clone().map(|ami_id| ImageStatus { ami_id });
+    let wanted = match desired::wanted(draft.sight.record, spec, draft.sight.observed) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            draft.trouble(why.reason, why.message.clone());
+            draft.wait(if why.reason == Reason::Unread { WaitOn::Aws } else { WaitOn::Person }, why.message, None);
+            members::assess(draft, None, "", |_| true);
+            return;
+        }
+    };
+    let Some(wanted) = keep_fixed(draft, spec, wanted) else { return };
+    if has_shrunk(draft, &wanted) {
+        return;
+    }
+    let groups = diff::groups::diff(draft, spec, &wanted);
+    let group = diff::target_groups::diff(draft, spec, &wanted);
+    let balancer = diff::load_balancer::diff(draft, spec, &wanted, &groups);
+    let serving = diff::target_groups::serving(draft, &wanted);
+
+    let template = wanted.template.hash();
+    let members = members::assess(draft, serving.as_ref(), &template, |instance| is_current(&wanted, instance));
+    let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
+    let instances = groups.get(&GroupRole::Instances).cloned();
+    let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances.clone() };
+    order::members(draft, &scene);
+    diff::instances::in_place(draft, spec, instances.as_ref(), &members);
+    diff::target_groups::targets(draft, &wanted, group.as_ref(), serving.as_ref(), &members);
+    if let (Some(balancer), Some(group)) = (&balancer, &group) {
+        diff::listeners::diff(draft, spec, &wanted, balancer, group);
+    }
+    diff::target_groups::retire(draft, &wanted);
+    count(draft, spec, &members);
+}
+
+/// What can change on an instance by hand and not be set right in place.
+fn is_current(wanted: &Wanted, instance: &Instance) -> bool {
+    let in_listed_subnet = instance.subnet.as_ref().is_none_or(|subnet| wanted.subnets.contains(subnet));
+    in_listed_subnet && instance.instance_type == wanted.template.instance_type
+}
+
+fn count(draft: &mut Draft<'_>, spec: &Spec, members: &[Member]) {
+    let of = |wanted: &dyn Fn(&Member) -> bool| {
+        u32::try_from(members.iter().filter(|member| wanted(member)).count()).unwrap_or(u32::MAX)
+    };
+    draft.status.updated = of(&|member| member.stays() && member.current);
+    draft.status.ready = of(&|member| member.is_healthy() && member.current);
+    let keys = spec.tags.keys().cloned();
+    if draft.actions.iter().any(|action| action.id.0.starts_with("untag/")) {
+        draft.status.tag_keys.extend(keys);
+    } else {
+        draft.status.tag_keys = keys.collect();
+    }
+}
+
+/// Keeps what AWS fixed at creation, and says which edit is refused for it. `None`: nothing can be planned meanwhile.
+fn keep_fixed(draft: &mut Draft<'_>, spec: &Spec, mut wanted: Wanted) -> Option<Wanted> {
+    let here = NetworkStatus { vpc_id: wanted.vpc.clone(), region: spec.region.clone() };
+    match draft.status.network.clone() {
+        Some(network) if network != here && !draft.status.holds_nothing() => {
+            let message = format!(
+                "spec.network: it stands in {} ({}) and cannot move to {} ({}); set it back, or delete the environment and apply it anew",
+                network.vpc_id,
+                network.region.as_deref().unwrap_or("the table's region"),
+                here.vpc_id,
+                here.region.as_deref().unwrap_or("the table's region")
+            );
+            draft.trouble(Reason::ImmutableField, message);
+            return None;
+        }
+        Some(_) | None => draft.status.network = Some(here),
+    }
+    fixed_load_balancer(draft, &mut wanted);
+    for role in GroupRole::BOTH {
+        let name = role.recorded(&draft.status).and_then(|id| draft.status.security_groups.names.get(id)).cloned();
+        if let Some(name) = name.filter(|name| *name != wanted.group_names[&role]) {
+            let field = match role {
+                GroupRole::LoadBalancer => "spec.securityGroups.loadBalancer.name",
+                GroupRole::Instances => "spec.securityGroups.instances.name",
+            };
+            refuse(draft, field, &wanted.group_names[&role], &name);
+            wanted.group_names.insert(role, name);
+        }
+    }
+    let group = draft.status.target_groups.iter().find(|group| group.name == wanted.target_group.name).cloned();
+    if let Some(group) = group.filter(|group| group.port != wanted.target_group.port) {
+        let message = format!(
+            "spec.services[0].port: {} is fixed to port {}; a replacement under a set name needs a new spec.services[0].targetGroupName in the same edit",
+            group.name, group.port
+        );
+        draft.trouble(Reason::ImmutableField, message);
+        wanted.target_group.port = group.port;
+    }
+    Some(wanted)
+}
+
+fn fixed_load_balancer(draft: &mut Draft<'_>, wanted: &mut Wanted) {
+    let Some(recorded) = draft.status.load_balancer.clone() else { return };
+    if recorded.name != wanted.load_balancer.name {
+        refuse(draft, "spec.loadBalancer.name", &wanted.load_balancer.name.clone(), &recorded.name);
+        wanted.load_balancer.name = recorded.name.clone();
+    }
+    let seen = draft.sight.observed.load_balancers.seen();
+    if let Some(seen) = seen.and_then(|all| all.iter().find(|balancer| balancer.arn == recorded.arn))
+        && seen.scheme != wanted.load_balancer.scheme
+    {
+        refuse(draft, "spec.loadBalancer.scheme", &format!("{:?}", wanted.load_balancer.scheme), &format!("{:?}", seen.scheme));
+        wanted.load_balancer.scheme = seen.scheme;
+    }
+}
+
+fn refuse(draft: &mut Draft<'_>, field: &str, wanted: &str, have: &str) {
+    let message = format!(
+        "{field}: it is {have} and AWS cannot change it to {wanted}; set it back, or delete the environment and apply it anew"
+    );
+    draft.trouble(Reason::ImmutableField, message);
+}
+
+/// The brake against an emptied graph: without an edit, what was wanted stays wanted.
+fn has_shrunk(draft: &mut Draft<'_>, wanted: &Wanted) -> bool {
+    let now = WantedStatus { revision: draft.sight.record.revision, resources: desired::fingerprint(wanted) };
+    let before = &draft.status.wanted;
+    if before.revision == now.revision {
+        let lost: Vec<_> = before.resources.difference(&now.resources).cloned().collect();
+        if !lost.is_empty() {
+            let message = format!("without an edit, {} would no longer be wanted; restore it, or edit the record", lost.join(", "));
+            draft.trouble(Reason::WantedGraphShrank, message.clone());
+            draft.wait(WaitOn::Person, message, None);
+            return true;
+        }
+    }
+    draft.status.wanted = now;
+    false
+}

@@ -1,0 +1,142 @@
+//! Instances: the request that launches one, and what is changed in place on one that runs (groups, metadata, tags).
+//!
+//! How many there should be, and which go, is [`crate::order`]'s.
+
+use std::collections::BTreeSet;
+
+use crds_schema::Spec;
+use crds_schema::spec::BlockDevice;
+
+use super::joined;
+use super::load_balancer::made;
+use crate::desired::Wanted;
+use crate::draft::Draft;
+use crate::id::{IntentId, SecurityGroupId, SubnetId, Zone};
+use crate::members::Member;
+use crate::memory::Entry;
+use crate::ownership;
+use crate::reason::{Reason, Why};
+use crate::record::Record;
+use crate::request::{ActionId, BlockDeviceRequest, MetadataRequest, Ref, RunInstances, UserData, Write};
+use crate::resource::{Image, Instance};
+
+/// Where a member is launched.
+pub(crate) struct Place<'a> {
+    pub(crate) slot: u32,
+    pub(crate) zone: &'a Zone,
+    pub(crate) subnet: &'a SubnetId,
+    pub(crate) group: Ref<SecurityGroupId>,
+}
+
+/// What a launch has to wait for.
+pub(crate) fn group_dependencies(group: Option<&Ref<SecurityGroupId>>) -> Vec<ActionId> {
+    group.map(made).unwrap_or_default()
+}
+
+/// The whole launch request.
+pub(crate) fn run_instances(record: &Record, spec: &Spec, wanted: &Wanted, image: Option<&Image>, place: &Place<'_>, intent: &IntentId) -> Write {
+    let name = ownership::member_name(&record.name, place.slot);
+    let mut tags = ownership::tags(record, &spec.tags, &name, intent);
+    let mut volume_tags = tags.clone();
+    tags.extend(ownership::member_tags(place.slot));
+    volume_tags.insert(ownership::TAG_SLOT.into(), place.slot.to_string());
+    let template = &wanted.template;
+    Write::RunInstances(Box::new(RunInstances {
+        token: intent.clone(),
+        image: template.image.clone(),
+        instance_type: template.instance_type.clone(),
+        subnet: place.subnet.clone(),
+        zone: place.zone.clone(),
+        groups: wanted_groups(spec, &place.group),
+        key_name: template.key_name.clone(),
+        instance_profile: template.instance_profile.clone(),
+        user_data: template.user_data.as_ref().map(|_| UserData::Revision(record.revision)),
+        metadata_options: metadata(spec),
+        block_devices: block_devices(&template.block_devices, image),
+        associate_public_ip: template.associate_public_ip,
+        tags,
+        volume_tags,
+    }))
+}
+
+fn metadata(spec: &Spec) -> MetadataRequest {
+    let options = &spec.instances.metadata_options;
+    MetadataRequest { http_tokens: options.http_tokens, hop_limit: options.hop_limit }
+}
+
+/// The spec's disks, and every EBS device that the image maps besides, so that no volume outlives its instance unasked:
+/// an image may say `DeleteOnTermination: false`.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/block-device-mapping-concepts.html>
+fn block_devices(disks: &[BlockDevice], image: Option<&Image>) -> Vec<BlockDeviceRequest> {
+    let root = image.and_then(|image| image.root_device.clone()).unwrap_or_else(|| "/dev/xvda".into());
+    let mut requests: Vec<BlockDeviceRequest> = disks
+        .iter()
+        .map(|disk| BlockDeviceRequest {
+            device: disk.device.clone().unwrap_or_else(|| root.clone()),
+            size_gib: disk.size_gib,
+            volume_type: disk.volume_type.clone(),
+            encrypted: disk.encrypted,
+            delete_on_termination: disk.delete_on_termination,
+        })
+        .collect();
+    for device in image.map(|image| image.ebs_devices.as_slice()).unwrap_or_default() {
+        if !requests.iter().any(|request| request.device == *device) {
+            requests.push(BlockDeviceRequest {
+                device: device.clone(),
+                size_gib: None,
+                volume_type: None,
+                encrypted: None,
+                delete_on_termination: true,
+            });
+        }
+    }
+    requests
+}
+
+/// All groups that a member should have.
+fn wanted_groups(spec: &Spec, group: &Ref<SecurityGroupId>) -> BTreeSet<Ref<SecurityGroupId>> {
+    let others = spec.instances.security_group_ids.iter().filter_map(|id| SecurityGroupId::parse(id.clone()).ok());
+    others.map(Ref::Id).chain([group.clone()]).collect()
+}
+
+/// Sets right what can be changed on a member in place.
+pub(crate) fn in_place(draft: &mut Draft<'_>, spec: &Spec, group: Option<&Ref<SecurityGroupId>>, members: &[Member]) {
+    for member in members.iter().filter(|member| member.stays()) {
+        let Some(instance) = member.instance.as_ref() else { continue };
+        super::tags::instance(draft, spec, member.status.slot, instance);
+        if let Some(group) = group {
+            groups(draft, spec, group, instance);
+        }
+        metadata_options(draft, spec, instance);
+    }
+}
+
+fn groups(draft: &mut Draft<'_>, spec: &Spec, group: &Ref<SecurityGroupId>, seen: &Instance) {
+    let wanted = wanted_groups(spec, group);
+    let entry = Entry::new(seen.id.as_str(), "groups");
+    let (have, want) = (sorted(&seen.groups), sorted(&wanted));
+    if draft.differs(&entry, Some(&want), Some(&have)) {
+        let why = Why::new(Reason::GroupDetached, format!("{} has {have}, should have {want}", seen.id));
+        let write = Write::SetInstanceGroups { instance: seen.id.clone(), groups: wanted };
+        draft.change(format!("set-groups/{}", seen.id), write, &seen.id, why).after(made(group)).puts([(entry, Some(want))]);
+    }
+}
+
+fn sorted<T: ToString>(all: &BTreeSet<T>) -> String {
+    let mut words: Vec<String> = all.iter().map(ToString::to_string).collect();
+    words.sort();
+    joined(words)
+}
+
+fn metadata_options(draft: &mut Draft<'_>, spec: &Spec, seen: &Instance) {
+    // An endpoint that says nothing of them is not asked to change them.
+    let (Some(tokens), Some(hops)) = (seen.http_tokens, seen.hop_limit) else { return };
+    let options = metadata(spec);
+    let entry = Entry::new(seen.id.as_str(), "metadata options");
+    let (have, want) = (format!("{tokens:?} {hops}"), format!("{:?} {}", options.http_tokens, options.hop_limit));
+    if draft.differs(&entry, Some(&want), Some(&have)) {
+        let why = Why::new(Reason::AttributeDrifted, format!("metadata options of {}: {have}, should be {want}", seen.id));
+        let write = Write::SetMetadataOptions { instance: seen.id.clone(), options };
+        draft.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
+    }
+}

@@ -1,0 +1,157 @@
+//! Listeners: entries of the load balancer. One is made, set right, moved to another target group, or deleted.
+
+use crds_schema::Spec;
+use crds_schema::spec::Protocol;
+
+use super::load_balancer::made;
+use super::target_groups;
+use crate::desired::{Wanted, protocol_word};
+use crate::draft::Draft;
+use crate::id::{LoadBalancerArn, TargetGroupArn};
+use crate::memory::Entry;
+use crate::ownership;
+use crate::reason::{Reason, Why};
+use crate::record::Makes;
+use crate::request::{CreateListener, ElbTaggable, Ref, Write};
+use crate::resource::Listener;
+
+/// Where a listener sends requests, and what it keeps warm.
+#[derive(Debug, Clone, PartialEq)]
+struct Forward {
+    to: Ref<TargetGroupArn>,
+    warm: Option<Ref<TargetGroupArn>>,
+}
+
+impl Forward {
+    fn words(&self, protocol: &str) -> String {
+        forward_words(protocol, Some(&self.to.to_string()), self.warm.as_ref().map(ToString::to_string).as_deref())
+    }
+}
+
+fn forward_words(protocol: &str, to: Option<&str>, warm: Option<&str>) -> String {
+    let to = to.unwrap_or("something else");
+    match warm {
+        None => format!("{protocol} to {to}"),
+        Some(warm) => format!("{protocol} to {to}, warming {warm}"),
+    }
+}
+
+/// Plans the listeners of the load balancer.
+pub(crate) fn diff(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    balancer: &Ref<LoadBalancerArn>,
+    group: &Ref<TargetGroupArn>,
+) {
+    let seen = match balancer {
+        Ref::Made(_) => &[][..],
+        Ref::Id(arn) => match draft.sight.observed.listeners.get(arn).and_then(|part| part.seen()) {
+            Some(seen) => seen.as_slice(),
+            None => return,
+        },
+    };
+    for (port, protocol) in &wanted.listeners {
+        match seen.iter().find(|listener| listener.port == *port) {
+            Some(listener) => compare(draft, spec, wanted, listener, *protocol, group),
+            None => create(draft, spec, wanted, balancer, (*port, *protocol), group),
+        }
+    }
+    for listener in seen.iter().filter(|listener| !wanted.listeners.contains_key(&listener.port)) {
+        remove(draft, listener);
+    }
+}
+
+fn entry(balancer: &str, port: u16) -> Entry {
+    Entry::new(format!("{balancer}/listeners"), port.to_string())
+}
+
+/// The name that a listener's tags carry.
+pub(crate) fn name(environment: &str, port: u16) -> String {
+    format!("{environment}-{port}")
+}
+
+fn create(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    balancer: &Ref<LoadBalancerArn>,
+    (port, protocol): (u16, Protocol),
+    group: &Ref<TargetGroupArn>,
+) {
+    let record = draft.sight.record;
+    // A target group that is being replaced still serves: a listener that comes back goes to where the others go.
+    let forward = forward(draft, wanted, group, target_groups::serving(draft, wanted));
+    let entry = entry(&balancer.to_string(), port);
+    let value = forward.words(protocol_word(protocol));
+    if !draft.differs(&entry, Some(&value), None) {
+        return;
+    }
+    let was_there = draft.sight.record.status.listeners.iter().any(|listener| listener.port == port);
+    let reason = if was_there { Reason::ListenerMissing } else { Reason::NotYetMade };
+    let why = Why::new(reason, format!("listener {} {port}", protocol_word(protocol)));
+    let mut after = made(balancer);
+    after.extend(target_groups::ready_actions(draft, &forward.to, &wanted.target_group.name));
+    draft
+        .create(format!("create-listener/{port}"), Makes::Listener { port }, format!("listener {port}"), why, |intent| {
+            Write::CreateListener(CreateListener {
+                load_balancer: balancer.clone(),
+                protocol,
+                port,
+                forward_to: forward.to.clone(),
+                tags: ownership::tags(record, &spec.tags, &name(&record.name, port), intent),
+            })
+        })
+        .after(after)
+        .puts([(entry, Some(value))]);
+}
+
+/// The old group serves, and the new one is warmed, until the new one is as healthy.
+fn forward(draft: &Draft<'_>, wanted: &Wanted, group: &Ref<TargetGroupArn>, now: Option<TargetGroupArn>) -> Forward {
+    let old = now.filter(|now| group.id() != Some(now)).filter(|now| {
+        draft.status.target_groups.iter().any(|recorded| recorded.arn == *now && recorded.name != wanted.target_group.name)
+    });
+    let Some(old) = old else { return Forward { to: group.clone(), warm: None } };
+    let count = draft.sight.record.spec.as_ref().map_or(0, |spec| spec.instances.count);
+    let needed = target_groups::healthy_targets(draft, &old).map(|healthy| healthy.min(usize::try_from(count).unwrap_or(usize::MAX)));
+    let ready = group.id().and_then(|id| target_groups::healthy_targets(draft, id));
+    match (needed, ready) {
+        (Some(needed), Some(ready)) if ready >= needed => Forward { to: group.clone(), warm: None },
+        _ => Forward { to: Ref::Id(old), warm: Some(group.clone()) },
+    }
+}
+
+fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, seen: &Listener, protocol: Protocol, group: &Ref<TargetGroupArn>) {
+    super::tags::elb(draft, spec, &name(&draft.sight.record.name, seen.port), &ElbTaggable::Listener(seen.arn.clone()));
+    let forward = forward(draft, wanted, group, seen.forwards_to.clone());
+    let entry = entry(seen.load_balancer.as_str(), seen.port);
+    let to = seen.forwards_to.as_ref().map(ToString::to_string);
+    let have = forward_words(&seen.protocol, to.as_deref(), seen.warms.as_ref().map(ToString::to_string).as_deref());
+    let want = forward.words(protocol_word(protocol));
+    if !draft.differs(&entry, Some(&want), Some(&have)) {
+        return;
+    }
+    let replacing = forward.warm.is_some() || seen.warms.is_some();
+    let reason = if replacing { Reason::TargetGroupReplaced } else { Reason::ListenerDrifted };
+    let why = Why::new(reason, format!("listener {}: {want}", seen.port));
+    let mut after = made(&forward.to);
+    after.extend(forward.warm.as_ref().map(|warm| target_groups::ready_actions(draft, warm, &wanted.target_group.name)).unwrap_or_default());
+    let write = Write::SetListener { listener: seen.arn.clone(), protocol, forward_to: forward.to, warm: forward.warm };
+    draft
+        .change(format!("set-listener/{}", seen.port), write, format!("listener {}", seen.port), why)
+        .after(after)
+        .puts([(entry, Some(want))]);
+}
+
+fn remove(draft: &mut Draft<'_>, seen: &Listener) {
+    let entry = entry(seen.load_balancer.as_str(), seen.port);
+    let to = seen.forwards_to.as_ref().map(ToString::to_string);
+    let have = forward_words(&seen.protocol, to.as_deref(), seen.warms.as_ref().map(ToString::to_string).as_deref());
+    if draft.differs(&entry, None, Some(&have)) {
+        let why = Why::new(Reason::ListenerRogue, format!("listener {}: {have}", seen.port));
+        let write = Write::DeleteListener { listener: seen.arn.clone() };
+        draft
+            .change(format!("delete-listener/{}", seen.port), write, format!("listener {}", seen.port), why)
+            .puts([(entry, None)]);
+    }
+}

@@ -1,0 +1,253 @@
+//! Target groups: the wanted one with its health check, attributes and targets, and the end of one that is replaced.
+//!
+//! What AWS fixes at creation (protocol, port) is changed by create-before-delete: the new group is filled and warmed by
+//! the listeners at weight 0, switched to once it is as healthy as the old, and only then is the old one emptied.
+
+use std::collections::BTreeSet;
+
+use crds_schema::Spec;
+
+use super::load_balancer::made;
+use super::{attribute_puts, attributes_of_new, attributes_to_set, joined_by};
+use crate::action::Does;
+use crate::desired::{WantedTargetGroup, Wanted};
+use crate::draft::Draft;
+use crate::id::{InstanceId, TargetGroupArn};
+use crate::members::Member;
+use crate::memory::Entry;
+use crate::ownership;
+use crate::reason::{Reason, Why};
+use crate::record::Makes;
+use crate::request::{CreateTargetGroup, ElbTaggable, Ref, Write};
+use crate::resource::{Target, TargetGroup, TargetHealth};
+use crate::status::{TargetGroupStatus, WaitOn};
+
+/// Plans the wanted target group itself; `None` while it cannot be told whether there is one.
+pub(crate) fn diff(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<TargetGroupArn>> {
+    let want = &wanted.target_group;
+    if let Some(recorded) = draft.status.target_groups.iter().find(|group| group.name == want.name).cloned() {
+        let seen = draft.sight.observed.target_groups.seen();
+        if let Some(seen) = seen.and_then(|all| all.iter().find(|group| group.arn == recorded.arn)) {
+            compare(draft, spec, want, seen);
+        }
+        return Some(Ref::Id(recorded.arn));
+    }
+    create(draft, spec, wanted)
+}
+
+fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<TargetGroupArn>> {
+    let record = draft.sight.record;
+    let want = &wanted.target_group;
+    let seen = draft.sight.observed.target_groups.seen()?;
+    if let Some(taken) = seen.iter().find(|group| group.name == want.name) {
+        if draft.sight.observed.tags_of(&ElbTaggable::TargetGroup(taken.arn.clone())).is_some() {
+            super::name_taken(draft, "target group", &want.name, taken.arn.as_str(), "spec.services[0].targetGroupName");
+        }
+        return None;
+    }
+    let replaced = draft.status.target_groups.first().map(|old| old.name.clone());
+    let why = match replaced {
+        Some(old) => Why::new(Reason::TargetGroupReplaced, format!("target group {} in place of {old}", want.name)),
+        None => Why::new(Reason::NotYetMade, format!("target group {}", want.name)),
+    };
+    let makes = Makes::TargetGroup { name: want.name.clone(), service: want.service.clone(), port: want.port };
+    let action = draft
+        .create(format!("create-target-group/{}", want.name), makes, &want.name, why, |intent| {
+            Write::CreateTargetGroup(CreateTargetGroup {
+                name: want.name.clone(),
+                protocol: want.protocol,
+                port: want.port,
+                vpc: wanted.vpc.clone(),
+                health_check: want.health_check.clone(),
+                tags: ownership::tags(record, &spec.tags, &want.name, intent),
+            })
+        })
+        .id();
+    let attributes = attributes_of_new(&want.attributes);
+    if !attributes.is_empty() {
+        let why = Why::new(Reason::NotYetMade, joined_by(attributes.keys(), ", "));
+        let target_group = Ref::Made(action.clone());
+        let puts = attribute_puts(&target_group.to_string(), &attributes);
+        let write = Write::SetTargetGroupAttributes { target_group, attributes };
+        let id = format!("set-target-group-attributes/{}", want.name);
+        draft.change(id, write, &want.name, why).after([action.clone()]).puts(puts);
+    }
+    Some(Ref::Made(action))
+}
+
+fn compare(draft: &mut Draft<'_>, spec: &Spec, want: &WantedTargetGroup, seen: &TargetGroup) {
+    super::tags::elb(draft, spec, &seen.name, &ElbTaggable::TargetGroup(seen.arn.clone()));
+    let arn = seen.arn.to_string();
+    let entry = Entry::new(arn.clone(), "health check");
+    let (have, wish) = (check_words(&seen.health_check), check_words(&want.health_check));
+    if draft.differs(&entry, Some(&wish), Some(&have)) {
+        let why = Why::new(Reason::HealthCheckDrifted, format!("is {have}; should be {wish}"));
+        let write = Write::SetHealthCheck { target_group: seen.arn.clone(), health_check: want.health_check.clone() };
+        draft.change(format!("set-health-check/{}", seen.name), write, &seen.name, why).puts([(entry, Some(wish))]);
+    }
+    let attributes = draft.sight.observed.target_group_attributes.get(&seen.arn).and_then(|part| part.seen());
+    let Some(attributes) = attributes else { return };
+    let attributes = attributes_to_set(draft, &arn, &want.attributes, attributes);
+    if !attributes.is_empty() {
+        let why = Why::new(Reason::AttributeDrifted, joined_by(attributes.keys(), ", "));
+        let puts = attribute_puts(&arn, &attributes);
+        let write = Write::SetTargetGroupAttributes { target_group: Ref::Id(seen.arn.clone()), attributes };
+        draft.change(format!("set-target-group-attributes/{}", seen.name), write, &seen.name, why).puts(puts);
+    }
+}
+
+fn check_words(check: &crate::resource::TargetHealthCheck) -> String {
+    format!(
+        "{} {} port {} every {}s, timeout {}s, {} up, {} down, codes {}",
+        check.protocol,
+        check.path,
+        check.port,
+        check.interval_secs,
+        check.timeout_secs,
+        check.healthy_threshold,
+        check.unhealthy_threshold,
+        check.matcher
+    )
+}
+
+/// Registers members that are not, and takes out targets that are no members, in every target group that serves or will.
+pub(crate) fn targets(draft: &mut Draft<'_>, wanted: &Wanted, group: Option<&Ref<TargetGroupArn>>, serving: Option<&TargetGroupArn>, members: &[Member]) {
+    for recorded in draft.status.target_groups.clone() {
+        let is_wanted = recorded.name == wanted.target_group.name;
+        if is_wanted || serving == Some(&recorded.arn) {
+            let Some(seen) = draft.sight.observed.targets_of(&recorded.arn) else { continue };
+            register(draft, &recorded, seen, members);
+            foreign(draft, &recorded, seen, members);
+        }
+    }
+    if let Some(Ref::Made(action)) = group {
+        let running: BTreeSet<InstanceId> = running(members).map(|member| member.id().clone()).collect();
+        if !running.is_empty() {
+            let why = Why::new(Reason::TargetMissing, joined_by(&running, ", "));
+            let port = wanted.target_group.port;
+            let write = Write::RegisterTargets { target_group: Ref::Made(action.clone()), instances: running, port };
+            let name = &wanted.target_group.name;
+            draft.change(format!("register/{name}"), write, name, why).after([action.clone()]);
+        }
+    }
+}
+
+/// AWS takes running instances only.
+fn running(members: &[Member]) -> impl Iterator<Item = &Member> {
+    members.iter().filter(|member| member.stays() && member.is_running())
+}
+
+fn target_entry(group: &TargetGroupStatus, id: &str, port: u16) -> Entry {
+    Entry::new(format!("{}/targets", group.arn), format!("{id}:{port}"))
+}
+
+fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) {
+    let mut missing = BTreeSet::new();
+    for member in running(members) {
+        let registered = seen
+            .iter()
+            .any(|target| target.id == member.id().as_str() && target.port == group.port && target.health != TargetHealth::Draining);
+        let entry = target_entry(group, member.id().as_str(), group.port);
+        if draft.differs(&entry, Some(""), registered.then_some("")) {
+            missing.insert(member.id().clone());
+        }
+    }
+    for member in members.iter().filter(|member| member.stays() && !member.is_running()) {
+        draft.wait(WaitOn::Aws, format!("slot {} ({}) to be running", member.status.slot, member.id()), None);
+    }
+    if !missing.is_empty() {
+        let why = Why::new(Reason::TargetMissing, format!("{} not in {}", joined_by(&missing, ", "), group.name));
+        let puts: Vec<_> =
+            missing.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
+        let write = Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: missing, port: group.port };
+        draft.change(format!("register/{}", group.name), write, &group.name, why).puts(puts);
+    }
+}
+
+/// A target that is no member of ours, or a member on another port. Members that leave are drained by `order`.
+fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) {
+    let is_member = |target: &Target| members.iter().any(|member| member.id().as_str() == target.id);
+    let mut out = BTreeSet::new();
+    for target in seen.iter().filter(|target| target.health != TargetHealth::Draining) {
+        if is_member(target) && target.port == group.port {
+            continue;
+        }
+        if draft.differs(&target_entry(group, &target.id, target.port), None, Some("")) {
+            out.insert((target.id.clone(), target.port));
+        }
+    }
+    if !out.is_empty() {
+        let names: Vec<_> = out.iter().map(|(id, port)| format!("{id}:{port}")).collect();
+        let why = Why::new(Reason::TargetForeign, format!("{} in {}", names.join(", "), group.name));
+        let puts: Vec<_> = out.iter().map(|(id, port)| (target_entry(group, id, *port), None)).collect();
+        let write = Write::DeregisterTargets { target_group: group.arn.clone(), targets: out };
+        draft.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts);
+    }
+}
+
+/// Empties and deletes target groups that are neither wanted nor used by a listener any more.
+pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
+    let used = used_by_listeners(draft);
+    let Some(used) = used else { return };
+    for old in draft.status.target_groups.clone() {
+        if old.name == wanted.target_group.name || used.contains(&old.arn) {
+            continue;
+        }
+        let Some(targets) = draft.sight.observed.targets_of(&old.arn) else { continue };
+        empty_then_delete(draft, &old, targets, Vec::new(), Reason::TargetGroupReplaced);
+    }
+}
+
+/// Deregisters what is registered; waits for drains; deletes the group once it is empty.
+pub(crate) fn empty_then_delete(draft: &mut Draft<'_>, old: &TargetGroupStatus, targets: &[Target], after: Vec<crate::request::ActionId>, reason: Reason) {
+    let registered: BTreeSet<(String, u16)> = targets
+        .iter()
+        .filter(|target| target.health != TargetHealth::Draining)
+        .map(|target| (target.id.clone(), target.port))
+        .collect();
+    if !registered.is_empty() {
+        let why = Why::new(reason, format!("{} is emptied", old.name));
+        let write = Write::DeregisterTargets { target_group: old.arn.clone(), targets: registered };
+        draft.change(format!("deregister/{}", old.name), write, &old.name, why);
+    } else if !targets.is_empty() {
+        draft.wait(WaitOn::Aws, format!("targets of {} to drain", old.name), None);
+    } else if let Some(owned) = ownership::prove_target_group(&draft.status, &old.arn) {
+        let why = Why::new(reason, format!("{} is no longer used", old.name));
+        draft.act(format!("delete-target-group/{}", old.name), Does::DeleteTargetGroup(owned), &old.name, why).after(after);
+    }
+}
+
+/// Target groups that a listener forwards to or warms; `None` while that is not known.
+fn used_by_listeners(draft: &Draft<'_>) -> Option<BTreeSet<TargetGroupArn>> {
+    let Some(balancer) = &draft.status.load_balancer else { return Some(BTreeSet::new()) };
+    let listeners = draft.sight.observed.listeners.get(&balancer.arn)?.seen()?;
+    Some(listeners.iter().flat_map(|listener| listener.forwards_to.iter().chain(&listener.warms)).cloned().collect())
+}
+
+/// The target group whose health counts: the one that listeners forward to, else the wanted one.
+pub(crate) fn serving(draft: &Draft<'_>, wanted: &Wanted) -> Option<TargetGroupArn> {
+    let recorded = |arn: &TargetGroupArn| draft.status.target_groups.iter().any(|group| group.arn == *arn);
+    let listeners = draft
+        .status
+        .load_balancer
+        .as_ref()
+        .and_then(|balancer| draft.sight.observed.listeners.get(&balancer.arn))
+        .and_then(|part| part.seen());
+    let forwarded = listeners.into_iter().flatten().filter_map(|listener| listener.forwards_to.clone()).find(recorded);
+    let by_name = || draft.status.target_groups.iter().find(|group| group.name == wanted.target_group.name);
+    forwarded.or_else(|| by_name().or(draft.status.target_groups.first()).map(|group| group.arn.clone()))
+}
+
+/// Healthy targets by target group.
+pub(crate) fn healthy_targets(draft: &Draft<'_>, arn: &TargetGroupArn) -> Option<usize> {
+    let targets = draft.sight.observed.targets_of(arn)?;
+    Some(targets.iter().filter(|target| target.health == TargetHealth::Healthy).count())
+}
+
+/// Actions that must come before a listener forwards to the group: its making, and its first settings.
+pub(crate) fn ready_actions(draft: &Draft<'_>, group: &Ref<TargetGroupArn>, name: &str) -> Vec<crate::request::ActionId> {
+    let mut after = made(group);
+    after.extend(draft.planned(&format!("set-target-group-attributes/{name}")).filter(|_| group.id().is_none()));
+    after
+}
+

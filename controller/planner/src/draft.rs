@@ -1,0 +1,165 @@
+//! A plan in the making, passed through the parts that add to it.
+//!
+//! It carries the status as this pass's sight has it, so that each part sees what the ones before it recognised.
+
+use jiff::Timestamp;
+
+use crate::action::{Action, Does, LeftAlone, Plan};
+use crate::id::IntentId;
+use crate::memory::{Entry, Memory, Reading};
+use crate::ownership;
+use crate::pass::Sight;
+use crate::reason::{Reason, Why};
+use crate::record::{Intent, Makes};
+use crate::request::{ActionId, Write};
+use crate::status::{Status, Wait, WaitOn};
+
+/// A plan in the making.
+pub(crate) struct Draft<'a> {
+    pub(crate) sight: &'a Sight<'a>,
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) status: Status,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) left_alone: Vec<LeftAlone>,
+    pub(crate) waiting_for: Vec<Wait>,
+    pub(crate) settled: Vec<Intent>,
+    /// What stands in the way, by the condition that the reason belongs to.
+    pub(crate) troubles: Vec<Why>,
+    /// What was recognised or lost, to be told as events.
+    pub(crate) noticed: Vec<(String, Why)>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(sight: &'a Sight<'a>, memory: &'a mut Memory) -> Self {
+        Self {
+            sight,
+            memory,
+            status: sight.record.status.clone(),
+            actions: Vec::new(),
+            left_alone: Vec::new(),
+            waiting_for: Vec::new(),
+            settled: Vec::new(),
+            troubles: Vec::new(),
+            noticed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.sight.now
+    }
+
+    /// Adds an action and returns its id.
+    pub(crate) fn act(&mut self, id: impl Into<String>, does: Does, resource: impl ToString, why: Why) -> Adding<'_> {
+        let id = ActionId(id.into());
+        self.actions.push(Action { id, does, resource: resource.to_string(), why, after: Vec::new(), puts: Vec::new() });
+        let place = self.actions.len() - 1;
+        Adding { action: &mut self.actions[place] }
+    }
+
+    /// Adds a change in place.
+    pub(crate) fn change(&mut self, id: impl Into<String>, write: Write, resource: impl ToString, why: Why) -> Adding<'_> {
+        self.act(id, Does::Change(Box::new(write)), resource, why)
+    }
+
+    /// Adds a create by a new intent, or the replay of the open one that makes the same.
+    pub(crate) fn create(
+        &mut self,
+        id: impl Into<String>,
+        makes: Makes,
+        resource: impl ToString,
+        why: Why,
+        write: impl FnOnce(&IntentId) -> Write,
+    ) -> Adding<'_> {
+        let record = self.sight.record;
+        // A slot's open intent is replayed even when the template has changed since: it may have launched.
+        if let Some(open) = record.intent_for(|open| same_thing(open, &makes)) {
+            let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", open.id));
+            return self.act(id, Does::Replay(Box::new(open.clone())), resource, why);
+        }
+        let intent_id = ownership::intent_id(&record.status.uid, self.sight.seed, &makes);
+        let write = write(&intent_id);
+        let intent = Intent { id: intent_id, makes, write, created_at: self.now(), revision: record.revision };
+        self.act(id, Does::Create(Box::new(intent)), resource, why)
+    }
+
+    pub(crate) fn wait(&mut self, on: WaitOn, what: impl Into<String>, until: Option<Timestamp>) {
+        let wait = Wait { what: what.into(), until, on };
+        if !self.waiting_for.contains(&wait) {
+            self.waiting_for.push(wait);
+        }
+    }
+
+    pub(crate) fn trouble(&mut self, reason: Reason, message: impl Into<String>) {
+        let why = Why::new(reason, message);
+        if !self.troubles.contains(&why) {
+            self.troubles.push(why);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, resource: impl ToString, reason: Reason, message: impl Into<String>) {
+        self.left_alone.push(LeftAlone { resource: resource.to_string(), reason, message: message.into() });
+    }
+
+    pub(crate) fn notice(&mut self, resource: impl ToString, reason: Reason, message: impl Into<String>) {
+        self.noticed.push((resource.to_string(), Why::new(reason, message)));
+    }
+
+    /// Compares an entry with what is wanted of it; one that has to be read once more is waited for.
+    pub(crate) fn differs(&mut self, entry: &Entry, wanted: Option<&str>, seen: Option<&str>) -> bool {
+        match self.memory.read_entry(entry.clone(), wanted, seen) {
+            Reading::AsWanted => false,
+            Reading::Differs => true,
+            Reading::Unconfirmed => {
+                self.wait(WaitOn::Aws, format!("{} {} to be read once more", entry.parent, entry.key), None);
+                false
+            }
+        }
+    }
+
+    pub(crate) fn planned(&self, id: &str) -> Option<ActionId> {
+        self.actions.iter().find(|action| action.id.0 == id).map(|action| action.id.clone())
+    }
+
+    pub(crate) fn finish(self, torn_down: bool) -> Plan {
+        Plan {
+            actions: self.actions,
+            left_alone: self.left_alone,
+            waiting_for: self.waiting_for,
+            status: self.status,
+            settled: self.settled,
+            noticed: self.noticed,
+            torn_down,
+        }
+    }
+}
+
+fn same_thing(open: &Makes, wanted: &Makes) -> bool {
+    match (open, wanted) {
+        (Makes::Member { slot: open, .. }, Makes::Member { slot: wanted, .. }) => open == wanted,
+        (Makes::TargetGroup { name: open, .. }, Makes::TargetGroup { name: wanted, .. }) => open == wanted,
+        (open, wanted) => open == wanted,
+    }
+}
+
+/// An action that was just added.
+pub(crate) struct Adding<'d> {
+    action: &'d mut Action,
+}
+
+impl Adding<'_> {
+    /// It must not start before these have succeeded.
+    pub(crate) fn after(self, actions: impl IntoIterator<Item = ActionId>) -> Self {
+        self.action.after.extend(actions);
+        self
+    }
+
+    /// Its success puts (or removes) these entries.
+    pub(crate) fn puts(self, entries: impl IntoIterator<Item = (Entry, Option<String>)>) -> Self {
+        self.action.puts.extend(entries);
+        self
+    }
+
+    pub(crate) fn id(self) -> ActionId {
+        self.action.id.clone()
+    }
+}

@@ -1,0 +1,115 @@
+//! Judges which members are sick, and whether they may be taken out now.
+//!
+//! Sick: ALB `unhealthy` or EC2-impaired, past its grace, for `unhealthyFor`. Absent members (terminated, stopped,
+//! missing) are not judged here; relaunching them is never braked.
+//! Never: acts, or judges what was not read whole. Start at [`judge`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crds_schema::spec::Healing;
+use jiff::Timestamp;
+
+use crate::draft::Draft;
+use crate::id::InstanceId;
+use crate::memory::{elapsed, later};
+use crate::members::{Life, Member};
+use crate::reason::Reason;
+use crate::status::WaitOn;
+
+/// What was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdicts {
+    /// Members that are sick.
+    pub(crate) sick: BTreeSet<InstanceId>,
+    /// How many healing terminations are allowed now; 0 when a brake holds.
+    pub(crate) allowance: u32,
+    /// Whether the sick count as what they are, or, braked, as if they were not.
+    pub(crate) braked: bool,
+}
+
+impl Verdicts {
+    /// Whether this member is to be replaced for its sickness. Once its successor was launched it stays so under a brake:
+    /// otherwise it would be one member too many, and go uncharged.
+    pub(crate) fn replaces(&self, member: &Member) -> bool {
+        self.sick.contains(member.id()) && (!self.braked || member.status.succeeded)
+    }
+}
+
+/// How long a healing termination is counted.
+pub(crate) const BUDGET_WINDOW: Duration = Duration::from_secs(3600);
+
+/// Judges the members and says why, where a brake holds.
+pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, members: &[Member]) -> Verdicts {
+    let now = draft.now();
+    let mut sick = BTreeSet::new();
+    for member in members.iter().filter(|member| member.stays() && member.health_was_read) {
+        match sick_at(member, healing) {
+            Some(at) if at <= now => {
+                sick.insert(member.id().clone());
+            }
+            Some(at) => {
+                let what = format!("slot {} ({}) to recover or be sick", member.status.slot, member.id());
+                draft.wait(WaitOn::Time, what, Some(at));
+            }
+            None => {}
+        }
+    }
+    let allowance = allowance(draft, healing, members);
+    let braked = is_braked(draft, healing, count, &sick, allowance);
+    for status in &mut draft.status.instances {
+        status.succeeded &= sick.contains(&status.instance_id);
+    }
+    Verdicts { allowance: if braked { 0 } else { allowance }, braked, sick }
+}
+
+/// When an unhealthy member is sick, if it stays so.
+fn sick_at(member: &Member, healing: &Healing) -> Option<Timestamp> {
+    let unhealthy_since = member.status.unhealthy_since?;
+    let grace_ends = later(member.status.launched_at, Duration::from_secs(healing.grace_period.as_secs()));
+    // Failing during its grace is no evidence, so the clock starts at its end at the earliest.
+    let counts_from = unhealthy_since.max(grace_ends);
+    Some(later(counts_from, Duration::from_secs(healing.unhealthy_for.as_secs())))
+}
+
+/// What the hour's budget still has, after those that are already on their way out.
+fn allowance(draft: &mut Draft<'_>, healing: &Healing, members: &[Member]) -> u32 {
+    let now = draft.now();
+    draft.status.terminations.retain(|charge| elapsed(charge.at, now) < BUDGET_WINDOW);
+    let charged = &draft.status.terminations;
+    let on_their_way = members.iter().filter(|member| {
+        member.life != Life::Ending
+            && member.status.leaving.as_ref().is_some_and(|leaving| leaving.healing)
+            && !charged.iter().any(|charge| charge.instance_id == *member.id())
+    });
+    let spent = u32::try_from(charged.len() + on_their_way.count()).unwrap_or(u32::MAX);
+    healing.max_terminations_per_hour.saturating_sub(spent)
+}
+
+fn is_braked(draft: &mut Draft<'_>, healing: &Healing, count: u32, sick: &BTreeSet<InstanceId>, allowance: u32) -> bool {
+    let most = healing.max_unhealthy.of(count, 1);
+    let number = u32::try_from(sick.len()).unwrap_or(u32::MAX);
+    if number > most {
+        let names: Vec<_> = sick.iter().map(InstanceId::as_str).collect();
+        let message = format!(
+            "{number} of {count} members are sick ({}), healing.maxUnhealthy allows {most}: none is taken out until fewer are",
+            names.join(", ")
+        );
+        draft.trouble(Reason::TooManySick, message.clone());
+        draft.wait(WaitOn::Person, message, None);
+        return true;
+    }
+    if number > 0 && allowance == 0 {
+        spent(draft, healing.max_terminations_per_hour);
+        return true;
+    }
+    false
+}
+
+/// Says that the hour's budget is used up, and until when.
+pub(crate) fn spent(draft: &mut Draft<'_>, limit: u32) {
+    let until = draft.status.terminations.iter().map(|charge| later(charge.at, BUDGET_WINDOW)).min();
+    let message = format!("healing.maxTerminationsPerHour ({limit}) is used up");
+    draft.trouble(Reason::TerminationBudgetSpent, message.clone());
+    draft.wait(WaitOn::Time, format!("{message}; a healing termination"), until);
+}

@@ -1,0 +1,40 @@
+//! Decides what to do about a staging environment.
+//!
+//! In: the record, what was observed in AWS, what this controller remembers, and now. Out: a plan, as data, and the
+//! status to report.
+//! Never: does I/O, reads a clock, or draws chance; `now` and the pass's seed are arguments.
+//! Start at [`plan()`]; the promises I1 to I9 are in ARCHITECTURE.md.
+
+// In reading order: what goes in, what is decided, what comes out.
+pub mod pass;
+pub mod record;
+pub mod status;
+pub mod reason;
+pub mod id;
+pub mod resource;
+pub mod observed;
+pub mod lookup;
+pub mod memory;
+pub mod ownership;
+
+mod draft;
+mod recognise;
+pub mod desired;
+mod converge;
+mod diff;
+mod members;
+mod healing;
+mod order;
+mod teardown;
+mod conditions;
+
+pub mod action;
+pub mod request;
+pub mod lint;
+pub mod outcome;
+pub mod conclude;
+
+pub use pass::{Sight, plan};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! What must be looked at in AWS for one environment: by name, by id, or by tag.
+//!
+//! `engine::observe` asks for exactly this, batched over all environments of a region, so that the choice of what to
+//! look at stays pure and tested here. ELBv2 resources are found by fixed name, then their tags are read; never by a
+//! tag search over the account.
+
+use std::collections::BTreeSet;
+
+use crds_schema::Spec;
+
+use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
+use crate::desired;
+use crate::record::{GroupRole, Makes, Record};
+use crate::request::ElbTaggable;
+
+/// What to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookups {
+    /// The region; `None`: the table's.
+    pub region: Option<String>,
+    /// The VPC whose subnets are wanted; `None`: the default subnets of the default VPC.
+    pub vpc: Option<String>,
+    /// The image; `None`: there is no spec yet.
+    pub image: Option<String>,
+    /// The instance types.
+    pub types: Vec<String>,
+    /// Names of security groups.
+    pub group_names: BTreeSet<String>,
+    /// Names of load balancers.
+    pub load_balancer_names: BTreeSet<String>,
+    /// Names of target groups.
+    pub target_group_names: BTreeSet<String>,
+    /// The uid that our instances are tagged with.
+    pub uid: String,
+    /// Recorded instances: those that the search by uid does not find are asked for by id.
+    pub instances: BTreeSet<InstanceId>,
+    /// Recorded load balancers: what hangs on them can be asked for at once.
+    pub load_balancers: BTreeSet<LoadBalancerArn>,
+    /// Recorded target groups, likewise.
+    pub target_groups: BTreeSet<TargetGroupArn>,
+    /// Recorded ELBv2 resources, whose tags can be asked for at once.
+    pub tagged: BTreeSet<ElbTaggable>,
+}
+
+/// What to look at for `record`.
+pub fn lookups(record: &Record) -> Lookups {
+    let status = &record.status;
+    let spec = record.spec.as_ref();
+    let mut group_names: BTreeSet<String> = status.security_groups.names.values().cloned().collect();
+    let mut load_balancer_names: BTreeSet<String> = status.load_balancer.iter().map(|lb| lb.name.clone()).collect();
+    let mut target_group_names: BTreeSet<String> = status.target_groups.iter().map(|group| group.name.clone()).collect();
+    if let Some(spec) = spec {
+        group_names.extend(GroupRole::BOTH.map(|role| desired::group_name(&record.name, spec, role)));
+        load_balancer_names.insert(desired::load_balancer_name(&record.name, spec));
+        target_group_names.extend(known_target_group_name(record, spec));
+    }
+    for intent in &record.intents {
+        if let Makes::TargetGroup { name, .. } = &intent.makes {
+            target_group_names.insert(name.clone());
+        }
+    }
+    Lookups {
+        // What stands in a region is looked for there, whatever the spec says by now.
+        region: match &status.network {
+            Some(network) => network.region.clone(),
+            None => spec.and_then(|spec| spec.region.clone()),
+        },
+        vpc: match &status.network {
+            Some(network) => Some(network.vpc_id.to_string()),
+            None => spec.and_then(|spec| spec.network.vpc_id.clone()),
+        },
+        image: spec.and_then(|spec| spec.image.ami_id.clone()),
+        types: spec.map(|spec| spec.instances.types.clone()).unwrap_or_default(),
+        group_names,
+        load_balancer_names,
+        target_group_names,
+        uid: status.uid.to_string(),
+        instances: status.instances.iter().map(|member| member.instance_id.clone()).collect(),
+        load_balancers: status.load_balancer.iter().map(|lb| lb.arn.clone()).collect(),
+        target_groups: status.target_groups.iter().map(|group| group.arn.clone()).collect(),
+        tagged: tagged(record),
+    }
+}
+
+/// The wanted name needs no VPC: what AWS fixes at creation is told apart by port and protocol.
+fn known_target_group_name(record: &Record, spec: &Spec) -> Option<String> {
+    spec.services.first().map(|service| desired::target_group_name(&record.name, service))
+}
+
+fn tagged(record: &Record) -> BTreeSet<ElbTaggable> {
+    let status = &record.status;
+    let balancers = status.load_balancer.iter().map(|lb| ElbTaggable::LoadBalancer(lb.arn.clone()));
+    let groups = status.target_groups.iter().map(|group| ElbTaggable::TargetGroup(group.arn.clone()));
+    let listeners = status.listeners.iter().map(|listener| ElbTaggable::Listener(listener.arn.clone()));
+    balancers.chain(groups).chain(listeners).collect()
+}

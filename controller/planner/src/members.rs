@@ -1,0 +1,128 @@
+//! Members as they are now: each recorded one beside what was seen of its instance and its target.
+//!
+//! Brings the instants that grace, `unhealthyFor` and bake are measured from up to date in the status, and says of each
+//! member what it counts as. Never: decides what to do about it; that is [`crate::healing`] and [`crate::order`].
+
+use std::collections::BTreeMap;
+
+use crate::draft::Draft;
+use crate::id::{InstanceId, TargetGroupArn};
+use crate::resource::{Instance, InstanceState, StatusChecks, Target, TargetHealth};
+use crate::status::MemberStatus;
+
+/// A recorded member beside what was seen of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Member {
+    /// As it stands in the status, brought up to date.
+    pub(crate) status: MemberStatus,
+    /// What was seen of its instance; `None` while AWS does not show it.
+    pub(crate) instance: Option<Instance>,
+    /// Its life.
+    pub(crate) life: Life,
+    /// Whether it was launched from what the spec says now, in a subnet that it lists.
+    pub(crate) current: bool,
+    /// Whether its EC2 status checks fail.
+    pub(crate) impaired: bool,
+    /// Whether its target's health was read in this pass. Nobody is judged by what was read before.
+    pub(crate) health_was_read: bool,
+}
+
+/// Where a member is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Pending or running, or recorded and not shown (promise I5: unknown counts as live).
+    Live,
+    /// Stopping or stopped.
+    Stopped,
+    /// Being terminated.
+    Ending,
+}
+
+impl Member {
+    pub(crate) fn id(&self) -> &InstanceId {
+        &self.status.instance_id
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.life == Life::Live
+    }
+
+    /// Live, and not being taken out.
+    pub(crate) fn stays(&self) -> bool {
+        self.is_live() && self.status.leaving.is_none()
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.stays() && self.status.health == Some(TargetHealth::Healthy) && !self.impaired
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.instance.as_ref().is_some_and(|instance| instance.state == InstanceState::Running)
+    }
+}
+
+/// The members, with the status brought up to date. `serving` is the target group whose health counts.
+pub(crate) fn assess(draft: &mut Draft<'_>, serving: Option<&TargetGroupArn>, template: &str, is_current: impl Fn(&Instance) -> bool) -> Vec<Member> {
+    let observed = draft.sight.observed;
+    let now = draft.sight.now;
+    let targets: Option<BTreeMap<&str, &Target>> = match serving {
+        None => Some(BTreeMap::new()),
+        // A member registered on a port that is not the group's is foreign there; see `diff::target_groups`.
+        Some(arn) => observed.targets_of(arn).map(|all| all.iter().map(|target| (target.id.as_str(), target)).collect()),
+    };
+    let mut members = Vec::new();
+    for status in &mut draft.status.instances {
+        let instance = observed.instances.seen().and_then(|all| all.get(&status.instance_id));
+        let checks = observed.status_checks.seen().and_then(|all| all.get(&status.instance_id));
+        let impaired = checks == Some(&StatusChecks::Impaired);
+        note_instance(status, instance, observed.instances.seen().is_some());
+        if let Some(targets) = &targets {
+            note_health(status, targets.get(status.instance_id.as_str()).copied(), impaired, now);
+        }
+        members.push(Member {
+            life: life_of(status),
+            current: status.template == template && instance.is_none_or(&is_current),
+            instance: instance.cloned(),
+            status: status.clone(),
+            impaired,
+            health_was_read: targets.is_some(),
+        });
+    }
+    members
+}
+
+fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool) {
+    match instance {
+        Some(instance) => {
+            status.state = Some(instance.state);
+            status.instance_type = instance.instance_type.clone();
+            status.private_ip = instance.private_ip.clone();
+            status.public_ip = instance.public_ip.clone();
+            status.zone = instance.zone.clone();
+        }
+        None if was_read => status.state = None,
+        None => {}
+    }
+}
+
+fn note_health(status: &mut MemberStatus, target: Option<&Target>, impaired: bool, now: jiff::Timestamp) {
+    status.health = target.map(|target| target.health);
+    status.reason = match (target.and_then(|target| target.reason.clone()), impaired) {
+        (_, true) => Some("StatusCheckImpaired".into()),
+        (reason, false) => reason,
+    };
+    // `initial`, `unused` and `draining` are neither: they start no clock, and stop both.
+    let healthy = status.health == Some(TargetHealth::Healthy) && !impaired;
+    let unhealthy = status.health == Some(TargetHealth::Unhealthy) || impaired;
+    status.healthy_since = healthy.then(|| status.healthy_since.unwrap_or(now));
+    status.unhealthy_since = unhealthy.then(|| status.unhealthy_since.unwrap_or(now));
+}
+
+/// Where a member is in its life, by its status.
+pub(crate) fn life_of(status: &MemberStatus) -> Life {
+    match status.state {
+        None | Some(InstanceState::Pending | InstanceState::Running) => Life::Live,
+        Some(InstanceState::Stopping | InstanceState::Stopped) => Life::Stopped,
+        Some(InstanceState::ShuttingDown | InstanceState::Terminated) => Life::Ending,
+    }
+}

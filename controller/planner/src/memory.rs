@@ -1,0 +1,215 @@
+//! What one controller remembers of an environment from pass to pass, beside what is stored.
+//!
+//! Promise I5 lives here: a resource that was recorded is *unknown* before it is *missing*, and an entry that we put or
+//! saw is believed gone only at its second complete reading. A restart forgets all of it, which only makes the
+//! controller slower to believe a loss of a recorded resource, never quicker.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::id::Zone;
+use crate::request::{ActionId, Made};
+
+/// Complete readings without it before a recorded resource is missing.
+pub const MISSING_READS: u32 = 3;
+
+/// What is remembered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Memory {
+    absences: BTreeMap<Made, Absence>,
+    entries: BTreeMap<Entry, Expected>,
+    removed: BTreeMap<Made, Timestamp>,
+    capacity: BTreeMap<Zone, Timestamp>,
+    failures: BTreeMap<ActionId, Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Absence {
+    since: Timestamp,
+    reads: u32,
+}
+
+/// An entry of a parent: a rule of a group, a tag, an attribute, a listener's port, a target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The parent's id, and what kind of entry, such as `sg-1/ingress`.
+    pub parent: String,
+    /// Which one.
+    pub key: String,
+}
+
+impl Entry {
+    /// That entry.
+    pub fn new(parent: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { parent: parent.into(), key: key.into() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Expected {
+    value: Option<String>,
+    contradicted: u32,
+}
+
+/// What a reading says of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It is as wanted.
+    AsWanted,
+    /// It differs: act.
+    Differs,
+    /// It differs from what we put or saw before, for the first time: read once more.
+    Unconfirmed,
+}
+
+/// An action that failed, and when it may be tried again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// How often in a row.
+    pub times: u32,
+    /// When it may be tried again.
+    pub retry_at: Timestamp,
+    /// What to tell the user.
+    pub why: crate::reason::Why,
+}
+
+/// First pause after a failure; each further one doubles it.
+pub const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// Longest pause after a failure: a person's remedy is noticed within it.
+pub const RETRY_MAX: Duration = Duration::from_secs(120);
+/// How long a zone without capacity is not tried again. Karpenter uses the same three minutes.
+pub const CAPACITY_PAUSE: Duration = Duration::from_secs(180);
+
+impl Memory {
+    /// Notes a complete reading of where `resource`, which is recorded, should be.
+    pub fn note_resource(&mut self, resource: Made, present: bool, now: Timestamp) {
+        if present {
+            self.absences.remove(&resource);
+        } else {
+            let absence = self.absences.entry(resource).or_insert(Absence { since: now, reads: 0 });
+            absence.reads = absence.reads.saturating_add(1);
+        }
+    }
+
+    /// Whether a recorded resource is believed gone: absent from three complete readings over `missing_after`, or from
+    /// one since our own acknowledged delete.
+    pub fn is_missing(&self, resource: &Made, missing_after: Duration, now: Timestamp) -> bool {
+        self.absences.get(resource).is_some_and(|absence| {
+            self.removed.contains_key(resource)
+                || (absence.reads >= MISSING_READS && elapsed(absence.since, now) >= missing_after)
+        })
+    }
+
+    /// When at the earliest a resource that is now absent is believed gone; `None` while it is not absent.
+    pub fn missing_at(&self, resource: &Made, missing_after: Duration) -> Option<Timestamp> {
+        self.absences.get(resource).map(|absence| later(absence.since, missing_after))
+    }
+
+    /// Whether we removed it and AWS acknowledged that.
+    pub fn was_removed(&self, resource: &Made) -> bool {
+        self.removed.contains_key(resource)
+    }
+
+    /// Notes that AWS acknowledged our delete or terminate of `resource`.
+    pub fn note_removed(&mut self, resource: Made, now: Timestamp) {
+        self.removed.insert(resource, now);
+    }
+
+    /// Forgets resources that are no longer recorded, and their entries.
+    pub fn keep_resources(&mut self, recorded: impl Fn(&Made) -> bool) {
+        let known = self.absences.keys().chain(self.removed.keys());
+        let gone: Vec<Made> = known.filter(|made| !recorded(made)).cloned().collect();
+        for made in gone {
+            self.absences.remove(&made);
+            self.removed.remove(&made);
+            self.entries.retain(|entry, _| !entry.parent.starts_with(&made.to_string()));
+        }
+    }
+
+    /// Notes a complete reading of an entry and says what to make of it. `None` is absence.
+    pub fn read_entry(&mut self, entry: Entry, wanted: Option<&str>, seen: Option<&str>) -> Reading {
+        if wanted == seen {
+            // Absence needs no memory unless we made it; presence does, so that one stale reading is not a drift.
+            match (seen, self.entries.get_mut(&entry)) {
+                (None, None) => {}
+                (_, Some(expected)) => *expected = Expected { value: seen.map(Into::into), contradicted: 0 },
+                (Some(_), None) => {
+                    self.entries.insert(entry, Expected { value: seen.map(Into::into), contradicted: 0 });
+                }
+            }
+            return Reading::AsWanted;
+        }
+        match self.entries.get_mut(&entry) {
+            Some(expected) if expected.value.as_deref() == wanted => {
+                expected.contradicted = expected.contradicted.saturating_add(1);
+                if expected.contradicted >= 2 { Reading::Differs } else { Reading::Unconfirmed }
+            }
+            Some(_) | None => Reading::Differs,
+        }
+    }
+
+    /// Notes that AWS acknowledged our putting (`Some`) or removing (`None`) of an entry.
+    pub fn put_entry(&mut self, entry: Entry, value: Option<String>) {
+        self.entries.insert(entry, Expected { value, contradicted: 0 });
+    }
+
+    /// Replaces the name of something that was being made by the id that it has now, in keys and values.
+    pub(crate) fn rename_entries(&mut self, from: &str, to: &str) {
+        self.entries = std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(|(entry, mut expected)| {
+                expected.value = expected.value.map(|value| value.replace(from, to));
+                (Entry { parent: entry.parent.replace(from, to), key: entry.key.replace(from, to) }, expected)
+            })
+            .collect();
+    }
+
+    /// Notes that a zone has no capacity.
+    pub fn note_no_capacity(&mut self, zone: Zone, now: Timestamp) {
+        self.capacity.insert(zone, later(now, CAPACITY_PAUSE));
+    }
+
+    /// Until when a zone is not tried.
+    pub fn capacity_pause(&self, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
+        self.capacity.get(zone).copied().filter(|until| *until > now)
+    }
+
+    /// Notes that an action failed.
+    pub fn note_failure(&mut self, action: ActionId, why: crate::reason::Why, now: Timestamp) {
+        let times = self.failures.get(&action).map_or(0, |failure| failure.times).saturating_add(1);
+        let pause = RETRY_FIRST.saturating_mul(1 << (times - 1).min(10)).min(RETRY_MAX);
+        self.failures.insert(action, Failure { times, retry_at: later(now, pause), why });
+    }
+
+    /// Notes that an action succeeded, or is no longer planned.
+    pub fn note_success(&mut self, action: &ActionId) {
+        self.failures.remove(action);
+    }
+
+    /// Keeps only the failures of actions that are still planned.
+    pub fn keep_failures(&mut self, planned: impl Fn(&ActionId) -> bool) {
+        self.failures.retain(|action, _| planned(action));
+    }
+
+    /// The failure of an action that may not be tried again yet.
+    pub fn failure(&self, action: &ActionId) -> Option<&Failure> {
+        self.failures.get(action)
+    }
+
+    /// Every failure that stands.
+    pub fn failures(&self) -> impl Iterator<Item = (&ActionId, &Failure)> {
+        self.failures.iter()
+    }
+}
+
+/// `at`, and `duration` more.
+pub(crate) fn later(at: Timestamp, duration: Duration) -> Timestamp {
+    at.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// How long ago `since` was; nothing if it is in the future.
+pub(crate) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
+    now.duration_since(since).try_into().unwrap_or_default()
+}

@@ -1,0 +1,135 @@
+//! What was seen of AWS in one pass.
+//!
+//! Each part says whether it was read whole: nothing is concluded from the absence of a thing in a part that was not.
+//! Never: says what is ours or what is wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn, Zone};
+use crate::request::ElbTaggable;
+use crate::resource::{
+    Image, Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
+};
+
+/// A part of what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part<T> {
+    /// Read whole, after the environment's last mutating call had ended.
+    Seen(T),
+    /// Not read, or not whole: why.
+    Unread(String),
+}
+
+impl<T> Part<T> {
+    /// What was seen, if it was seen whole.
+    pub fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(value) => Some(value),
+            Self::Unread(_) => None,
+        }
+    }
+
+    /// Why it was not read.
+    pub fn unread(&self) -> Option<&str> {
+        match self {
+            Self::Seen(_) => None,
+            Self::Unread(why) => Some(why),
+        }
+    }
+
+    /// The same part of something made from it.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Part<U> {
+        match self {
+            Self::Seen(value) => Part::Seen(f(value)),
+            Self::Unread(why) => Part::Unread(why),
+        }
+    }
+}
+
+/// What was seen of AWS for one environment.
+///
+/// Resources are looked up by the names and ids that the record has or wants, so a part may hold things that are not
+/// ours; [`crate::ownership`] tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// Subnets of the VPC (or the default subnets of the default VPC).
+    pub subnets: Part<Vec<Subnet>>,
+    /// Zones that offer the instance type.
+    pub offerings: Part<BTreeSet<Zone>>,
+    /// The image; `None`: AWS says that there is none, or that it may not be used.
+    pub image: Part<Option<Image>>,
+    /// Security groups of the names that are recorded or wanted.
+    pub groups: Part<Vec<SecurityGroup>>,
+    /// Instances that carry the environment's uid tag, and recorded ones.
+    pub instances: Part<BTreeMap<InstanceId, Instance>>,
+    /// Status checks of recorded instances.
+    pub status_checks: Part<BTreeMap<InstanceId, StatusChecks>>,
+    /// Load balancers of the names that are recorded or wanted.
+    pub load_balancers: Part<Vec<LoadBalancer>>,
+    /// Attributes by load balancer.
+    pub load_balancer_attributes: BTreeMap<LoadBalancerArn, Part<BTreeMap<String, String>>>,
+    /// Listeners by load balancer.
+    pub listeners: BTreeMap<LoadBalancerArn, Part<Vec<Listener>>>,
+    /// Target groups of the names that are recorded or wanted.
+    pub target_groups: Part<Vec<TargetGroup>>,
+    /// Attributes by target group.
+    pub target_group_attributes: BTreeMap<TargetGroupArn, Part<BTreeMap<String, String>>>,
+    /// Targets by target group.
+    pub targets: BTreeMap<TargetGroupArn, Part<Vec<Target>>>,
+    /// Tags of ELBv2 resources.
+    pub tags: Part<BTreeMap<ElbTaggable, Tags>>,
+}
+
+impl Observed {
+    /// Nothing was seen, for that reason.
+    pub fn unread(why: &str) -> Self {
+        Self {
+            subnets: Part::Unread(why.into()),
+            offerings: Part::Unread(why.into()),
+            image: Part::Unread(why.into()),
+            groups: Part::Unread(why.into()),
+            instances: Part::Unread(why.into()),
+            status_checks: Part::Unread(why.into()),
+            load_balancers: Part::Unread(why.into()),
+            load_balancer_attributes: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            target_groups: Part::Unread(why.into()),
+            target_group_attributes: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            tags: Part::Unread(why.into()),
+        }
+    }
+
+    /// The tags of an ELBv2 resource, if they were read.
+    pub fn tags_of(&self, resource: &ElbTaggable) -> Option<&Tags> {
+        self.tags.seen().and_then(|all| all.get(resource))
+    }
+
+    /// Targets of a target group, if they were read whole.
+    pub fn targets_of(&self, group: &TargetGroupArn) -> Option<&[Target]> {
+        self.targets.get(group).and_then(Part::seen).map(Vec::as_slice)
+    }
+
+    /// Parts that were asked for and not read, each with why. Empty: sight is complete.
+    pub fn gaps(&self) -> Vec<(&'static str, &str)> {
+        let plain = [
+            ("subnets", self.subnets.unread()),
+            ("instance type offerings", self.offerings.unread()),
+            ("image", self.image.unread()),
+            ("security groups", self.groups.unread()),
+            ("instances", self.instances.unread()),
+            ("status checks", self.status_checks.unread()),
+            ("load balancers", self.load_balancers.unread()),
+            ("target groups", self.target_groups.unread()),
+            ("tags", self.tags.unread()),
+        ];
+        let by_parent = self
+            .load_balancer_attributes
+            .values()
+            .map(|part| ("load balancer attributes", part.unread()))
+            .chain(self.listeners.values().map(|part| ("listeners", part.unread())))
+            .chain(self.target_group_attributes.values().map(|part| ("target group attributes", part.unread())))
+            .chain(self.targets.values().map(|part| ("target health", part.unread())));
+        plain.into_iter().chain(by_parent).filter_map(|(what, why)| why.map(|why| (what, why))).collect()
+    }
+}

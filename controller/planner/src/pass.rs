@@ -1,0 +1,106 @@
+//! One pass, from sight to plan, and from outcomes to status. Both are pure.
+//!
+//! `engine::reconcile` calls, in this order: [`crate::lookup::lookups`], [`plan`], [`crate::lint::lint`], and, after
+//! executing, [`crate::conclude::conclude`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crds_schema::spec::DeletionPolicy;
+use jiff::Timestamp;
+
+use crate::action::Plan;
+use crate::conditions;
+use crate::converge;
+use crate::draft::Draft;
+use crate::memory::Memory;
+use crate::observed::Observed;
+use crate::reason::Reason;
+use crate::recognise;
+use crate::record::Record;
+use crate::request::ActionId;
+use crate::status::WaitOn;
+use crate::teardown;
+
+/// All that a plan is made from, beside the memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// The record.
+    pub record: &'a Record,
+    /// What was seen.
+    pub observed: &'a Observed,
+    /// The controller's clock.
+    pub now: Timestamp,
+    /// The pass's own random number; new intents' ids follow from it.
+    pub seed: u64,
+    /// How long a recorded resource must be absent before it is missing.
+    pub missing_after: Duration,
+}
+
+/// What to do now. Total: where sight is incomplete the plan says so and does less.
+///
+/// `memory` is brought up to date with what was seen.
+pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
+    let record = sight.record;
+    let mut draft = Draft::new(sight, memory);
+    let mut torn_down = false;
+    if !record.status.damaged {
+        recognise::recognise(&mut draft);
+        if record.deleting {
+            let retain = record.spec.as_ref().is_some_and(|spec| spec.deletion_policy == DeletionPolicy::Retain);
+            torn_down = teardown::teardown(&mut draft, retain);
+        } else if let Some(spec) = &record.spec {
+            converge::converge(&mut draft, spec);
+        }
+    }
+    withhold_failed(&mut draft);
+    if record.spec.as_ref().is_some_and(|spec| spec.paused) {
+        torn_down &= record.status.holds_nothing();
+        pause(&mut draft);
+    }
+    draft.status.generation = record.generation;
+    draft.status.observed_generation = record.generation;
+    draft.status.spec_hash = record.spec_hash.clone();
+    draft.status.revision = record.revision;
+    conditions::set(&mut draft);
+    draft.status.waiting_for = draft.waiting_for.clone();
+    draft.finish(torn_down)
+}
+
+/// Holds back what failed a moment ago, and all that depends on it. The rest goes on (promise I8).
+fn withhold_failed(draft: &mut Draft<'_>) {
+    let planned: BTreeSet<ActionId> = draft.actions.iter().map(|action| action.id.clone()).collect();
+    draft.memory.keep_failures(|action| planned.contains(action));
+    let now = draft.now();
+    let failures: Vec<_> = draft.memory.failures().map(|(id, failure)| (id.clone(), failure.clone())).collect();
+    let mut withheld: BTreeSet<ActionId> = BTreeSet::new();
+    for (id, failure) in failures {
+        draft.trouble(failure.why.reason, failure.why.message.clone());
+        if failure.retry_at > now {
+            draft.wait(WaitOn::Time, format!("{id} to be tried again: {}", failure.why.message), Some(failure.retry_at));
+            withheld.insert(id);
+        }
+    }
+    // Dependencies stand before what depends on them, so one walk finds them all.
+    draft.actions.retain(|action| {
+        let hold = withheld.contains(&action.id) || action.after.iter().any(|before| withheld.contains(before));
+        if hold {
+            withheld.insert(action.id.clone());
+        }
+        !hold
+    });
+}
+
+/// Says what would be done, and does none of it.
+fn pause(draft: &mut Draft<'_>) {
+    for action in std::mem::take(&mut draft.actions) {
+        draft.leave(&action.resource, Reason::Paused, format!("{} would be done: {}", action.id, action.why));
+    }
+    let before = &draft.sight.record.status;
+    draft.status.terminations = before.terminations.clone();
+    for member in &mut draft.status.instances {
+        let was = before.instances.iter().find(|was| was.instance_id == member.instance_id);
+        member.leaving = was.and_then(|was| was.leaving.clone());
+    }
+    draft.wait(WaitOn::Person, "spec.paused to be false", None);
+}

@@ -1,0 +1,250 @@
+//! Tells what of the things that were seen is ours, and brings the status up to date with it.
+//!
+//! A thing that an open intent made is recorded and the intent settled. A recorded thing that is gone is dropped, once
+//! promise I5 lets that be believed. Anything else that carries our tags is reported and left alone (promise I3).
+//! Never: plans an action.
+
+use crate::draft::Draft;
+use crate::id::LoadBalancerArn;
+use crate::ownership::{self, TAG_ENVIRONMENT, TAG_UID};
+use crate::reason::Reason;
+use crate::record::{GroupRole, Intent, Makes};
+use crate::request::{ElbTaggable, Made};
+use crate::resource::{Instance, InstanceState, LoadBalancer};
+use crate::status::{
+    ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, TargetGroupStatus, WaitOn,
+};
+
+/// Brings `draft.status` up to date with what was seen.
+pub(crate) fn recognise(draft: &mut Draft<'_>) {
+    // Judged by what is stored: a loss that could not be stored is seen again.
+    let stored = &draft.sight.record.status;
+    draft.memory.keep_resources(|made| stored.records(made));
+    groups(draft);
+    load_balancer(draft);
+    target_groups(draft);
+    listeners(draft);
+    instances(draft);
+}
+
+fn settle(draft: &mut Draft<'_>, intent: &Intent, made: &Made) {
+    if !draft.settled.iter().any(|settled| settled.id == intent.id) {
+        draft.settled.push(intent.clone());
+        draft.notice(made, Reason::Seen, format!("{made} was made by {} and is recorded", intent.id));
+    }
+}
+
+/// Whether a recorded thing, which a complete reading does not show, is believed gone. Until then it is waited for.
+fn is_gone(draft: &mut Draft<'_>, made: &Made, present: bool) -> bool {
+    let now = draft.now();
+    draft.memory.note_resource(made.clone(), present, now);
+    if present {
+        return false;
+    }
+    let missing_after = draft.sight.missing_after;
+    if draft.memory.is_missing(made, missing_after, now) {
+        return true;
+    }
+    let until = draft.memory.missing_at(made, missing_after);
+    draft.wait(WaitOn::Time, format!("{made}, which AWS does not show, to be seen or believed gone"), until);
+    false
+}
+
+fn groups(draft: &mut Draft<'_>) {
+    let record = draft.sight.record;
+    let Some(seen) = draft.sight.observed.groups.seen() else { return };
+    for group in seen.iter().filter(|group| !record.status.security_groups.names.contains_key(&group.id)) {
+        if let Some(intent) = ownership::intent_behind(record, &group.tags)
+            && let Makes::Group(role) = intent.makes
+        {
+            *role.recorded_mut(&mut draft.status) = Some(group.id.clone());
+            draft.status.security_groups.names.insert(group.id.clone(), group.name.clone());
+            settle(draft, intent, &Made::SecurityGroup(group.id.clone()));
+        } else if group.tags.get(TAG_UID).map(String::as_str) == Some(record.status.uid.as_str()) {
+            draft.leave(&group.id, Reason::NotOurs, "it carries our tags, but no open intent of ours made it");
+        }
+    }
+    let recorded: Vec<_> = draft.status.security_groups.names.keys().cloned().collect();
+    for id in recorded {
+        let made = Made::SecurityGroup(id.clone());
+        if is_gone(draft, &made, seen.iter().any(|group| group.id == id)) {
+            draft.status.security_groups.names.remove(&id);
+            for role in GroupRole::BOTH {
+                let place = role.recorded_mut(&mut draft.status);
+                if place.as_ref() == Some(&id) {
+                    *place = None;
+                }
+            }
+            gone(draft, &made);
+        }
+    }
+}
+
+/// Tells of a loss, unless it was our own doing.
+fn gone(draft: &mut Draft<'_>, made: &Made) {
+    if !draft.sight.record.deleting {
+        draft.notice(made, Reason::Vanished, format!("{made} is gone"));
+    }
+}
+
+fn load_balancer(draft: &mut Draft<'_>) {
+    let observed = draft.sight.observed;
+    let record = draft.sight.record;
+    let Some(seen) = observed.load_balancers.seen() else { return };
+    if draft.status.load_balancer.is_none() {
+        for balancer in seen {
+            let tags = observed.tags_of(&ElbTaggable::LoadBalancer(balancer.arn.clone()));
+            if let Some(intent) = tags.and_then(|tags| ownership::intent_behind(record, tags))
+                && intent.makes == Makes::LoadBalancer
+            {
+                draft.status.load_balancer = Some(described(balancer));
+                settle(draft, intent, &Made::LoadBalancer(balancer.arn.clone()));
+            }
+        }
+    }
+    let Some(recorded) = draft.status.load_balancer.clone() else { return };
+    let balancer = seen.iter().find(|balancer| balancer.arn == recorded.arn);
+    let made = Made::LoadBalancer(recorded.arn.clone());
+    if is_gone(draft, &made, balancer.is_some()) {
+        draft.status.load_balancer = None;
+        draft.status.listeners.clear();
+        gone(draft, &made);
+    } else if let Some(balancer) = balancer {
+        draft.status.load_balancer = Some(described(balancer));
+    }
+}
+
+fn described(balancer: &LoadBalancer) -> LoadBalancerStatus {
+    LoadBalancerStatus {
+        arn: balancer.arn.clone(),
+        name: balancer.name.clone(),
+        dns_name: balancer.dns_name.clone(),
+        hosted_zone_id: balancer.hosted_zone_id.clone(),
+        zones: balancer.subnets.keys().cloned().collect(),
+    }
+}
+
+fn target_groups(draft: &mut Draft<'_>) {
+    let observed = draft.sight.observed;
+    let record = draft.sight.record;
+    let Some(seen) = observed.target_groups.seen() else { return };
+    for group in seen {
+        if draft.status.target_groups.iter().any(|recorded| recorded.arn == group.arn) {
+            continue;
+        }
+        let tags = observed.tags_of(&ElbTaggable::TargetGroup(group.arn.clone()));
+        if let Some(intent) = tags.and_then(|tags| ownership::intent_behind(record, tags))
+            && let Makes::TargetGroup { name, service, port } = &intent.makes
+        {
+            draft.status.target_groups.push(TargetGroupStatus {
+                service: service.clone(),
+                arn: group.arn.clone(),
+                name: name.clone(),
+                port: *port,
+            });
+            settle(draft, intent, &Made::TargetGroup(group.arn.clone()));
+        }
+    }
+    for recorded in draft.status.target_groups.clone() {
+        let made = Made::TargetGroup(recorded.arn.clone());
+        if is_gone(draft, &made, seen.iter().any(|group| group.arn == recorded.arn)) {
+            draft.status.target_groups.retain(|group| group.arn != recorded.arn);
+            gone(draft, &made);
+        }
+    }
+}
+
+/// A listener is an entry of its load balancer: whatever listens on ours is ours to set right.
+fn listeners(draft: &mut Draft<'_>) {
+    let record = draft.sight.record;
+    let Some(arn) = draft.status.load_balancer.as_ref().map(|balancer| balancer.arn.clone()) else { return };
+    let Some(seen) = seen_listeners(draft, &arn) else { return };
+    draft.status.listeners = seen.clone();
+    for intent in &record.intents {
+        if let Makes::Listener { port } = intent.makes
+            && let Some(listener) = seen.iter().find(|listener| listener.port == port)
+        {
+            settle(draft, intent, &Made::Listener(listener.arn.clone()));
+        }
+    }
+}
+
+fn seen_listeners(draft: &Draft<'_>, arn: &LoadBalancerArn) -> Option<Vec<ListenerStatus>> {
+    let listeners = draft.sight.observed.listeners.get(arn)?.seen()?;
+    Some(listeners.iter().map(|seen| ListenerStatus { port: seen.port, arn: seen.arn.clone() }).collect())
+}
+
+fn instances(draft: &mut Draft<'_>) {
+    let record = draft.sight.record;
+    let Some(seen) = draft.sight.observed.instances.seen() else { return };
+    for instance in seen.values() {
+        if draft.status.instances.iter().any(|member| member.instance_id == instance.id) {
+            continue;
+        }
+        if let Some(intent) = ownership::launch_behind(record, instance)
+            && let Some(member) = launched(intent, instance, draft)
+        {
+            draft.status.instances.push(member);
+            settle(draft, intent, &Made::Instance(instance.id.clone()));
+        } else if !is_over(instance.state) && instance.tags.get(TAG_ENVIRONMENT) == Some(&record.name) {
+            let message = "it carries our tags, but was not launched by an intent of ours: somebody's copy";
+            draft.leave(&instance.id, Reason::NotOurs, message);
+        }
+    }
+    draft.status.instances.sort_by(|a, b| (a.slot, &a.instance_id).cmp(&(b.slot, &b.instance_id)));
+    for member in draft.status.instances.clone() {
+        let instance = seen.get(&member.instance_id);
+        let made = Made::Instance(member.instance_id.clone());
+        let terminated = instance.is_some_and(|instance| instance.state == InstanceState::Terminated);
+        if is_gone(draft, &made, instance.is_some()) || terminated {
+            draft.status.instances.retain(|other| other.instance_id != member.instance_id);
+            lost(draft, &member, instance);
+        }
+    }
+}
+
+fn is_over(state: InstanceState) -> bool {
+    match state {
+        InstanceState::ShuttingDown | InstanceState::Terminated => true,
+        InstanceState::Pending | InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => false,
+    }
+}
+
+fn lost(draft: &mut Draft<'_>, member: &MemberStatus, instance: Option<&Instance>) {
+    let id = &member.instance_id;
+    if let Some(leaving) = &member.leaving {
+        draft.notice(id, leaving.reason, format!("slot {}: {id} is terminated", member.slot));
+    } else if !draft.sight.record.deleting {
+        let how = instance.and_then(|instance| instance.state_reason.as_deref()).unwrap_or("AWS no longer shows it");
+        draft.notice(id, Reason::MemberGone, format!("slot {}: {id} is gone ({how})", member.slot));
+    }
+}
+
+/// The member that an intent launched.
+fn launched(intent: &Intent, instance: &Instance, draft: &Draft<'_>) -> Option<MemberStatus> {
+    let (Makes::Member { slot, template }, crate::request::Write::RunInstances(run)) = (&intent.makes, &intent.write)
+    else {
+        return None;
+    };
+    Some(MemberStatus {
+        slot: *slot,
+        instance_id: instance.id.clone(),
+        zone: instance.zone.clone(),
+        subnet_id: run.subnet.clone(),
+        ami_id: instance.image.clone(),
+        instance_type: instance.instance_type.clone(),
+        private_ip: instance.private_ip.clone(),
+        public_ip: instance.public_ip.clone(),
+        state: Some(instance.state),
+        health: None,
+        reason: None,
+        origin: Origin::Launched,
+        launched_at: draft.now(),
+        held_until: None,
+        template: template.clone(),
+        healthy_since: None,
+        unhealthy_since: None,
+        succeeded: false,
+        leaving: None,
+    })
+}

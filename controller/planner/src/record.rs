@@ -1,0 +1,143 @@
+//! The record, as the planner reads it: the spec in force, the wish to delete, the status, the open intents.
+//!
+//! `engine` builds it from the table's items. The planner never sees an item.
+
+use crds_schema::Spec;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{IntentId, SecurityGroupId};
+use crate::request::Write;
+use crate::status::Status;
+
+/// One environment's record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// `metadata.name`.
+    pub name: String,
+    /// What the stored SPEC is.
+    pub stored: Stored,
+    /// Number of the stored edit.
+    pub generation: u64,
+    /// Hash of the stored SPEC; empty when it is missing.
+    pub spec_hash: String,
+    /// The spec in force: the stored one, or the last valid one; `None` when there never was a valid one.
+    pub spec: Option<Spec>,
+    /// Number of the edit that is in force; 0 when there is none.
+    pub revision: u64,
+    /// Whether it is to be deleted.
+    pub deleting: bool,
+    /// What was last written of it.
+    pub status: Status,
+    /// Open intents.
+    pub intents: Vec<Intent>,
+}
+
+/// What the stored SPEC is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// Valid, so it is the one in force.
+    Valid,
+    /// Faulty: what is wrong, a line for each field.
+    Invalid(Vec<String>),
+    /// Not there.
+    Missing,
+}
+
+/// A create call that was, or will be, sent: stored before it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// Its id: the `understudy:intent` tag and, for an instance, the client token.
+    pub id: IntentId,
+    /// What it makes.
+    pub makes: Makes,
+    /// The whole request, every id in it known.
+    pub write: Write,
+    /// When it was first stored, by the controller's clock.
+    pub created_at: Timestamp,
+    /// Number of the revision that wanted it.
+    pub revision: u64,
+}
+
+/// What an intent makes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Makes {
+    /// One of the two security groups.
+    Group(GroupRole),
+    /// The load balancer.
+    LoadBalancer,
+    /// The target group of that name.
+    TargetGroup {
+        /// Its name.
+        name: String,
+        /// The service that it serves.
+        service: String,
+        /// Its port.
+        port: u16,
+    },
+    /// The listener on that port.
+    Listener {
+        /// Its port.
+        port: u16,
+    },
+    /// A member.
+    Member {
+        /// Its number.
+        slot: u32,
+        /// Hash of the part of the spec that it is launched from.
+        template: String,
+    },
+}
+
+/// Which of the two security groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GroupRole {
+    /// The load balancer's.
+    LoadBalancer,
+    /// The instances'.
+    Instances,
+}
+
+impl GroupRole {
+    /// Both, the load balancer's first, since the instances' refers to it.
+    pub const BOTH: [Self; 2] = [Self::LoadBalancer, Self::Instances];
+
+    /// A word for it, as action ids use it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "load-balancer",
+            Self::Instances => "instances",
+        }
+    }
+
+    /// The recorded id of it.
+    pub fn recorded(self, status: &Status) -> Option<&SecurityGroupId> {
+        match self {
+            Self::LoadBalancer => status.security_groups.load_balancer.as_ref(),
+            Self::Instances => status.security_groups.instances.as_ref(),
+        }
+    }
+
+    /// The place of its recorded id.
+    pub fn recorded_mut(self, status: &mut Status) -> &mut Option<SecurityGroupId> {
+        match self {
+            Self::LoadBalancer => &mut status.security_groups.load_balancer,
+            Self::Instances => &mut status.security_groups.instances,
+        }
+    }
+}
+
+impl Record {
+    /// The open intents that make `makes`.
+    pub fn intent_for(&self, wanted: impl Fn(&Makes) -> bool) -> Option<&Intent> {
+        self.intents.iter().find(|intent| wanted(&intent.makes))
+    }
+
+    /// The open intent of that id.
+    pub fn intent(&self, id: &str) -> Option<&Intent> {
+        self.intents.iter().find(|intent| intent.id.as_str() == id)
+    }
+}

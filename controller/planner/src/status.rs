@@ -1,0 +1,412 @@
+//! The STATUS item: what the controller remembers of an environment and what it says of it.
+//!
+//! Everything that must outlive a restart stands here: ids that are ours, members with the instants that grace,
+//! `unhealthyFor` and bake are measured from, terminations charged. How it is concluded from a pass is in
+//! [`crate::conclude`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{
+    AmiId, EnvUid, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+};
+use crate::reason::Reason;
+use crate::request::Made;
+use crate::resource::{InstanceState, TargetHealth};
+
+/// Status of one environment, as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The environment's identity over its whole life.
+    pub uid: EnvUid,
+    /// When it was first seen.
+    pub creation_timestamp: Timestamp,
+    /// Number of the edit that was last seen.
+    pub generation: u64,
+    /// Number of the edit that this status is about.
+    pub observed_generation: u64,
+    /// Hash of the SPEC that this status is about.
+    pub spec_hash: String,
+    /// Number of the last valid edit, which is the one in force; 0: none yet.
+    pub revision: u64,
+    /// Counts the writes of this item.
+    pub version: u64,
+    /// What stands in the way of removing the record: it goes only after the teardown.
+    #[serde(default)]
+    pub finalizers: Vec<String>,
+    /// Set when STATUS had to be made anew though the environment existed: nothing is changed then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
+    /// Where it stands.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+    /// `instances.count` of the revision in force.
+    #[serde(default)]
+    pub desired: u32,
+    /// Live members of the revision in force.
+    #[serde(default)]
+    pub updated: u32,
+    /// Healthy members of the revision in force.
+    #[serde(default)]
+    pub ready: u32,
+    /// VPC that it stands in.
+    #[serde(default)]
+    pub network: Option<NetworkStatus>,
+    /// The load balancer.
+    #[serde(default)]
+    pub load_balancer: Option<LoadBalancerStatus>,
+    /// Target groups: the wanted one, and one that is being replaced.
+    #[serde(default)]
+    pub target_groups: Vec<TargetGroupStatus>,
+    /// Listeners.
+    #[serde(default)]
+    pub listeners: Vec<ListenerStatus>,
+    /// Security groups, by id.
+    #[serde(default)]
+    pub security_groups: SecurityGroupsStatus,
+    /// The image that is launched.
+    #[serde(default)]
+    pub image: Option<ImageStatus>,
+    /// Members.
+    #[serde(default)]
+    pub instances: Vec<MemberStatus>,
+    /// What it waits for.
+    #[serde(default)]
+    pub waiting_for: Vec<Wait>,
+    /// Keys of the spec's tags that were put on things, so that one that is dropped from the spec can be removed.
+    #[serde(default)]
+    pub tag_keys: BTreeSet<String>,
+    /// Healing terminations of the last hour.
+    #[serde(default)]
+    pub terminations: Vec<Charge>,
+    /// What the revision in force wanted when it was last planned, for the brake against an emptied graph.
+    #[serde(default)]
+    pub wanted: WantedStatus,
+}
+
+impl Status {
+    /// The status of an environment that was just seen for the first time.
+    pub fn new(uid: EnvUid, now: Timestamp) -> Self {
+        Self {
+            uid,
+            creation_timestamp: now,
+            generation: 0,
+            observed_generation: 0,
+            spec_hash: String::new(),
+            revision: 0,
+            version: 0,
+            finalizers: vec!["understudy.dev/teardown".into()],
+            damaged: false,
+            conditions: Vec::new(),
+            desired: 0,
+            updated: 0,
+            ready: 0,
+            network: None,
+            load_balancer: None,
+            target_groups: Vec::new(),
+            listeners: Vec::new(),
+            security_groups: SecurityGroupsStatus::default(),
+            image: None,
+            instances: Vec::new(),
+            waiting_for: Vec::new(),
+            tag_keys: BTreeSet::new(),
+            terminations: Vec::new(),
+            wanted: WantedStatus::default(),
+        }
+    }
+
+    /// The condition of that type.
+    pub fn condition(&self, kind: ConditionType) -> Option<&Condition> {
+        self.conditions.iter().find(|c| c.kind == kind)
+    }
+
+    /// Whether this is recorded as ours.
+    pub fn records(&self, made: &Made) -> bool {
+        match made {
+            Made::SecurityGroup(id) => self.security_groups.names.contains_key(id),
+            Made::LoadBalancer(arn) => self.load_balancer.as_ref().is_some_and(|balancer| balancer.arn == *arn),
+            Made::TargetGroup(arn) => self.target_groups.iter().any(|group| group.arn == *arn),
+            Made::Listener(arn) => self.listeners.iter().any(|listener| listener.arn == *arn),
+            Made::Instance(id) => self.instances.iter().any(|member| member.instance_id == *id),
+        }
+    }
+
+    /// Whether nothing in AWS is recorded as ours.
+    pub fn holds_nothing(&self) -> bool {
+        self.load_balancer.is_none()
+            && self.target_groups.is_empty()
+            && self.security_groups == SecurityGroupsStatus::default()
+            && self.instances.is_empty()
+    }
+}
+
+/// What a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConditionType {
+    /// It serves as the record says.
+    Ready,
+    /// The stored SPEC is valid.
+    SpecValid,
+    /// VPC, subnets and zones are there.
+    NetworkReady,
+    /// The image can be launched.
+    ImageAvailable,
+    /// The load balancer is active and has its listeners.
+    LoadBalancerReady,
+    /// Members can be launched.
+    CapacityAvailable,
+    /// Enough members are healthy.
+    TargetsHealthy,
+    /// AWS matches the record.
+    InSync,
+    /// Sick members may be replaced.
+    HealingAllowed,
+    /// The shared Redis answers.
+    RedisReachable,
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Whether a condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It is not known.
+    Unknown,
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub kind: ConditionType,
+    /// Whether it holds.
+    pub status: Truth,
+    /// Why, as a word.
+    pub reason: Reason,
+    /// Why, as a sentence.
+    pub message: String,
+    /// When `status` last changed.
+    pub last_transition_time: Timestamp,
+    /// Number of the edit that it is about.
+    pub observed_generation: u64,
+}
+
+/// The network that the environment stands in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkStatus {
+    /// The VPC.
+    pub vpc_id: VpcId,
+    /// The region, where the spec names one. It is fixed: an edit of it is refused.
+    #[serde(default)]
+    pub region: Option<String>,
+}
+
+/// The load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadBalancerStatus {
+    /// Its ARN.
+    pub arn: LoadBalancerArn,
+    /// Its name.
+    pub name: String,
+    /// Its DNS name.
+    #[serde(default)]
+    pub dns_name: String,
+    /// The Route 53 zone of its DNS name.
+    #[serde(default)]
+    pub hosted_zone_id: Option<String>,
+    /// The zones that it covers.
+    #[serde(default)]
+    pub zones: Vec<Zone>,
+}
+
+/// A target group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetGroupStatus {
+    /// The service that it serves.
+    pub service: String,
+    /// Its ARN.
+    pub arn: TargetGroupArn,
+    /// Its name.
+    pub name: String,
+    /// The port of its targets.
+    pub port: u16,
+}
+
+/// A listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// Its port.
+    pub port: u16,
+    /// Its ARN.
+    pub arn: ListenerArn,
+}
+
+/// The two security groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityGroupsStatus {
+    /// The load balancer's.
+    #[serde(default)]
+    pub load_balancer: Option<SecurityGroupId>,
+    /// The instances'.
+    #[serde(default)]
+    pub instances: Option<SecurityGroupId>,
+    /// Their names, by id, since a group is found by its name.
+    #[serde(default)]
+    pub names: BTreeMap<SecurityGroupId, String>,
+}
+
+/// The image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageStatus {
+    /// Its id.
+    pub ami_id: String,
+}
+
+/// Where a member came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// We launched it.
+    Launched,
+    /// The user lent it to us.
+    Adopted,
+}
+
+/// One member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberStatus {
+    /// Its number within the environment; part of its name.
+    pub slot: u32,
+    /// Its id.
+    pub instance_id: InstanceId,
+    /// Its zone.
+    pub zone: Zone,
+    /// Its subnet.
+    pub subnet_id: SubnetId,
+    /// Its image.
+    pub ami_id: AmiId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub instance_type: String,
+    /// Its private IPv4 address.
+    #[serde(default)]
+    pub private_ip: Option<String>,
+    /// Its public IPv4 address.
+    #[serde(default)]
+    pub public_ip: Option<String>,
+    /// Its state; absent while AWS does not show it.
+    #[serde(default)]
+    pub state: Option<InstanceState>,
+    /// Its target's health; absent while it is not registered.
+    #[serde(default)]
+    pub health: Option<TargetHealth>,
+    /// AWS's reason for that health, or ours.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// When we saw its launch succeed, by our clock. Grace is measured from it.
+    pub launched_at: Timestamp,
+    /// Until when it is kept though it would go; not used yet.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
+    /// Hash of the part of the spec that it was launched from.
+    pub template: String,
+    /// Since when it is healthy, by our clock. Bake is measured from it.
+    #[serde(default)]
+    pub healthy_since: Option<Timestamp>,
+    /// Since when it is unhealthy or impaired, by our clock. `unhealthyFor` is measured from it.
+    #[serde(default)]
+    pub unhealthy_since: Option<Timestamp>,
+    /// Whether a successor was launched for it while it was sick: a brake that comes later does not make it one too many.
+    #[serde(default)]
+    pub succeeded: bool,
+    /// Why it is being taken out: it is not registered again, and terminated once drained.
+    #[serde(default)]
+    pub leaving: Option<Leaving>,
+}
+
+/// Why a member is being taken out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaving {
+    /// Why.
+    pub reason: Reason,
+    /// Whether its termination is charged to `maxTerminationsPerHour`.
+    pub healing: bool,
+    /// When it was decided.
+    pub since: Timestamp,
+}
+
+/// One healing termination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charge {
+    /// When it was charged, which is before the call.
+    pub at: Timestamp,
+    /// Of which instance.
+    pub instance_id: InstanceId,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// For what, in words.
+    pub what: String,
+    /// Until when at most, where that is known.
+    pub until: Option<Timestamp>,
+    /// Who or what ends it.
+    #[serde(default)]
+    pub on: WaitOn,
+}
+
+/// Who or what ends a wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitOn {
+    /// AWS gets there by itself.
+    #[default]
+    Aws,
+    /// Time passes.
+    Time,
+    /// A person does something.
+    Person,
+}
+
+/// What was wanted when it was last planned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WantedStatus {
+    /// By which revision.
+    pub revision: u64,
+    /// What, in words that compare.
+    pub resources: BTreeSet<String>,
+}

@@ -1,0 +1,168 @@
+use insta::assert_snapshot;
+
+use super::world::*;
+use crate::id::*;
+use crate::observed::Part;
+use crate::record::GroupRole;
+use crate::request::ElbTaggable;
+use crate::resource::*;
+
+#[test]
+fn a_revoked_rule_is_believed_at_the_second_reading_and_added() {
+    let mut world = World::healthy(2);
+    world.group(GroupRole::Instances).ingress.retain(|rule| rule.from != Some(8080));
+    let first = world.pass();
+    assert_eq!(first.actions, [], "one reading may be stale: {first}");
+    assert_snapshot!(world.planned(), @"~ authorize/instances/ingress              RuleMissing: ingress of the instances group: tcp 8080 sg-alb");
+}
+
+#[test]
+fn a_rogue_rule_is_removed_at_once() {
+    let mut world = World::healthy(2);
+    world.group(GroupRole::Instances).ingress.insert(rule(8080, cidr("0.0.0.0/0")));
+    assert_snapshot!(world.planned(), @"~ revoke/instances/ingress                 RuleRogue: ingress of the instances group: tcp 8080 0.0.0.0/0");
+}
+
+#[test]
+fn an_access_edit_opens_before_it_closes() {
+    let mut world = World::healthy(2).edited(|spec| spec.access.load_balancer[0].cidr = Some("198.51.100.0/24".parse().unwrap()));
+    let plan = world.pass();
+    let revoke = plan.actions.iter().find(|action| action.id.0 == "revoke/load-balancer/ingress").unwrap();
+    assert_eq!(revoke.after.iter().map(|id| id.0.as_str()).collect::<Vec<_>>(), ["authorize/load-balancer/ingress"]);
+}
+
+#[test]
+fn a_foreign_target_is_deregistered() {
+    let mut world = World::healthy(2);
+    world.targets().push(target("i-foreign", TargetHealth::Healthy, None));
+    assert_snapshot!(world.planned(), @"~ deregister/shop-web-6bdbe364             TargetForeign: i-foreign:8080 in shop-web-6bdbe364");
+}
+
+#[test]
+fn a_deregistered_member_is_registered_again() {
+    let mut world = World::healthy(2).health(2, TargetHealth::Draining, "Target.DeregistrationInProgress");
+    assert_snapshot!(world.planned(), @"~ register/shop-web-6bdbe364               TargetMissing: i-2 not in shop-web-6bdbe364");
+}
+
+#[test]
+fn attributes_and_health_check_are_set_back() {
+    let mut world = World::healthy(2);
+    let attributes = seen(world.observed.target_group_attributes.get_mut(&target_group()).unwrap());
+    attributes.insert("stickiness.enabled".into(), "true".into());
+    attributes.insert("lambda.multi_value_headers.enabled".into(), "false".into());
+    seen(&mut world.observed.target_groups)[0].health_check.path = "/other".into();
+    assert_snapshot!(world.planned(), @r"
+    ~ set-health-check/shop-web-6bdbe364       HealthCheckDrifted: is HTTP /other port traffic-port every 30s, timeout 5s, 5 up, 2 down, codes 200; should be HTTP /health port traffic-port every 30s, timeout 5s, 5 up, 2 down, codes 200
+    ~ set-target-group-attributes/shop-web-6bdbe364 AttributeDrifted: stickiness.enabled
+    . arn:aws:elasticloadbalancing:us-east-2:1:targetgroup/shop/1 NotInSchema: attributes lambda.multi_value_headers.enabled
+    ");
+}
+
+#[test]
+fn listeners_are_made_set_right_and_deleted() {
+    let mut world = World::healthy(2);
+    let listeners = seen(world.observed.listeners.get_mut(&alb()).unwrap());
+    listeners[0].forwards_to = None;
+    let mut rogue = listeners[0].clone();
+    rogue.port = 81;
+    rogue.arn = ListenerArn::parse("arn:listener/81").unwrap();
+    listeners.push(rogue);
+    assert_snapshot!(world.planned(), @r"
+    ~ set-listener/80                          ListenerDrifted: listener 80: HTTP to arn:aws:elasticloadbalancing:us-east-2:1:targetgroup/shop/1
+    ~ delete-listener/81                       ListenerRogue: listener 81: HTTP to something else
+    ");
+    let mut world = World::healthy(2);
+    world.observed.listeners.insert(alb(), Part::Seen(Vec::new()));
+    assert_snapshot!(world.planned(), @"+ create-listener/80                       ListenerMissing: listener HTTP 80");
+}
+
+#[test]
+fn a_balancer_that_does_not_cover_a_members_zone_gets_its_subnets_back() {
+    let mut world = World::healthy(2);
+    seen(&mut world.observed.load_balancers)[0].subnets.remove(&Zone("us-east-2b".into()));
+    let text = world.planned();
+    assert_snapshot!(text, @"~ set-subnets                              ZoneNotCovered: shop-alb should be in subnet-a subnet-b subnet-c");
+}
+
+#[test]
+fn detached_groups_are_attached_again() {
+    let mut world = World::healthy(2);
+    world.instance(1).groups = [SecurityGroupId::parse("sg-default").unwrap()].into();
+    seen(&mut world.observed.load_balancers)[0].groups.clear();
+    assert_snapshot!(world.planned(), @r"
+    ~ set-load-balancer-groups                 GroupDetached: shop-alb has , should have sg-alb
+    ~ set-groups/i-1                           GroupDetached: i-1 has sg-default, should have sg-inst
+    ");
+}
+
+#[test]
+fn removed_tags_are_put_back_on_everything() {
+    let mut world = World::healthy(1);
+    world.group(GroupRole::LoadBalancer).tags.clear();
+    world.instance(1).tags.remove("understudy:uid");
+    seen(&mut world.observed.tags).insert(ElbTaggable::LoadBalancer(alb()), Tags::new());
+    let text = world.planned();
+    assert_snapshot!(text, @r"
+    ~ tag/sg-alb                               TagsDrifted: Name, understudy:environment, understudy:uid
+    ~ tag/arn:aws:elasticloadbalancing:us-east-2:1:loadbalancer/app/shop-alb/1 TagsDrifted: Name, understudy:environment, understudy:uid
+    ~ tag/i-1                                  TagsDrifted: understudy:uid
+    ");
+}
+
+#[test]
+fn a_tag_that_the_spec_drops_is_removed_and_a_foreign_one_left() {
+    let mut world = World::healthy(1);
+    world.record.status.tag_keys = ["Team".to_owned()].into();
+    world.instance(1).tags.insert("Team".into(), "a".into());
+    world.instance(1).tags.insert("Mine".into(), "b".into());
+    assert_snapshot!(world.planned(), @"~ untag/i-1                                TagsDrifted: Team");
+}
+
+#[test]
+fn metadata_options_are_set_in_place() {
+    let mut world = World::healthy(1);
+    world.instance(1).http_tokens = Some(crds_schema::spec::HttpTokens::Optional);
+    let text = world.planned();
+    assert_snapshot!(text, @"~ set-metadata/i-1                         AttributeDrifted: metadata options of i-1: Optional 2, should be Required 2");
+}
+
+#[test]
+fn a_port_edit_makes_a_second_group_and_warms_it_before_it_serves() {
+    let mut world = World::healthy(2).edited(|spec| spec.services[0].port = 9090);
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn a_warmed_group_takes_over_once_it_is_as_healthy() {
+    let mut world = World::healthy(2).edited(|spec| spec.services[0].port = 9090);
+    let spec = world.record.spec.clone().unwrap();
+    let name = crate::desired::target_group_name("shop", &spec.services[0]);
+    let new = TargetGroupArn::parse("arn:new").unwrap();
+    let mut group = seen(&mut world.observed.target_groups)[0].clone();
+    (group.arn, group.name, group.port) = (new.clone(), name.clone(), Some(9090));
+    seen(&mut world.observed.target_groups).push(group);
+    let attributes = world.observed.target_group_attributes[&target_group()].clone();
+    world.observed.target_group_attributes.insert(new.clone(), attributes);
+    let tags = crate::ownership::standing_tags(&world.record, &Tags::new(), &name);
+    seen(&mut world.observed.tags).insert(ElbTaggable::TargetGroup(new.clone()), tags);
+    world.record.status.target_groups.push(crate::status::TargetGroupStatus {
+        service: "web".into(),
+        arn: new.clone(),
+        name,
+        port: 9090,
+    });
+    world.group(GroupRole::Instances).ingress.insert(rule(9090, Peer::Group(crate::request::Ref::Id(group_id(GroupRole::LoadBalancer)))));
+    seen(world.observed.listeners.get_mut(&alb()).unwrap())[0].warms = Some(new.clone());
+    let on = |id: &str, health| Target { port: 9090, ..target(id, health, None) };
+    let part = |second| Part::Seen(vec![on("i-1", TargetHealth::Healthy), on("i-2", second)]);
+    world.observed.targets.insert(new.clone(), part(TargetHealth::Initial));
+    assert_eq!(world.pass().actions, [], "one of two is not as healthy");
+    world.observed.targets.insert(new.clone(), part(TargetHealth::Healthy));
+    assert_snapshot!(world.planned(), @"~ set-listener/80                          TargetGroupReplaced: listener 80: HTTP to arn:new");
+    let listener = &mut seen(world.observed.listeners.get_mut(&alb()).unwrap())[0];
+    (listener.forwards_to, listener.warms) = (Some(new), None);
+    assert_snapshot!(world.planned(), @"~ deregister/shop-web-6bdbe364             TargetGroupReplaced: shop-web-6bdbe364 is emptied");
+    world.targets().clear();
+    let text = world.planned();
+    assert_snapshot!(text, @"- delete-target-group/shop-web-6bdbe364    TargetGroupReplaced: shop-web-6bdbe364 is no longer used");
+}

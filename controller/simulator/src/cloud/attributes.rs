@@ -1,0 +1,138 @@
+//! Attributes of load balancers and target groups: AWS's defaults and what each may be set to.
+//!
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html>.
+
+use std::collections::BTreeMap;
+
+use super::world::{Outcome, refuse};
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy)]
+enum Values {
+    Boolean,
+    Range(u32, u32),
+    /// The number, or anything between the two.
+    OrRange(u32, u32, u32),
+    OneOf(&'static [&'static str]),
+    /// A count or a percentage, or `off`.
+    OffOr(u32, u32),
+    Text,
+}
+
+/// Name, default, and what it may be.
+type Row = (&'static str, &'static str, Values);
+
+const DAYS_7: u32 = 604_800;
+
+const LOAD_BALANCER: &[Row] = &[
+    ("access_logs.s3.bucket", "", Values::Text),
+    ("access_logs.s3.enabled", "false", Values::Boolean),
+    ("access_logs.s3.prefix", "", Values::Text),
+    ("client_keep_alive.seconds", "3600", Values::Range(60, DAYS_7)),
+    ("connection_logs.s3.bucket", "", Values::Text),
+    ("connection_logs.s3.enabled", "false", Values::Boolean),
+    ("connection_logs.s3.prefix", "", Values::Text),
+    ("deletion_protection.enabled", "false", Values::Boolean),
+    ("idle_timeout.timeout_seconds", "60", Values::Range(1, 4000)),
+    ("ipv6.deny_all_igw_traffic", "false", Values::Boolean),
+    ("load_balancing.cross_zone.enabled", "true", Values::OneOf(&["true"])),
+    ("routing.http.desync_mitigation_mode", "defensive", Values::OneOf(&["monitor", "defensive", "strictest"])),
+    ("routing.http.drop_invalid_header_fields.enabled", "false", Values::Boolean),
+    ("routing.http.preserve_host_header.enabled", "false", Values::Boolean),
+    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", Values::Boolean),
+    ("routing.http.xff_client_port.enabled", "false", Values::Boolean),
+    ("routing.http.xff_header_processing.mode", "append", Values::OneOf(&["append", "preserve", "remove"])),
+    ("routing.http2.enabled", "true", Values::Boolean),
+    ("waf.fail_open.enabled", "false", Values::Boolean),
+    ("zonal_shift.config.enabled", "false", Values::Boolean),
+];
+
+const TARGET_GROUP: &[Row] = &[
+    ("deregistration_delay.timeout_seconds", "300", Values::Range(0, 3600)),
+    ("load_balancing.algorithm.anomaly_mitigation", "off", Values::OneOf(&["on", "off"])),
+    (
+        "load_balancing.algorithm.type",
+        "round_robin",
+        Values::OneOf(&["round_robin", "least_outstanding_requests", "weighted_random"]),
+    ),
+    (
+        "load_balancing.cross_zone.enabled",
+        "use_load_balancer_configuration",
+        Values::OneOf(&["true", "false", "use_load_balancer_configuration"]),
+    ),
+    ("slow_start.duration_seconds", "0", Values::OrRange(0, 30, 900)),
+    ("stickiness.app_cookie.cookie_name", "", Values::Text),
+    ("stickiness.app_cookie.duration_seconds", "86400", Values::Range(1, DAYS_7)),
+    ("stickiness.enabled", "false", Values::Boolean),
+    ("stickiness.lb_cookie.duration_seconds", "86400", Values::Range(1, DAYS_7)),
+    ("stickiness.type", "lb_cookie", Values::OneOf(&["lb_cookie", "app_cookie"])),
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", Values::OffOr(1, 1000)),
+    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", Values::OffOr(1, 100)),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Values::Range(1, 1000)),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Values::OffOr(1, 100)),
+];
+
+type Attributes = BTreeMap<String, String>;
+
+fn defaults(rows: &[Row]) -> Attributes {
+    rows.iter().map(|(name, default, _)| ((*name).to_owned(), (*default).to_owned())).collect()
+}
+
+/// Those of a new load balancer.
+pub(crate) fn of_load_balancer() -> Attributes {
+    defaults(LOAD_BALANCER)
+}
+
+/// Those of a new target group.
+pub(crate) fn of_target_group() -> Attributes {
+    defaults(TARGET_GROUP)
+}
+
+/// Sets some of a load balancer's; all or none.
+pub(crate) fn set_of_load_balancer(own: &mut Attributes, new: &Attributes) -> Outcome<()> {
+    check("Load balancer", LOAD_BALANCER, new)?;
+    own.extend(new.clone());
+    Ok(())
+}
+
+/// Sets some of a target group's; all or none. Slow start goes with round robin only:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#slow-start-mode>.
+pub(crate) fn set_of_target_group(own: &mut Attributes, new: &Attributes) -> Outcome<()> {
+    check("Target group", TARGET_GROUP, new)?;
+    let mut both = own.clone();
+    both.extend(new.clone());
+    let is = |name: &str, value: &str| both.get(name).is_some_and(|own| own == value);
+    if !is("slow_start.duration_seconds", "0") && !is("load_balancing.algorithm.type", "round_robin") {
+        let message = "Slow start can only be enabled with the round_robin load balancing algorithm";
+        return refuse("InvalidConfigurationRequest", message);
+    }
+    *own = both;
+    Ok(())
+}
+
+fn check(whose: &str, rows: &[Row], new: &Attributes) -> Outcome<()> {
+    for (name, value) in new {
+        let Some((_, _, values)) = rows.iter().find(|(known, _, _)| known == name) else {
+            return refuse("ValidationError", format!("{whose} attribute key '{name}' is not recognized"));
+        };
+        if !values.allow(value) {
+            return refuse("ValidationError", format!("{whose} attribute '{name}' may not be '{value}'"));
+        }
+    }
+    Ok(())
+}
+
+impl Values {
+    fn allow(self, value: &str) -> bool {
+        let within = |from: u32, to: u32| value.parse::<u32>().is_ok_and(|number| (from..=to).contains(&number));
+        match self {
+            Self::Boolean => matches!(value, "true" | "false"),
+            Self::Range(from, to) => within(from, to),
+            Self::OrRange(one, from, to) => within(one, one) || within(from, to),
+            Self::OneOf(words) => words.contains(&value),
+            Self::OffOr(from, to) => value == "off" || within(from, to),
+            Self::Text => value.len() <= 1024,
+        }
+    }
+}

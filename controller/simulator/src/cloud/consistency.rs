@@ -1,0 +1,141 @@
+//! Eventual consistency: reads are answered from the world as it was a while ago.
+//!
+//! <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>. Every change makes a new [`World`]; those of the last
+//! [`LAG_MAX`] are kept.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use planner::id::{InstanceId, SecurityGroupId};
+use planner::request::{Ref, Taggable, Write};
+
+use super::world::{Outcome, World, refuse};
+use crate::entropy::Prng;
+
+/// How far back a read can look.
+pub const LAG_MAX: Duration = Duration::from_secs(120);
+/// Worlds kept at most, however much happens in that time.
+const WORLDS_MAX: usize = 10_000;
+/// A calm world is carried along this often, so that no read has to carry it along for days.
+const SETTLE_EVERY: Duration = Duration::from_secs(600);
+
+/// How old what a reader sees may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadLag {
+    /// Up to date.
+    #[default]
+    None,
+    /// Always so old.
+    Fixed(Duration),
+    /// Up to so old, drawn for each read: what was seen once may not be seen the next time.
+    UpTo(Duration),
+}
+
+impl ReadLag {
+    pub(crate) fn draw(self, prng: &mut Prng) -> Duration {
+        let lag = match self {
+            Self::None => Duration::ZERO,
+            Self::Fixed(lag) => lag,
+            Self::UpTo(most) => prng.duration(most),
+        };
+        lag.min(LAG_MAX)
+    }
+}
+
+/// The last worlds, oldest first. Never empty.
+#[derive(Debug)]
+pub(crate) struct History {
+    past: VecDeque<Rc<World>>,
+    present: Rc<World>,
+}
+
+impl History {
+    pub fn new(world: World) -> Self {
+        Self { past: VecDeque::new(), present: Rc::new(world) }
+    }
+
+    pub fn present(&self) -> &Rc<World> {
+        &self.present
+    }
+
+    pub fn push(&mut self, world: World) {
+        let horizon = world.at.saturating_sub(LAG_MAX);
+        let before = std::mem::replace(&mut self.present, Rc::new(world));
+        self.past.push_back(before);
+        // The oldest one kept is the last that already held at the horizon.
+        while self.past.get(1).is_some_and(|next| next.at <= horizon) || self.past.len() > WORLDS_MAX {
+            self.past.pop_front();
+        }
+    }
+
+    /// The world that held so long before `now`, or the oldest known.
+    pub fn as_of(&self, now: Duration, lag: Duration) -> &Rc<World> {
+        let held = |world: &Rc<World>| now.checked_sub(lag).is_some_and(|at| world.at <= at);
+        if held(&self.present) {
+            return &self.present;
+        }
+        let held = self.past.iter().rev().find(|world| held(world));
+        held.or(self.past.front()).unwrap_or(&self.present)
+    }
+
+    /// Carries the present along, if it has been calm for long. Whatever is read is the same before and after.
+    pub fn settle(&mut self, now: Duration) -> Option<Vec<super::ledger::Event>> {
+        if now < self.present.at + SETTLE_EVERY {
+            return None;
+        }
+        let mut world = World::clone(&self.present);
+        world.settle(now);
+        let events = std::mem::take(&mut world.events);
+        self.push(world);
+        Some(events)
+    }
+}
+
+/// Refuses a write that names an EC2 resource so fresh that this reader does not see it yet.
+pub(crate) fn check_visible(write: &Write, present: &World, seen: &World) -> Outcome<()> {
+    let (instances, groups) = named_in(write);
+    for id in instances {
+        if present.instances.contains_key(id) && !seen.instances.contains_key(id) {
+            return refuse("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"));
+        }
+    }
+    for id in groups {
+        if present.groups.contains_key(id) && !seen.groups.contains_key(id) {
+            return refuse("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"));
+        }
+    }
+    Ok(())
+}
+
+fn named_in(write: &Write) -> (Vec<&InstanceId>, Vec<&SecurityGroupId>) {
+    match write {
+        Write::AuthorizeRules(change) | Write::RevokeRules(change) => (Vec::new(), change.group.id().into_iter().collect()),
+        Write::DeleteSecurityGroup { group } => (Vec::new(), vec![group]),
+        Write::RunInstances(run) => (Vec::new(), run.groups.iter().filter_map(Ref::id).collect()),
+        Write::SetInstanceGroups { instance, groups } => (vec![instance], groups.iter().filter_map(Ref::id).collect()),
+        Write::TerminateInstances { instance } | Write::SetMetadataOptions { instance, .. } => (vec![instance], Vec::new()),
+        Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
+            Taggable::Instance(id) => (vec![id], Vec::new()),
+            Taggable::SecurityGroup(group) => (Vec::new(), group.id().into_iter().collect()),
+        },
+        // ELBv2 is not documented to lag behind its own writes.
+        Write::CreateSecurityGroup(_)
+        | Write::CreateLoadBalancer(_)
+        | Write::SetLoadBalancerAttributes { .. }
+        | Write::SetSubnets { .. }
+        | Write::SetLoadBalancerGroups { .. }
+        | Write::DeleteLoadBalancer { .. }
+        | Write::CreateTargetGroup(_)
+        | Write::SetHealthCheck { .. }
+        | Write::SetTargetGroupAttributes { .. }
+        | Write::DeleteTargetGroup { .. }
+        | Write::RegisterTargets { .. }
+        | Write::DeregisterTargets { .. }
+        | Write::CreateListener(_)
+        | Write::SetListener { .. }
+        | Write::DeleteListener { .. }
+        | Write::AddTags { .. }
+        | Write::RemoveTags { .. } => (Vec::new(), Vec::new()),
+    }
+}

@@ -1,0 +1,258 @@
+//! Security groups and their rules.
+//!
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html>,
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html>.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crds_schema::Cidr;
+use engine::cloud::{Filter, Page, Reply};
+use planner::id::{SecurityGroupId, VpcId};
+use planner::request::{ChangeRules, CreateSecurityGroup, Made, Ref};
+use planner::resource::{Direction, Peer, Rule, SecurityGroup, Tags};
+
+use super::filters;
+use super::ledger::Kind;
+use super::tags::{Service, check_tags};
+use super::world::{Outcome, World, refuse};
+
+/// What a rule that names a prefix list counts for: CloudFront's list has 55 entries.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html>
+const PREFIX_LIST_WEIGHT: usize = 55;
+
+#[derive(Debug, Clone)]
+pub(crate) struct GroupRecord {
+    pub id: SecurityGroupId,
+    pub name: String,
+    pub description: String,
+    pub vpc: VpcId,
+    pub ingress: BTreeSet<Rule>,
+    pub egress: BTreeSet<Rule>,
+    pub tags: Tags,
+}
+
+impl GroupRecord {
+    fn rules_mut(&mut self, direction: Direction) -> &mut BTreeSet<Rule> {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+
+    pub fn describe(&self) -> SecurityGroup {
+        SecurityGroup {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            vpc: self.vpc.clone(),
+            ingress: self.ingress.clone(),
+            egress: self.egress.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    fn refers_to(&self, group: &SecurityGroupId) -> bool {
+        self.ingress.iter().chain(&self.egress).any(|rule| rule.peer == Peer::Group(Ref::Id(group.clone())))
+    }
+}
+
+impl World {
+    /// Every VPC comes with a group `default` that lets its members talk to each other.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html>
+    pub(crate) fn add_default_groups(&mut self) {
+        let vpcs: BTreeSet<VpcId> = self.config.subnets.values().map(|s| s.subnet.vpc.clone()).collect();
+        for vpc in vpcs {
+            let id = self.fresh_group_id();
+            let own = Rule { protocol: "-1".into(), from: None, to: None, peer: Peer::Group(Ref::Id(id.clone())) };
+            let record = GroupRecord {
+                id: id.clone(),
+                name: "default".into(),
+                description: "default VPC security group".into(),
+                vpc,
+                ingress: BTreeSet::from([own]),
+                egress: all_out(),
+                tags: Tags::new(),
+            };
+            self.groups.insert(id, Rc::new(record));
+        }
+    }
+
+    pub(crate) fn default_group(&self, vpc: &VpcId) -> Option<SecurityGroupId> {
+        self.groups.values().find(|group| group.vpc == *vpc && group.name == "default").map(|group| group.id.clone())
+    }
+
+    pub(crate) fn group(&self, id: &SecurityGroupId) -> Outcome<&Rc<GroupRecord>> {
+        let found = self.groups.get(id);
+        found.map_or_else(|| refuse("InvalidGroup.NotFound", format!("The security group '{id}' does not exist")), Ok)
+    }
+
+    pub(crate) fn group_mut(&mut self, id: &SecurityGroupId) -> Outcome<&mut GroupRecord> {
+        match self.groups.get_mut(id) {
+            Some(group) => Ok(Rc::make_mut(group)),
+            None => refuse("InvalidGroup.NotFound", format!("The security group '{id}' does not exist")),
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html>
+    pub(crate) fn describe_groups(&self, filters: &[Filter], page: &Page) -> Outcome<Reply> {
+        let mut found = Vec::new();
+        for group in self.groups.values() {
+            let value = |name: &str| {
+                Some(match name {
+                    "group-id" => vec![group.id.to_string()],
+                    "group-name" => vec![group.name.clone()],
+                    "vpc-id" => vec![group.vpc.to_string()],
+                    "description" => vec![group.description.clone()],
+                    "ip-permission.group-id" => peers(&group.ingress),
+                    "egress.ip-permission.group-id" => peers(&group.egress),
+                    _ => return None,
+                })
+            };
+            if filters::select(filters, &group.tags, value)? {
+                found.push((group.id.to_string(), group.describe()));
+            }
+        }
+        let (groups, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        Ok(Reply::SecurityGroups(groups, next))
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>
+    pub(crate) fn create_group(&mut self, create: &CreateSecurityGroup) -> Outcome<Reply> {
+        let (name, vpc) = (&create.name, &create.vpc);
+        if !self.config.subnets.values().any(|s| s.subnet.vpc == *vpc) {
+            return refuse("InvalidVpcID.NotFound", format!("The vpc ID '{vpc}' does not exist"));
+        }
+        if name.is_empty() || name.len() > 255 || name.starts_with(SecurityGroupId::PREFIX) {
+            return refuse("InvalidParameterValue", format!("Invalid group name '{name}'"));
+        }
+        if create.description.is_empty() || create.description.len() > 255 {
+            return refuse("InvalidParameterValue", "Invalid group description");
+        }
+        check_tags(Service::Ec2, &create.tags, self.config.quotas.tags)?;
+        let mut of_vpc = self.groups.values().filter(|group| group.vpc == *vpc);
+        if of_vpc.clone().count() >= self.config.quotas.groups_per_vpc {
+            return refuse("SecurityGroupLimitExceeded", "the VPC has as many security groups as it may have");
+        }
+        if of_vpc.any(|group| group.name == *name) {
+            return refuse("InvalidGroup.Duplicate", format!("The security group '{name}' already exists for VPC '{vpc}'"));
+        }
+        let id = self.fresh_group_id();
+        let record = GroupRecord {
+            id: id.clone(),
+            name: name.clone(),
+            description: create.description.clone(),
+            vpc: vpc.clone(),
+            ingress: BTreeSet::new(),
+            egress: all_out(),
+            tags: create.tags.clone(),
+        };
+        self.groups.insert(id.clone(), Rc::new(record));
+        self.note_created(Kind::SecurityGroup, &id);
+        Ok(Reply::Made(Made::SecurityGroup(id)))
+    }
+
+    /// All or none: one rule that exists fails the whole call.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>
+    pub(crate) fn authorize(&mut self, change: &ChangeRules) -> Outcome<Reply> {
+        let rules = canonical(&change.rules)?;
+        for rule in &rules {
+            if let Peer::Group(Ref::Id(peer)) = &rule.peer {
+                self.group(peer)?;
+            }
+        }
+        let limit = self.config.quotas.rules_per_group;
+        let group = self.group_mut(&named_one(&change.group)?)?;
+        let present = group.rules_mut(change.direction);
+        if let Some(rule) = rules.iter().find(|rule| present.contains(rule)) {
+            let message = format!("the specified rule \"{rule}\" already exists");
+            return refuse("InvalidPermission.Duplicate", message);
+        }
+        let weight = |rule: &Rule| if matches!(rule.peer, Peer::PrefixList(_)) { PREFIX_LIST_WEIGHT } else { 1 };
+        if present.iter().chain(&rules).map(weight).sum::<usize>() > limit {
+            let message = format!("The maximum number of rules per security group ({limit}) has been reached.");
+            return refuse("RulesPerSecurityGroupLimitExceeded", message);
+        }
+        present.extend(rules);
+        Ok(Reply::Done)
+    }
+
+    /// All or none as well.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html>
+    pub(crate) fn revoke(&mut self, change: &ChangeRules) -> Outcome<Reply> {
+        let rules = canonical(&change.rules)?;
+        let group = self.group_mut(&named_one(&change.group)?)?;
+        let present = group.rules_mut(change.direction);
+        if let Some(rule) = rules.iter().find(|rule| !present.contains(rule)) {
+            let message = format!("The specified rule \"{rule}\" does not exist in this security group.");
+            return refuse("InvalidPermission.NotFound", message);
+        }
+        present.retain(|rule| !rules.contains(rule));
+        Ok(Reply::Done)
+    }
+
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/deleting-security-groups.html>: not while a network interface has it, or a
+    /// rule of another group names it.
+    pub(crate) fn delete_group(&mut self, id: &SecurityGroupId) -> Outcome<Reply> {
+        let group = self.group(id)?;
+        if group.name == "default" {
+            let message = format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user");
+            return refuse("CannotDelete", message);
+        }
+        if self.interfaces().any(|(_, groups)| groups.contains(id))
+            || self.groups.values().any(|other| other.id != *id && other.refers_to(id))
+        {
+            return refuse("DependencyViolation", format!("resource {id} has a dependent object"));
+        }
+        self.groups.remove(id);
+        self.note_deleted(Kind::SecurityGroup, id);
+        Ok(Reply::Done)
+    }
+
+    fn fresh_group_id(&mut self) -> SecurityGroupId {
+        SecurityGroupId::parse(self.fresh_id(SecurityGroupId::PREFIX)).expect("begins with its prefix")
+    }
+}
+
+/// The ids in it. Every reference in a call that is sent is resolved; [`super::SimCloud`] refuses others before.
+pub(crate) fn named(groups: &BTreeSet<Ref<SecurityGroupId>>) -> BTreeSet<SecurityGroupId> {
+    groups.iter().filter_map(Ref::id).cloned().collect()
+}
+
+fn named_one(group: &Ref<SecurityGroupId>) -> Outcome<SecurityGroupId> {
+    group.id().cloned().map_or_else(|| refuse("InvalidGroupId.Malformed", format!("'{group}' is not an id")), Ok)
+}
+
+fn peers(rules: &BTreeSet<Rule>) -> Vec<String> {
+    let group = |rule: &Rule| if let Peer::Group(group) = &rule.peer { Some(group.to_string()) } else { None };
+    rules.iter().filter_map(group).collect()
+}
+
+/// "By default, a security group includes an outbound rule that allows all outbound traffic."
+fn all_out() -> BTreeSet<Rule> {
+    let everywhere = Cidr::canonical("0.0.0.0/0").expect("the range of all addresses parses");
+    BTreeSet::from([Rule { protocol: "-1".into(), from: None, to: None, peer: Peer::Cidr(everywhere) }])
+}
+
+/// The rules as AWS stores them: protocols by name where they have one, no ports for all traffic.
+fn canonical(rules: &BTreeSet<Rule>) -> Outcome<BTreeSet<Rule>> {
+    if rules.is_empty() {
+        return refuse("MissingParameter", "The request must contain the parameter ipPermissions");
+    }
+    rules.iter().cloned().map(canonical_rule).collect()
+}
+
+fn canonical_rule(mut rule: Rule) -> Outcome<Rule> {
+    let named = [("6", "tcp"), ("17", "udp"), ("1", "icmp"), ("58", "icmpv6")];
+    if let Some((_, name)) = named.iter().find(|(number, _)| *number == rule.protocol) {
+        rule.protocol = (*name).to_owned();
+    }
+    match rule.protocol.as_str() {
+        "-1" => (rule.from, rule.to) = (None, None),
+        "tcp" | "udp" => match (rule.from, rule.to) {
+            (Some(from), Some(to)) if (0..=65_535).contains(&from) && from <= to && to <= 65_535 => {}
+            _ => return refuse("InvalidParameterValue", format!("Invalid port range of rule \"{rule}\"")),
+        },
+        _ => {}
+    }
+    Ok(rule)
+}

@@ -1,0 +1,333 @@
+//! Instances: launch, life, status checks, volumes.
+//!
+//! Life: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>.
+//! Client tokens: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>.
+//! Launching is in [`super::launch`].
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crds_schema::spec::HttpTokens;
+use engine::cloud::{Filter, Page, Reply};
+use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
+use planner::request::{MetadataRequest, Ref, RunInstances};
+use planner::resource::{Instance, InstanceState, StatusChecks, Tags};
+
+use super::apps::App;
+use super::filters;
+use super::ledger::Kind;
+use super::world::{Outcome, World, refuse};
+use crate::clock::timestamp;
+use crate::timeline::Timeline;
+
+/// Ids that one DescribeInstanceStatus may name.
+const STATUS_IDS_MAX: usize = 100;
+
+#[derive(Debug, Clone)]
+pub(crate) struct InstanceRecord {
+    pub id: InstanceId,
+    pub token: Option<String>,
+    pub image: AmiId,
+    pub instance_type: String,
+    pub zone: Zone,
+    pub subnet: SubnetId,
+    pub vpc: VpcId,
+    pub groups: BTreeSet<SecurityGroupId>,
+    pub key_name: Option<String>,
+    pub instance_profile: Option<String>,
+    pub private_ip: Ipv4Addr,
+    pub public_ip: Option<Ipv4Addr>,
+    pub http_tokens: HttpTokens,
+    pub hop_limit: u32,
+    pub user_data: Option<String>,
+    pub launched_at: Duration,
+    pub life: Timeline<InstanceState>,
+    pub reason: Option<&'static str>,
+    pub tags: Tags,
+    /// Termination protection (`disableApiTermination`).
+    pub protected: bool,
+    /// Whether its status checks fail.
+    pub impaired: bool,
+    pub app: App,
+}
+
+/// What a client token was used for.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenUse {
+    pub request: RunInstances,
+    pub instance: InstanceId,
+    /// When it is forgotten; set when the instance is terminated.
+    pub forgotten_at: Option<Duration>,
+}
+
+/// An EBS volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeRecord {
+    /// The instance that it is attached to.
+    pub attached_to: Option<InstanceId>,
+    /// The device that it is there, or was.
+    pub device: String,
+    /// GiB.
+    pub size_gib: u32,
+    /// Its type.
+    pub volume_type: String,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// Whether it goes with its instance.
+    pub delete_on_termination: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl InstanceRecord {
+    pub fn state(&self, at: Duration) -> InstanceState {
+        self.life.at(at)
+    }
+
+    /// Whether it still holds its network interface: until it is terminated.
+    pub fn holds_interface(&self, at: Duration) -> bool {
+        self.state(at) != InstanceState::Terminated
+    }
+
+    fn describe(&self, epoch: jiff::Timestamp, at: Duration) -> Instance {
+        let state = self.state(at);
+        let present = state != InstanceState::Terminated;
+        let addressed = matches!(state, InstanceState::Pending | InstanceState::Running);
+        Instance {
+            id: self.id.clone(),
+            state,
+            client_token: self.token.clone(),
+            image: self.image.clone(),
+            instance_type: self.instance_type.clone(),
+            zone: self.zone.clone(),
+            subnet: present.then(|| self.subnet.clone()),
+            vpc: present.then(|| self.vpc.clone()),
+            groups: if present { self.groups.clone() } else { BTreeSet::new() },
+            key_name: self.key_name.clone(),
+            instance_profile: self.instance_profile.clone(),
+            private_ip: present.then(|| self.private_ip.to_string()),
+            public_ip: self.public_ip.filter(|_| addressed).map(|ip| ip.to_string()),
+            http_tokens: Some(self.http_tokens),
+            hop_limit: Some(self.hop_limit),
+            launched_at: timestamp(epoch, self.launched_at),
+            state_reason: if addressed { None } else { self.reason.map(str::to_owned) },
+            tags: self.tags.clone(),
+        }
+    }
+
+    fn filter_values(&self, name: &str, at: Duration) -> Option<Vec<String>> {
+        let present = self.holds_interface(at);
+        let optional = |value: Option<String>| Some(value.into_iter().collect());
+        match name {
+            "instance-id" => optional(Some(self.id.to_string())),
+            "instance-state-name" => optional(Some(self.state(at).to_string())),
+            "client-token" => optional(self.token.clone()),
+            "image-id" => optional(Some(self.image.to_string())),
+            "instance-type" => optional(Some(self.instance_type.clone())),
+            "availability-zone" => optional(Some(self.zone.to_string())),
+            "subnet-id" => optional(present.then(|| self.subnet.to_string())),
+            "vpc-id" => optional(present.then(|| self.vpc.to_string())),
+            "key-name" => optional(self.key_name.clone()),
+            "private-ip-address" => optional(present.then(|| self.private_ip.to_string())),
+            "instance.group-id" | "network-interface.group-id" if present => {
+                Some(self.groups.iter().map(ToString::to_string).collect())
+            }
+            "instance.group-id" | "network-interface.group-id" => Some(Vec::new()),
+            _ => None,
+        }
+    }
+}
+
+impl World {
+    /// A terminated one is shown for about an hour.
+    pub(crate) fn visible_instances(&self, at: Duration) -> impl Iterator<Item = &Rc<InstanceRecord>> {
+        self.instances.values().filter(move |instance| self.is_visible(instance, at))
+    }
+
+    fn is_visible(&self, instance: &InstanceRecord, at: Duration) -> bool {
+        let gone = instance.life.settles_as(InstanceState::Terminated);
+        gone.is_none_or(|gone| at < gone + self.config.timings.terminated_visible)
+    }
+
+    pub(crate) fn instance(&self, id: &InstanceId, at: Duration) -> Outcome<&Rc<InstanceRecord>> {
+        let found = self.instances.get(id).filter(|instance| self.is_visible(instance, at));
+        found.map_or_else(|| refuse("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist")), Ok)
+    }
+
+    /// The instance, to be changed.
+    pub(crate) fn instance_mut(&mut self, id: &InstanceId) -> Outcome<&mut InstanceRecord> {
+        self.instance(id, self.at)?;
+        match self.instances.get_mut(id) {
+            Some(instance) => Ok(Rc::make_mut(instance)),
+            None => refuse("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist")),
+        }
+    }
+
+    pub(crate) fn all_instances(&self, at: Duration) -> Vec<Instance> {
+        self.visible_instances(at).map(|instance| instance.describe(self.config.epoch, at)).collect()
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
+    pub(crate) fn describe_instances(&self, filters: &[Filter], page: &Page, at: Duration) -> Outcome<Reply> {
+        let mut found = Vec::new();
+        for instance in self.visible_instances(at) {
+            if filters::select(filters, &instance.tags, |name| instance.filter_values(name, at))? {
+                found.push((instance.id.to_string(), instance.describe(self.config.epoch, at)));
+            }
+        }
+        let (instances, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        Ok(Reply::Instances(instances, next))
+    }
+
+    /// Shows running instances only.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html>
+    pub(crate) fn describe_instance_status(&self, ids: &[InstanceId], page: &Page, at: Duration) -> Outcome<Reply> {
+        if ids.len() > STATUS_IDS_MAX {
+            return refuse("InvalidParameterValue", format!("at most {STATUS_IDS_MAX} instance ids may be named"));
+        }
+        for id in ids {
+            self.instance(id, at)?;
+        }
+        let asked = self.visible_instances(at).filter(|instance| ids.is_empty() || ids.contains(&instance.id));
+        let running = asked.filter(|instance| instance.state(at) == InstanceState::Running);
+        let found = running
+            .map(|instance| (instance.id.to_string(), (instance.id.clone(), self.status_checks(instance, at))))
+            .collect();
+        let (status, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        Ok(Reply::InstanceStatus(status, next))
+    }
+
+    fn status_checks(&self, instance: &InstanceRecord, at: Duration) -> StatusChecks {
+        if instance.impaired {
+            StatusChecks::Impaired
+        } else if at < instance.life.since(at) + self.config.timings.status_checks {
+            StatusChecks::Initializing
+        } else {
+            StatusChecks::Ok
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>: terminating a terminated one succeeds.
+    pub(crate) fn terminate(&mut self, id: &InstanceId, reason: &'static str) -> Outcome<Reply> {
+        let (at, shutting_down) = (self.at, self.config.timings.shutting_down);
+        let instance = self.instance_mut(id)?;
+        if matches!(instance.state(at), InstanceState::ShuttingDown | InstanceState::Terminated) {
+            return Ok(Reply::Done);
+        }
+        if instance.protected {
+            let message = format!(
+                "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+            );
+            return refuse("OperationNotPermitted", message);
+        }
+        instance.life.set(at, InstanceState::ShuttingDown);
+        instance.life.set(at + shutting_down, InstanceState::Terminated);
+        instance.reason = Some(reason);
+        self.note_deleted(Kind::Instance, id);
+        Ok(Reply::Done)
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html>
+    pub(crate) fn stop(&mut self, id: &InstanceId, reason: &'static str) -> Outcome<Reply> {
+        let (at, stopping) = (self.at, self.config.timings.stopping);
+        let instance = self.instance_mut(id)?;
+        match instance.state(at) {
+            InstanceState::Stopping | InstanceState::Stopped => Ok(Reply::Done),
+            InstanceState::Pending | InstanceState::Running => {
+                instance.life.set(at, InstanceState::Stopping);
+                instance.life.set(at + stopping, InstanceState::Stopped);
+                instance.reason = Some(reason);
+                Ok(Reply::Done)
+            }
+            InstanceState::ShuttingDown | InstanceState::Terminated => incorrect_state(id, "stopped"),
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html>
+    pub(crate) fn start(&mut self, id: &InstanceId) -> Outcome<Reply> {
+        let (at, pending) = (self.at, self.config.timings.pending);
+        let instance = self.instance_mut(id)?;
+        match instance.state(at) {
+            InstanceState::Pending | InstanceState::Running => Ok(Reply::Done),
+            InstanceState::Stopped => {
+                instance.life.set(at, InstanceState::Pending);
+                instance.life.set(at + pending, InstanceState::Running);
+                instance.launched_at = at;
+                instance.reason = None;
+                Ok(Reply::Done)
+            }
+            InstanceState::Stopping | InstanceState::ShuttingDown | InstanceState::Terminated => {
+                incorrect_state(id, "started")
+            }
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>
+    pub(crate) fn set_instance_groups(&mut self, id: &InstanceId, groups: &BTreeSet<Ref<SecurityGroupId>>) -> Outcome<Reply> {
+        let vpc = self.instance(id, self.at)?.vpc.clone();
+        let groups = self.instance_groups(groups, &vpc)?;
+        let at = self.at;
+        let instance = self.instance_mut(id)?;
+        if !instance.holds_interface(at) {
+            return incorrect_state(id, "given other groups");
+        }
+        instance.groups = groups;
+        Ok(Reply::Done)
+    }
+
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html>
+    pub(crate) fn set_metadata_options(&mut self, id: &InstanceId, options: MetadataRequest) -> Outcome<Reply> {
+        check_hop_limit(options.hop_limit)?;
+        let at = self.at;
+        let instance = self.instance_mut(id)?;
+        if !instance.holds_interface(at) {
+            return incorrect_state(id, "modified");
+        }
+        instance.http_tokens = options.http_tokens;
+        instance.hop_limit = options.hop_limit;
+        Ok(Reply::Done)
+    }
+
+    /// Drops what is gone by `to`: volumes with their instance, instances no longer shown, tokens no longer remembered.
+    pub(crate) fn settle_instances(&mut self, to: Duration) {
+        let ended = |world: &Self, id: &InstanceId| {
+            world.instances.get(id).and_then(|i| i.life.settles_as(InstanceState::Terminated)).is_some_and(|t| t <= to)
+        };
+        let attached = self.volumes.iter().filter_map(|(id, v)| Some((id.clone(), v.attached_to.clone()?)));
+        let orphaned: Vec<String> = attached.filter(|(_, to)| ended(self, to)).map(|(id, _)| id).collect();
+        for id in orphaned {
+            let Some(volume) = self.volumes.get_mut(&id) else { continue };
+            if volume.delete_on_termination {
+                self.volumes.remove(&id);
+                self.note_deleted(Kind::Volume, &id);
+            } else {
+                Rc::make_mut(volume).attached_to = None;
+            }
+        }
+        let memory = self.config.timings.token_memory;
+        for used in self.tokens.values_mut() {
+            let Some(instance) = self.instances.get(&used.instance) else { continue };
+            if let (None, Some(end)) = (used.forgotten_at, instance.life.settles_as(InstanceState::Terminated)) {
+                Rc::make_mut(used).forgotten_at = Some(end + memory);
+            }
+        }
+        self.tokens.retain(|_, used| used.forgotten_at.is_none_or(|end| to < end));
+        let visible = self.config.timings.terminated_visible;
+        self.instances.retain(|_, instance| {
+            instance.life.settles_as(InstanceState::Terminated).is_none_or(|gone| to < gone + visible)
+        });
+    }
+}
+
+pub(crate) fn check_hop_limit(hops: u32) -> Outcome<()> {
+    if (1..=64).contains(&hops) {
+        return Ok(());
+    }
+    refuse("InvalidParameterValue", format!("{hops} is not a hop limit; it is between 1 and 64"))
+}
+
+fn incorrect_state<T>(id: &InstanceId, wish: &str) -> Outcome<T> {
+    refuse("IncorrectInstanceState", format!("The instance '{id}' is not in a state from which it can be {wish}."))
+}

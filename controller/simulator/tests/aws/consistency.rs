@@ -1,0 +1,137 @@
+//! What a client sees, what it is refused, and what gets lost on the way.
+
+use std::time::Duration;
+
+use engine::cloud::{Cloud, Read, Reply, Request};
+use engine::operation::Operation;
+use planner::request::{Taggable, Write};
+use simulator::Builder;
+use simulator::cloud::{Fault, Kind, ReadLag};
+use simulator::executor::block_on;
+
+use crate::bench::*;
+
+fn seen(bench: &Bench, client: &simulator::SimCloud) -> usize {
+    let read = Request::Read(Read::Instances { filters: vec![], page: None });
+    match block_on(&bench.clock, client.call(REGION, read)).unwrap() {
+        Reply::Instances(found, None) => found.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_lagging_reader_sees_a_launch_late_and_another_at_once() {
+    let bench = Bench::new();
+    let late = bench.cloud.client("late");
+    late.set_read_lag(ReadLag::Fixed(secs(5)));
+    bench.launch(bench.run("a"));
+    assert_eq!((seen(&bench, &bench.cloud), seen(&bench, &late)), (1, 0));
+    bench.pass(secs(4));
+    assert_eq!(seen(&bench, &late), 0);
+    bench.pass(secs(1));
+    assert_eq!(seen(&bench, &late), 1);
+}
+
+#[test]
+fn sight_can_go_back_in_time() {
+    let bench = Bench::new();
+    let client = bench.cloud.client("unsteady");
+    client.set_read_lag(ReadLag::UpTo(secs(60)));
+    bench.pass(secs(60));
+    bench.launch(bench.run("a"));
+    bench.pass(secs(30));
+    let counts: Vec<usize> = (0..40).map(|_| seen(&bench, &client)).collect();
+    assert!(counts.windows(2).any(|pair| pair == [1, 0]), "{counts:?}");
+}
+
+#[test]
+fn a_lagging_client_cannot_write_to_what_it_does_not_see() {
+    let bench = Bench::new();
+    let client = bench.cloud.client("late");
+    client.set_read_lag(ReadLag::Fixed(secs(5)));
+    let id = bench.launch(bench.run("a"));
+    let tag = || Request::Write(Write::CreateTags { resource: Taggable::Instance(id.clone()), tags: tags(&[("a", "b")]) });
+    let refused = block_on(&bench.clock, client.call(REGION, tag())).unwrap_err();
+    assert!(refused.is("InvalidInstanceID.NotFound"));
+    bench.pass(secs(5));
+    block_on(&bench.clock, client.call(REGION, tag())).unwrap();
+}
+
+#[test]
+fn buckets_empty_and_fill_again() {
+    let bench = Bench::new();
+    let launch = |n: u32| bench.write(Write::RunInstances(Box::new(bench.run(&format!("t{n}")))));
+    bench.cloud.set_throttling(true);
+    for n in 0..5 {
+        launch(n).unwrap();
+    }
+    assert!(launch(5).unwrap_err().is("RequestLimitExceeded"));
+    bench.group("other-calls-have-buckets-of-their-own");
+    bench.pass(Duration::from_millis(500));
+    launch(5).unwrap();
+    assert!(launch(6).unwrap_err().is("RequestLimitExceeded"));
+    for _ in 0..40 {
+        bench.read(Read::LoadBalancers { names: vec![] }).unwrap();
+    }
+    assert!(bench.read(Read::LoadBalancers { names: vec![] }).unwrap_err().is("Throttling"));
+}
+
+#[test]
+fn a_lost_reply_took_effect_and_a_lost_request_did_not() {
+    let bench = Bench::new();
+    let launch = |token: &str| bench.write(Write::RunInstances(Box::new(bench.run(token))));
+    for (fault, made) in [(Fault::LostReply, 1), (Fault::LostRequest, 1), (Fault::refused("InternalError"), 1)] {
+        bench.cloud.fail_next(Operation::RunInstances, fault.clone());
+        let error = launch(if fault == Fault::LostReply { "a" } else { "b" }).unwrap_err();
+        assert!(!error.is_definite(), "{error}");
+        assert_eq!(bench.cloud.ledger().created(Kind::Instance).len(), made, "{fault:?}");
+    }
+    launch("a").unwrap();
+    assert_eq!(bench.cloud.ledger().created(Kind::Instance).len(), 1, "the replay finds what the lost reply named");
+}
+
+#[test]
+fn a_late_request_takes_effect_after_its_caller_gave_up() {
+    let bench = Bench::new();
+    bench.cloud.fail_next(Operation::RunInstances, Fault::Late(secs(60)));
+    bench.write(Write::RunInstances(Box::new(bench.run("a")))).unwrap_err();
+    bench.pass(secs(40));
+    assert!(bench.cloud.view().instances().is_empty());
+    bench.pass(secs(20));
+    assert_eq!(bench.cloud.view().instances().len(), 1);
+}
+
+#[test]
+fn planned_faults_wait_for_their_call() {
+    let bench = Bench::new();
+    bench.cloud.fail_after(Operation::CreateSecurityGroup, 1, Fault::refused("Unavailable"));
+    bench.targets("other-operations-do-not-count");
+    bench.group("a");
+    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("b"))), "Unavailable");
+    bench.group("b");
+    bench.cloud.fail_often(None, 1000, Fault::refused("AccessDenied"));
+    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("c"))), "AccessDenied");
+    bench.cloud.faults_off();
+    bench.group("c");
+}
+
+#[test]
+fn a_call_takes_its_time_and_stands_in_the_ledger() {
+    let bench = Bench::of(Builder::new(1).latency(Duration::from_millis(50)));
+    let id = bench.launch(bench.run("a"));
+    let took = bench.clock.since_epoch();
+    assert!((Duration::from_millis(25)..=Duration::from_millis(75)).contains(&took), "{took:?}");
+    let ledger = bench.cloud.ledger();
+    let entry = ledger.entries().next().unwrap();
+    let shown = (entry.operation, entry.resource.as_str(), entry.outcome.as_str());
+    assert_eq!(shown, (Operation::RunInstances, id.as_str(), "ok"));
+    assert_eq!((ledger.writes(), ledger.reads(), ledger.calls(Operation::RunInstances)), (1, 0, 1));
+}
+
+#[test]
+fn another_region_does_not_answer() {
+    let bench = Bench::new();
+    let read = Request::Read(Read::LoadBalancers { names: vec![] });
+    let error = block_on(&bench.clock, bench.cloud.call("eu-north-1", read)).unwrap_err();
+    assert_eq!(error.code, None);
+}

@@ -1,0 +1,11 @@
+//! What AWS documents, and that the simulator does it: a sentence a test, a module an area.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
+
+mod bench;
+mod consistency;
+mod ec2;
+mod elb;
+mod health;
+mod random;
+mod running;
+mod store;

@@ -1,0 +1,167 @@
+//! AWS itself behind [`engine::cloud::Cloud`], over the SDK: EC2 and ELBv2, one pair of clients a region.
+//!
+//! One call in, one AWS operation out, its reply in our own types. No SDK type leaves this folder.
+//! Never: decides, pages, batches or caches; takes a missing value for another than its documented default; logs user
+//! data. What cannot be read fails the call, so that nobody acts on half a sight.
+//! Next: [`config`] (where clients come from), [`ec2`] and [`elbv2`] (the calls), [`convert`] (their replies),
+//! [`classify`] (their errors), [`throttle`] (our share of the account's quota).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+use aws_config::{Region, SdkConfig};
+use engine::cloud::{Cloud, Read, Reply, Request};
+use engine::error::CloudError;
+use engine::operation::Operation;
+use futures::future::LocalBoxFuture;
+use planner::request::Write;
+
+use self::ec2::Ec2;
+use self::elbv2::Elbv2;
+
+pub mod config;
+pub mod throttle;
+
+mod classify;
+mod convert;
+mod ec2;
+mod elbv2;
+
+#[cfg(test)]
+mod tests;
+
+/// One AWS account, in every region.
+pub struct Aws {
+    config: SdkConfig,
+    regions: RefCell<BTreeMap<String, Rc<Clients>>>,
+}
+
+/// The clients of one region.
+struct Clients {
+    ec2: Ec2,
+    elbv2: Elbv2,
+}
+
+/// What a call answered, with AWS's id of it.
+struct Answer {
+    reply: Reply,
+    request_id: Option<String>,
+}
+
+type Answered = Result<Answer, CloudError>;
+
+impl Aws {
+    /// The account that `config` (of [`config::load`]) leads to. Opens no connection.
+    pub fn new(config: SdkConfig) -> Self {
+        Self { config, regions: RefCell::default() }
+    }
+
+    fn clients(&self, region: &str) -> Rc<Clients> {
+        let mut regions = self.regions.borrow_mut();
+        let clients = regions.entry(region.to_owned()).or_insert_with(|| {
+            let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
+            Rc::new(Clients { ec2: Ec2::new(&config), elbv2: Elbv2::new(&config) })
+        });
+        Rc::clone(clients)
+    }
+}
+
+impl Cloud for Aws {
+    fn call<'a>(&'a self, region: &'a str, request: Request) -> LocalBoxFuture<'a, Result<Reply, CloudError>> {
+        let clients = self.clients(region);
+        Box::pin(async move {
+            let operation = match &request {
+                Request::Read(read) => Operation::from(read),
+                Request::Write(write) => Operation::from(write),
+            };
+            let started = Instant::now();
+            let answered = match request {
+                Request::Read(request) => read(&clients, request).await,
+                Request::Write(request) => write(&clients, request).await,
+            };
+            log(operation, region, started, &answered);
+            answered.map(|answer| answer.reply)
+        })
+    }
+}
+
+fn log(operation: Operation, region: &str, started: Instant, answered: &Answered) {
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match answered {
+        Ok(Answer { request_id, .. }) => {
+            let aws_request_id = request_id.as_deref().unwrap_or_default();
+            tracing::debug!(%operation, region, aws_request_id, elapsed_ms, "aws call answered");
+        }
+        Err(error) => {
+            let aws_request_id = error.request_id.as_deref().unwrap_or_default();
+            let error_kind = error.kind.to_string();
+            let error_code = error.code.as_deref().unwrap_or_default();
+            tracing::debug!(%operation, region, aws_request_id, error_kind, error_code, elapsed_ms, "aws call failed");
+        }
+    }
+}
+
+fn read(on: &Clients, read: Read) -> LocalBoxFuture<'_, Answered> {
+    let Clients { ec2, elbv2 } = on;
+    match read {
+        Read::Subnets { filters, page } => Box::pin(ec2.subnets(filters, page)),
+        Read::InstanceTypeOfferings { types, page } => Box::pin(ec2.instance_type_offerings(types, page)),
+        Read::Images { ids } => Box::pin(ec2.images(ids)),
+        Read::SecurityGroups { filters, page } => Box::pin(ec2.security_groups(filters, page)),
+        Read::Instances { filters, page } => Box::pin(ec2.instances(filters, page)),
+        Read::InstanceStatus { ids, page } => Box::pin(ec2.instance_status(ids, page)),
+        Read::LoadBalancers { names } => Box::pin(elbv2.load_balancers(names)),
+        Read::LoadBalancerAttributes { load_balancer } => Box::pin(elbv2.load_balancer_attributes(load_balancer)),
+        Read::Listeners { load_balancer, page } => Box::pin(elbv2.listeners(load_balancer, page)),
+        Read::TargetGroups { names } => Box::pin(elbv2.target_groups(names)),
+        Read::TargetGroupAttributes { target_group } => Box::pin(elbv2.target_group_attributes(target_group)),
+        Read::TargetHealth { target_group } => Box::pin(elbv2.target_health(target_group)),
+        Read::Tags { resources } => Box::pin(elbv2.tags(resources)),
+    }
+}
+
+fn write(on: &Clients, write: Write) -> LocalBoxFuture<'_, Answered> {
+    let Clients { ec2, elbv2 } = on;
+    match write {
+        Write::CreateSecurityGroup(create) => Box::pin(ec2.create_security_group(create)),
+        Write::AuthorizeRules(change) => Box::pin(ec2.authorize_rules(change)),
+        Write::RevokeRules(change) => Box::pin(ec2.revoke_rules(change)),
+        Write::DeleteSecurityGroup { group } => Box::pin(ec2.delete_security_group(group)),
+        Write::RunInstances(run) => Box::pin(ec2.run_instances(*run)),
+        Write::TerminateInstances { instance } => Box::pin(ec2.terminate_instances(instance)),
+        Write::SetInstanceGroups { instance, groups } => Box::pin(ec2.set_instance_groups(instance, groups)),
+        Write::SetMetadataOptions { instance, options } => Box::pin(ec2.set_metadata_options(instance, options)),
+        Write::CreateTags { resource, tags } => Box::pin(ec2.create_tags(resource, tags)),
+        Write::DeleteTags { resource, keys } => Box::pin(ec2.delete_tags(resource, keys)),
+        Write::CreateLoadBalancer(create) => Box::pin(elbv2.create_load_balancer(create)),
+        Write::SetLoadBalancerAttributes { load_balancer, attributes } => {
+            Box::pin(elbv2.set_load_balancer_attributes(load_balancer, attributes))
+        }
+        Write::SetSubnets { load_balancer, subnets } => Box::pin(elbv2.set_subnets(load_balancer, subnets)),
+        Write::SetLoadBalancerGroups { load_balancer, groups } => {
+            Box::pin(elbv2.set_load_balancer_groups(load_balancer, groups))
+        }
+        Write::DeleteLoadBalancer { load_balancer } => Box::pin(elbv2.delete_load_balancer(load_balancer)),
+        Write::CreateTargetGroup(create) => Box::pin(elbv2.create_target_group(create)),
+        Write::SetHealthCheck { target_group, health_check } => {
+            Box::pin(elbv2.set_health_check(target_group, health_check))
+        }
+        Write::SetTargetGroupAttributes { target_group, attributes } => {
+            Box::pin(elbv2.set_target_group_attributes(target_group, attributes))
+        }
+        Write::DeleteTargetGroup { target_group } => Box::pin(elbv2.delete_target_group(target_group)),
+        Write::RegisterTargets { target_group, instances, port } => {
+            Box::pin(elbv2.register_targets(target_group, instances, port))
+        }
+        Write::DeregisterTargets { target_group, targets } => Box::pin(elbv2.deregister_targets(target_group, targets)),
+        Write::CreateListener(create) => Box::pin(elbv2.create_listener(create)),
+        Write::SetListener { listener, protocol, forward_to, warm } => {
+            Box::pin(elbv2.set_listener(listener, protocol, forward_to, warm))
+        }
+        Write::DeleteListener { listener } => Box::pin(elbv2.delete_listener(listener)),
+        Write::AddTags { resource, tags } => Box::pin(elbv2.add_tags(resource, tags)),
+        Write::RemoveTags { resource, keys } => Box::pin(elbv2.remove_tags(resource, keys)),
+    }
+}

@@ -1,0 +1,212 @@
+//! `describe`: an environment at length, for people: conditions, instances with reasons, resources, waits, events.
+
+use engine::recorder;
+use planner::status::{MemberStatus, Status, Wait};
+use serde_json::Value;
+
+use super::failure::{Ended, Failure, Verdict};
+use super::get::tone_of;
+use super::output::{Columns, Printer, Tone};
+use super::session;
+use super::view::{self, View};
+use crate::config::{Config, Output};
+
+/// Events that are shown; `events` shows all.
+const EVENTS_SHOWN: usize = 10;
+
+/// `describe`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit status: 0 shown; 1 not found; 2 usage or failure.\n\n\
+    Example:\n  understudy describe chatmrpt-staging")]
+pub struct Args {
+    /// The environment.
+    name: String,
+}
+
+/// Prints all there is to say of an environment. With -o json or yaml: the document, as `get` prints it.
+pub async fn run(args: Args, config: &Config) -> Ended {
+    let store = session::open(config).await?.store;
+    let printer = Printer::new();
+    let view = view::read(&store, &args.name).await?.ok_or_else(|| Failure::not_found(&args.name))?;
+    match config.output {
+        Output::Json => printer.json(&view.document())?,
+        Output::Yaml => printer.yaml(&view.document())?,
+        Output::Table | Output::Wide => {
+            let events = recorder::events(&store, &args.name, view.now).await?;
+            let mut page = Page { printer, lines: Vec::new() };
+            page.view(&view);
+            page.events(&events[events.len().saturating_sub(EVENTS_SHOWN)..], &view);
+            page.lines.iter().try_for_each(|line| printer.line(line))?;
+        }
+    }
+    Ok(Verdict::Yes)
+}
+
+struct Page {
+    printer: Printer,
+    lines: Vec<String>,
+}
+
+impl Page {
+    fn view(&mut self, view: &View) {
+        self.head(view);
+        self.conditions(view);
+        if let Some(status) = &view.status {
+            self.resources(status);
+            self.instances(status, view);
+            self.waits(&status.waiting_for);
+        }
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.lines.push(String::new());
+        self.lines.push(self.printer.tone(text, Tone::Strong));
+    }
+
+    /// A table, set in by two blanks.
+    fn table(&mut self, columns: &Columns) {
+        self.lines.extend(columns.lines(self.printer).iter().map(|line| format!("  {line}")));
+    }
+
+    fn head(&mut self, view: &View) {
+        let mut columns = Columns::default();
+        let mut row = |name: &str, value: String| columns.row([(format!("{name}:"), Tone::Plain), (value, Tone::Plain)]);
+        row("Name", view.name.clone());
+        for (name, value) in labels(view) {
+            row("Label", format!("{name}={value}"));
+        }
+        if let Some(status) = &view.status {
+            row("Uid", status.uid.to_string());
+            row("Created", format!("{:.0}, {} ago", status.creation_timestamp, view::age(status.creation_timestamp, view.now)));
+            row("Generation", format!("{}, seen {}, in force {}", status.generation, status.observed_generation, status.revision));
+            row("Image", status.image.as_ref().map(|image| image.ami_id.clone()).unwrap_or_default());
+            row("Members", format!("{} wanted, {} current, {} healthy", status.desired, status.updated, status.ready));
+        }
+        if view.deleting() {
+            row("Deleting", "yes".to_owned());
+        }
+        self.lines.extend(columns.lines(self.printer));
+    }
+
+    fn conditions(&mut self, view: &View) {
+        self.heading("Conditions");
+        let mut columns = Columns::headed(&["TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"]);
+        for condition in view.conditions() {
+            let text = |name: &str| condition[name].as_str().unwrap_or_default().to_owned();
+            let since = text("lastTransitionTime").parse().map(|at| view::age(at, view.now)).unwrap_or_default();
+            let truth = serde_json::from_value(condition["status"].clone());
+            columns.row([
+                (text("type"), Tone::Plain),
+                (text("status"), truth.map_or(Tone::Plain, tone_of)),
+                (since, Tone::Plain),
+                (text("reason"), Tone::Plain),
+                (text("message"), Tone::Plain),
+            ]);
+        }
+        self.table(&columns);
+    }
+
+    fn resources(&mut self, status: &Status) {
+        self.heading("Resources");
+        let mut columns = Columns::default();
+        let mut row = |kind: &str, name: String, id: String| {
+            columns.row([(kind.to_owned(), Tone::Plain), (name, Tone::Plain), (id, Tone::Plain)]);
+        };
+        if let Some(network) = &status.network {
+            row("VPC", String::new(), network.vpc_id.to_string());
+        }
+        if let Some(load_balancer) = &status.load_balancer {
+            row("load balancer", load_balancer.name.clone(), load_balancer.arn.to_string());
+            row("DNS name", load_balancer.dns_name.clone(), String::new());
+            let zones: Vec<String> = load_balancer.zones.iter().map(ToString::to_string).collect();
+            row("zones", zones.join(", "), String::new());
+        }
+        for listener in &status.listeners {
+            row("listener", format!("port {}", listener.port), listener.arn.to_string());
+        }
+        for group in &status.target_groups {
+            row("target group", group.name.clone(), group.arn.to_string());
+        }
+        let groups = &status.security_groups;
+        for id in [&groups.load_balancer, &groups.instances].into_iter().flatten() {
+            row("security group", groups.names.get(id).cloned().unwrap_or_default(), id.to_string());
+        }
+        self.table(&columns);
+    }
+
+    fn instances(&mut self, status: &Status, view: &View) {
+        self.heading("Instances");
+        let names = ["SLOT", "INSTANCE", "ZONE", "IMAGE", "TYPE", "PRIVATE-IP", "STATE", "HEALTH", "AGE", "REASON"];
+        let mut columns = Columns::headed(&names);
+        for member in &status.instances {
+            columns.row([
+                (member.slot.to_string(), Tone::Plain),
+                (member.instance_id.to_string(), Tone::Plain),
+                (member.zone.to_string(), Tone::Plain),
+                (member.ami_id.to_string(), Tone::Plain),
+                (member.instance_type.clone(), Tone::Plain),
+                (member.private_ip.clone().unwrap_or_default(), Tone::Plain),
+                (word(&member.state), Tone::Plain),
+                (word(&member.health), Tone::Plain),
+                (view::age(member.launched_at, view.now), Tone::Plain),
+                (reason(member), Tone::Plain),
+            ]);
+        }
+        self.table(&columns);
+    }
+
+    fn waits(&mut self, waits: &[Wait]) {
+        if waits.is_empty() {
+            return;
+        }
+        self.heading("Waiting for");
+        self.lines.extend(waits.iter().map(|wait| format!("  {}", said(wait))));
+    }
+
+    fn events(&mut self, events: &[recorder::Told], view: &View) {
+        if events.is_empty() {
+            return;
+        }
+        self.heading("Events");
+        let mut columns = Columns::headed(&["AGE", "TYPE", "REASON", "RESOURCE", "MESSAGE"]);
+        for event in events {
+            columns.row([
+                (view::age(event.time, view.now), Tone::Plain),
+                (event.kind.clone(), if event.kind == "Normal" { Tone::Plain } else { Tone::Unsure }),
+                (event.reason.clone(), Tone::Plain),
+                (event.resource.clone(), Tone::Plain),
+                (event.message.clone(), Tone::Plain),
+            ]);
+        }
+        self.table(&columns);
+    }
+}
+
+fn labels(view: &View) -> Vec<(String, String)> {
+    let labels = view.spec.as_ref().and_then(|item| item.get("metadata")?.get("labels")?.as_object());
+    let shown = |(name, value): (&String, &Value)| (name.clone(), value.as_str().unwrap_or_default().to_owned());
+    labels.into_iter().flatten().map(shown).collect()
+}
+
+/// Why a member is as it is: why it goes, or what its health check says.
+fn reason(member: &MemberStatus) -> String {
+    match (&member.leaving, &member.reason) {
+        (Some(leaving), _) => format!("leaving: {}", leaving.reason),
+        (None, Some(reason)) => reason.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// A value as the record writes it.
+fn word(value: &Option<impl serde::Serialize>) -> String {
+    let written = value.as_ref().and_then(|value| serde_json::to_value(value).ok());
+    written.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What is waited for, and until when.
+pub fn said(wait: &Wait) -> String {
+    match wait.until {
+        Some(until) => format!("{} (until {until:.0})", wait.what),
+        None => wait.what.clone(),
+    }
+}

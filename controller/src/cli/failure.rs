@@ -1,0 +1,206 @@
+//! How a verb ends: its exit status, and what it says on stderr when it could not do what it was asked.
+//!
+//! Every complaint is one line, `error: <path or what>: <what is wrong>; <what to write or do>`.
+//! Never: a backtrace, a debug print, or a line that does not say what to do next.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crds_schema::Fault;
+use engine::store::StoreError;
+
+use crate::store::table::TableError;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    what: String,
+    says: String,
+}
+
+impl Complaint {
+    /// What it is about, what is wrong with it, and what to write or do.
+    pub fn new(what: impl Into<String>, wrong: impl fmt::Display, instead: impl fmt::Display) -> Self {
+        Self::saying(what, format!("{wrong}; {instead}"))
+    }
+
+    /// The same, where one text says what is wrong and what to do.
+    pub fn saying(what: impl Into<String>, says: impl fmt::Display) -> Self {
+        Self { what: what.into(), says: says.to_string() }
+    }
+
+    /// A fault of a document; `within` is what stands before its path when there are several documents.
+    pub fn of_fault(within: &str, fault: &Fault) -> Self {
+        Self::new(format!("{within}{}", fault.path), &fault.wrong, &fault.instead)
+    }
+
+    /// That environment, with what is wrong and what to do.
+    pub fn of_environment(name: &str, wrong: impl fmt::Display, instead: impl fmt::Display) -> Self {
+        Self::new(format!("stagingenvironment/{name}"), wrong, instead)
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // AWS's words may span lines; a complaint does not.
+        let line = format!("error: {}: {}", self.what, self.says);
+        f.write_str(&line.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// How a verb ended that did what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes: status 0.
+    Yes,
+    /// No: status 1, without a complaint, because what was printed says it.
+    No,
+}
+
+/// How a verb ended that did not.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    status: u8,
+    /// Why.
+    pub complaints: Vec<Complaint>,
+}
+
+/// What a verb comes to.
+pub type Ended = Result<Verdict, Failure>;
+
+impl Failure {
+    /// The answer is no: not found, invalid, timed out.
+    pub fn no(complaint: Complaint) -> Self {
+        Self::all_no(vec![complaint])
+    }
+
+    /// The answer is no, for several reasons.
+    pub fn all_no(complaints: Vec<Complaint>) -> Self {
+        Self { status: 1, complaints }
+    }
+
+    /// It could not be done, or was asked wrongly.
+    pub fn failed(complaint: Complaint) -> Self {
+        Self { status: 2, complaints: vec![complaint] }
+    }
+
+    /// The command line is wrong.
+    pub fn usage(complaints: Vec<Complaint>) -> Self {
+        Self { status: 2, complaints }
+    }
+
+    /// Nobody reads stdout any more, as in `understudy get | head -1`: they have what they wanted.
+    pub fn unheard() -> Self {
+        Self { status: 0, complaints: Vec::new() }
+    }
+
+    /// There is no such environment.
+    pub fn not_found(name: &str) -> Self {
+        Self::no(Complaint::of_environment(name, "is not in the table", "`understudy get` lists what is"))
+    }
+
+    /// The same with status 2, for verbs whose 1 has another meaning.
+    pub fn as_failed(self) -> Self {
+        Self { status: if self.status == 1 { 2 } else { self.status }, ..self }
+    }
+
+    /// Says it on stderr and gives the exit status.
+    pub fn report(&self) -> ExitCode {
+        self.complaints.iter().for_each(|complaint| eprintln!("{complaint}"));
+        ExitCode::from(self.status)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::failed(match error {
+            StoreError::ConditionFailed { .. } | StoreError::TransactionConflict => {
+                Complaint::new("record", "somebody else changed it at the same time", "run the same command again")
+            }
+            StoreError::TableMissing { table } => Complaint::new(
+                format!("table {table}"),
+                "does not exist",
+                "run `understudy bootstrap`, or name another with --table or --region",
+            ),
+            StoreError::Denied { action, resource, message } => denied(&action, &resource, &message),
+            StoreError::NoCredentials { message } => Complaint::new(
+                "AWS credentials",
+                format!("none were found ({message})"),
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is given",
+            ),
+            StoreError::Unanswered { endpoint, message } => Complaint::new(
+                endpoint,
+                format!("did not answer ({message})"),
+                "check that it runs and can be reached, and --endpoint-url, --region and AWS_ENDPOINT_URL; \
+                 a write may have gone through, and the same command can be run again",
+            ),
+            StoreError::Throttled { message } => Complaint::new(
+                "DynamoDB",
+                format!("refuses so many requests ({message})"),
+                "run the same command again in a while",
+            ),
+            StoreError::Failed { operation, message } => Complaint::new(
+                format!("dynamodb:{operation}"),
+                format!("failed ({message})"),
+                "correct what it names, or run the same command again",
+            ),
+        })
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Store(error) => error.into(),
+            TableError::Shape { ref table, .. } => {
+                let instead = "name another with --table; nothing was changed";
+                Self::failed(Complaint::new(format!("table {table}"), error, instead))
+            }
+            TableError::NotReady { ref table, .. } => {
+                Self::failed(Complaint::new(format!("table {table}"), error, "run `understudy bootstrap` again"))
+            }
+        }
+    }
+}
+
+/// Which action, on what, and the statement to add. What is not about permissions is about the credentials themselves.
+fn denied(action: &str, resource: &str, message: &str) -> Complaint {
+    let what = format!("{action} on {resource}");
+    if !message.contains("AccessDenied") {
+        return Complaint::new(what, format!("was refused ({message})"), "renew or correct the AWS credentials");
+    }
+    let actions: Vec<String> = action
+        .split([',', ' '])
+        .filter(|word| !word.is_empty() && *word != "or")
+        .map(|word| if word.contains(':') { word.to_owned() } else { format!("dynamodb:{word}") })
+        .collect();
+    let arn = format!("arn:aws:dynamodb:*:*:{resource}");
+    let statement = serde_json::json!({"Effect": "Allow", "Action": actions, "Resource": [arn, format!("{arn}/index/*")]});
+    Complaint::new(what, format!("was denied ({message})"), format!("add to the credentials' policy: {statement}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_one_line() {
+        let complaint = Complaint::new("spec.x", "is\n  wrong", "write y");
+        assert_eq!(complaint.to_string(), "error: spec.x: is wrong; write y");
+    }
+
+    #[test]
+    fn a_denied_permission_names_the_action_the_table_and_the_statement() {
+        let action = "dynamodb:PutItem, DeleteItem or ConditionCheckItem";
+        let line = denied(action, "table/t", "AccessDeniedException: no").to_string();
+        assert!(line.starts_with("error: dynamodb:PutItem, DeleteItem or ConditionCheckItem on table/t: was denied"));
+        assert!(line.contains(r#""Action":["dynamodb:PutItem","dynamodb:DeleteItem","dynamodb:ConditionCheckItem"]"#));
+        assert!(line.contains(r#""arn:aws:dynamodb:*:*:table/t""#), "{line}");
+    }
+
+    #[test]
+    fn an_expired_token_asks_for_no_permission() {
+        let line = denied("dynamodb:GetItem", "table/t", "ExpiredTokenException: old").to_string();
+        assert!(!line.contains("Effect"), "{line}");
+    }
+}

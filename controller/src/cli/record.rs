@@ -1,0 +1,143 @@
+//! Writes of a user's wishes: SPEC, on the condition that it is still what was read, and never into a teardown.
+//!
+//! Never: writes STATUS or anything else of the controller's.
+
+use engine::items::{DELETION, SPEC};
+use engine::store::{Change, Condition, Item, Key, RecordStore as _, StoreError};
+use serde_json::Value;
+
+use super::document::{Document, labels};
+use super::failure::{Complaint, Failure};
+use crate::store::DynamoDb;
+
+/// What an edit comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// There was no such record.
+    Created,
+    /// The record was another.
+    Configured,
+    /// The record says the same, in whatever order.
+    Unchanged,
+}
+
+impl Edit {
+    /// The word that is printed for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// What people wrote of an environment, as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wishes {
+    /// Its SPEC.
+    pub spec: Option<Item>,
+    deleting: bool,
+}
+
+/// Reads SPEC and DELETION.
+pub async fn read(store: &DynamoDb, name: &str) -> Result<Wishes, StoreError> {
+    let keys = [Key::new(name, SPEC), Key::new(name, DELETION)];
+    let mut wishes = Wishes { spec: None, deleting: false };
+    for item in store.get_many(&keys).await? {
+        match item.get("sk").and_then(Value::as_str) {
+            Some(SPEC) => wishes.spec = Some(item),
+            _ => wishes.deleting = true,
+        }
+    }
+    Ok(wishes)
+}
+
+impl Wishes {
+    /// What storing the document would come to.
+    ///
+    /// # Errors
+    /// Status 1 while the environment is being deleted, unless the document changes only what a teardown reads.
+    pub fn edit(&self, document: &Document) -> Result<Edit, Failure> {
+        let wanted = Value::Object(document.item());
+        let stored = self.spec.clone().map(Value::Object);
+        if stored.as_ref().is_some_and(|stored| same(stored, &wanted)) {
+            return Ok(Edit::Unchanged);
+        }
+        if self.deleting && !stored.as_ref().is_some_and(|stored| same(&beside_teardown(stored), &beside_teardown(&wanted))) {
+            let instead = format!(
+                "change nothing but spec.paused, spec.deletionPolicy and spec.loadBalancer.deletionProtection, \
+                 or wait until it is gone: `understudy wait {} --for delete`",
+                document.name
+            );
+            return Err(Failure::no(Complaint::of_environment(&document.name, "is being deleted", instead)));
+        }
+        Ok(if stored.is_some() { Edit::Configured } else { Edit::Created })
+    }
+
+    /// Stores the document, on the condition that nobody has written since these wishes were read.
+    ///
+    /// # Errors
+    /// The store's; [`StoreError::ConditionFailed`] when somebody has.
+    pub async fn store(&self, store: &DynamoDb, document: &Document) -> Result<(), StoreError> {
+        let mut changes = vec![Change::Put(document.item(), self.conditions())];
+        if !self.deleting {
+            changes.push(Change::Check(Key::new(&document.name, DELETION), vec![Condition::Absent]));
+        }
+        store.write(changes).await
+    }
+
+    fn conditions(&self) -> Vec<Condition> {
+        let Some(stored) = &self.spec else { return vec![Condition::Absent] };
+        let unchanged = |name: &str| match stored.get(name) {
+            Some(value) => Condition::Equals(name.to_owned(), value.clone()),
+            None => Condition::Lacks(name.to_owned()),
+        };
+        ["apiVersion", "kind", "metadata", "spec"].map(unchanged).into()
+    }
+}
+
+/// Whether two records say the same.
+pub fn same(a: &Value, b: &Value) -> bool {
+    crds_schema::spec_hash(a) == crds_schema::spec_hash(b) && labels(a) == labels(b)
+}
+
+/// The record without the three fields that a teardown reads from it as it is now.
+fn beside_teardown(record: &Value) -> Value {
+    let mut rest = record.clone();
+    let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) else { return rest };
+    spec.remove("paused");
+    spec.remove("deletionPolicy");
+    if let Some(Value::Object(load_balancer)) = spec.get_mut("loadBalancer") {
+        load_balancer.remove("deletionProtection");
+        // What was written for that field alone says nothing any more.
+        if load_balancer.values().all(Value::is_null) {
+            spec.remove("loadBalancer");
+        }
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_three_fields_of_a_teardown_are_beside_it() {
+        let plain = json!({"spec": {"a": 1}});
+        let teardown = json!({"spec": {"a": 1, "paused": true, "deletionPolicy": "Retain", "loadBalancer": {"deletionProtection": true}}});
+        assert!(same(&beside_teardown(&plain), &beside_teardown(&teardown)));
+        let more = json!({"spec": {"a": 1, "loadBalancer": {"deletionProtection": true, "idleTimeout": "9s"}}});
+        assert!(!same(&beside_teardown(&plain), &beside_teardown(&more)));
+    }
+
+    #[test]
+    fn labels_are_an_edit_and_their_order_is_not() {
+        let labelled = |labels: Value| json!({"metadata": {"labels": labels}, "spec": {"a": 1, "b": null}});
+        assert!(same(&labelled(json!({})), &json!({"spec": {"a": 1}})));
+        assert!(same(&labelled(json!({"x": "1", "y": "2"})), &labelled(json!({"y": "2", "x": "1"}))));
+        assert!(!same(&labelled(json!({"x": "1"})), &labelled(json!({"x": "2"}))));
+    }
+}

@@ -1,0 +1,36 @@
+//! Where a verb finds the record: the table, in the region and at the endpoint that apply.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+
+use super::failure::{Complaint, Failure};
+use crate::aws;
+use crate::config::Config;
+use crate::store::DynamoDb;
+
+/// Longest call of a verb, with all its attempts: longer than a person waits gladly, shorter than they give up.
+const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// What a verb works with.
+pub struct Session {
+    /// The record store.
+    pub store: DynamoDb,
+    /// Region, endpoint and credentials.
+    pub sdk: SdkConfig,
+    /// The table's region, which is that of environments that name none.
+    pub region: String,
+}
+
+/// Loads region, endpoint and credentials as flags, variables and profiles say. Nothing is sent yet.
+///
+/// # Errors
+/// When nobody names a region.
+pub async fn open(config: &Config) -> Result<Session, Failure> {
+    let sdk = Box::pin(aws::config::load(config.region.as_deref(), config.endpoint_url.as_deref(), CALL_MAX)).await;
+    let Some(region) = sdk.region().map(ToString::to_string) else {
+        let instead = "write --region, or set UNDERSTUDY_REGION, AWS_REGION or the profile's region";
+        return Err(Failure::failed(Complaint::new("--region", "nothing names a region", instead)));
+    };
+    Ok(Session { store: DynamoDb::new(&sdk, &config.table), sdk, region })
+}

@@ -1,0 +1,85 @@
+//! Wrong command lines, said in the one form that all our errors have.
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, Error};
+
+use super::failure::{Complaint, Failure};
+
+/// Takes any text, and names these for completions: what is wrong is said with everything else that is.
+#[derive(Debug, Clone)]
+pub struct Suggested(pub &'static [&'static str]);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
+    }
+}
+
+/// Prints help or a version when that was asked for; else says what is wrong.
+pub fn report(error: &Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Clap prints these to stdout; a reader that has gone has what it wanted.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(2)
+        }
+        _ => Failure::usage(complaints(error)).report(),
+    }
+}
+
+fn complaints(error: &Error) -> Vec<Complaint> {
+    let context = |kind| error.get(kind).map(ContextValue::to_string).unwrap_or_default();
+    let see = "see `understudy --help`, or `--help` after the verb";
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument => {
+            let missing = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::Strings(names)) => names.clone(),
+                _ => vec![context(ContextKind::InvalidArg)],
+            };
+            missing.into_iter().map(|name| Complaint::new(name, "is missing", see)).collect()
+        }
+        ErrorKind::UnknownArgument => {
+            vec![Complaint::new(context(ContextKind::InvalidArg), "is not known", did_you_mean(error, see))]
+        }
+        ErrorKind::InvalidSubcommand => {
+            let verb = context(ContextKind::InvalidSubcommand);
+            vec![Complaint::new(verb, "is no verb", did_you_mean(error, see))]
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let value = context(ContextKind::InvalidValue);
+            let wrong = if value.is_empty() { "has no value".to_owned() } else { format!("`{value}` is no value of it") };
+            let valid = context(ContextKind::ValidValue);
+            let write = if valid.is_empty() { see.to_owned() } else { format!("write one of {valid}") };
+            vec![Complaint::new(context(ContextKind::InvalidArg), wrong, write)]
+        }
+        _ => {
+            let said = error.to_string();
+            let first = said.lines().next().unwrap_or_default();
+            vec![Complaint::new("command line", first.trim_start_matches("error: "), see)]
+        }
+    }
+}
+
+/// The nearest known word, if one is near.
+fn did_you_mean(error: &Error, otherwise: &str) -> String {
+    let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().find_map(|kind| error.get(kind));
+    match near {
+        Some(ContextValue::Strings(names)) if !names.is_empty() => format!("did you mean `{}`?", names.join("` or `")),
+        Some(ContextValue::String(name)) => format!("did you mean `{name}`?"),
+        _ => otherwise.to_owned(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Logs: where they go, how they look, how much of them.
+//!
+//! To stderr, always: stdout is for results. People read lines, machines JSON. Other crates' logs begin at WARN however
+//! much is asked for: below that the SDK logs requests, and with them user data.
+//! Never: user data or credentials; log fixed phrases, with values in fields.
+
+use std::io::{IsTerminal as _, stderr};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::LogFormat;
+
+/// The crates whose logs `-v` raises.
+const OURS: [&str; 5] = ["understudy", "engine", "planner", "crds_schema", "simulator"];
+
+/// Starts logging. `verbosity` counts `-v`; `quiet` is the level without any.
+pub fn start(format: LogFormat, quiet: LevelFilter, verbosity: u8) {
+    let level = raised(quiet, verbosity);
+    let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, level)));
+    let registry = tracing_subscriber::registry().with(targets);
+    let layer = tracing_subscriber::fmt::layer().with_writer(stderr);
+    // A second subscriber in one process is only possible in tests; the first one stays.
+    let _ = match format {
+        LogFormat::Human => registry.with(layer.with_ansi(colourful()).with_target(false)).try_init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+    };
+}
+
+/// Whether stderr may have colours.
+fn colourful() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// `quiet`, and a step louder for each `-v`.
+fn raised(quiet: LevelFilter, verbosity: u8) -> LevelFilter {
+    const STEPS: [LevelFilter; 5] =
+        [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE];
+    let at = STEPS.iter().position(|level| *level == quiet).unwrap_or_default();
+    STEPS[(at + usize::from(verbosity)).min(STEPS.len() - 1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_v_is_one_step_louder_up_to_trace() {
+        assert_eq!(raised(LevelFilter::WARN, 0), LevelFilter::WARN);
+        assert_eq!(raised(LevelFilter::WARN, 1), LevelFilter::INFO);
+        assert_eq!(raised(LevelFilter::INFO, 1), LevelFilter::DEBUG);
+        assert_eq!(raised(LevelFilter::INFO, 200), LevelFilter::TRACE);
+    }
+}

@@ -1,0 +1,33 @@
+//! The `StagingEnvironment` record: its types, their defaults, validation and JSON Schema.
+//!
+//! In: a document (YAML, JSON, or a DynamoDB item as JSON). Out: a [`StagingEnvironment`] in which every default is
+//! filled in, or every fault at once, each with its path and what to write instead.
+//! Never: talks to AWS, reads a clock, or knows what the controller does with the record.
+//! Start at [`spec`] for the fields; [`read_documents`], then [`parse`], is the way in.
+
+pub mod spec;
+
+pub mod scalar;
+
+mod forms;
+mod texts;
+
+mod schema;
+
+mod document;
+mod validate;
+
+mod fault;
+mod rules;
+mod structure;
+mod wording;
+
+mod hash;
+
+pub use document::{UnreadableYaml, read_documents};
+pub use fault::Fault;
+pub use hash::spec_hash;
+pub use scalar::{Amount, Cidr, SpecDuration};
+pub use schema::{SCHEMA_ID, json_schema};
+pub use spec::{Spec, StagingEnvironment};
+pub use validate::parse;
