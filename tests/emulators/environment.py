@@ -111,6 +111,10 @@ class Environment:
             ExpressionAttributeValues={":pk": {"S": self.name}})
         return [item["sk"]["S"] for item in found["Items"]]
 
+    def partition_left(self):
+        """Those that a delete must not leave behind; the journal and the events expire."""
+        return [sk for sk in self.partition() if not sk.startswith(("JOURNAL#", "EVENT#"))]
+
 
 def what_is_left(env, uid):
     """Everything in AWS and in the table that a deleted environment has left behind."""
@@ -131,4 +135,4 @@ def what_is_left(env, uid):
     left += [f"network interface {n['NetworkInterfaceId']}"
              for n in lab.ec2.describe_network_interfaces()["NetworkInterfaces"]
              if groups & {g["GroupName"] for g in n["Groups"]} and n.get("Attachment", {}).get("InstanceId") not in gone]
-    return left + [f"item {sk}" for sk in env.partition() if not sk.startswith(("JOURNAL#", "EVENT#"))]
+    return left + [f"item {sk}" for sk in env.partition_left()]

@@ -1,1 +1,298 @@
-//! Placeholder while the workspace is laid out.
+//! A stage for whole runs: the real loop over the simulated cloud and table, in virtual time.
+//!
+//! In: a record, a seed, and what a test does to the world. Out: the world, the record and the log of calls.
+//! Never: depends on `understudy` or the AWS SDK, waits in real time. Start at [`Stage`]; the scenarios are in tests/.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use engine::context::Ctx;
+use engine::controller::{Options, run};
+use engine::observe::reference::Reference;
+use engine::store::Key;
+use jiff::SignedDuration;
+use planner::ownership::{TAG_INTENT, TAG_UID};
+use planner::status::{ConditionType, Status, Truth};
+use serde_json::{Value, json};
+use simulator::cloud::{Canonical, Kind};
+use simulator::{Builder, CrashPoints, Executor, Seeded, SimCloud, SimStore, VirtualClock};
+
+/// The environment's name in every scenario.
+pub const NAME: &str = "shop";
+/// How long a recorded resource must be absent, as on AWS.
+pub const MISSING_AFTER: Duration = Duration::from_secs(300);
+/// The resync interval, as its default is.
+pub const RESYNC: Duration = Duration::from_secs(10);
+/// Longest that anything may take once nothing goes wrong any more: the lease of a dead replica (15 s), what is recorded
+/// and gone being believed so (300 s), a launch with boot and health checks (about 180 s), `unhealthyFor`, a bake and a
+/// drain for each of three members, an ALB's provisioning and the release of its interfaces.
+pub const SETTLE_MAX: Duration = Duration::from_secs(3600);
+
+/// A cloud, a table, and replicas of the controller.
+pub struct Stage {
+    /// Virtual time.
+    pub clock: VirtualClock,
+    /// The cloud.
+    pub cloud: SimCloud,
+    /// The table.
+    pub store: SimStore,
+    /// Where requests are cut.
+    pub crash_points: CrashPoints,
+    replicas: Executor<'static>,
+    seed: u64,
+    started: Cell<u64>,
+}
+
+/// A record with `count` members; `spec` may be changed before it is applied.
+pub fn record(count: u32) -> Value {
+    json!({
+        "apiVersion": "understudy.dev/v1alpha1",
+        "kind": "StagingEnvironment",
+        "metadata": {"name": NAME},
+        "spec": {
+            "tags": {"Team": "shop"},
+            "image": {"amiId": Builder::IMAGE},
+            "instances": {"count": count, "types": ["t3.medium"], "userData": "#cloud-config"},
+            "services": [{
+                "name": "web",
+                "port": 8080,
+                "healthCheck": {"path": "/health", "interval": "10s"},
+                "stickiness": {"duration": "24h"},
+                "deregistrationDelay": "30s"
+            }],
+            "loadBalancer": {"listeners": [{"port": 80, "default": {"forward": "web"}}]},
+            "access": {"loadBalancer": [{"cidr": "0.0.0.0/0"}], "ssh": [{"cidr": "203.0.113.0/24"}]},
+            "rollout": {"bakeTime": "30s"}
+        }
+    })
+}
+
+impl Stage {
+    /// An ordinary account and an empty table.
+    pub fn new(seed: u64) -> Self {
+        Self::with(seed, |builder| builder)
+    }
+
+    /// An account that is changed before it begins.
+    pub fn with(seed: u64, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let clock = VirtualClock::default();
+        let crash_points = CrashPoints::default();
+        let cloud = change(Builder::new(seed)).crash_points(&crash_points).build(&clock);
+        let store = SimStore::new(seed, &clock, &crash_points);
+        let replicas = Executor::new(&clock);
+        Self { clock, cloud, store, crash_points, replicas, seed, started: Cell::default() }
+    }
+
+    /// Starts a replica of the controller.
+    pub fn start(&mut self, name: &'static str) {
+        let nth = self.started.get();
+        self.started.set(nth + 1);
+        let (cloud, store) = (self.cloud.client(name), self.store.clone());
+        let clock = self.clock.replica(SignedDuration::ZERO);
+        let entropy = Seeded::new(self.seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9)));
+        self.replicas.start(name, async move {
+            let reference = Reference::default();
+            let ctx = Ctx {
+                cloud: &cloud,
+                store: &store,
+                clock: &clock,
+                entropy: &entropy,
+                default_region: "us-east-2".into(),
+                missing_after: MISSING_AFTER,
+                reference: &reference,
+            };
+            let holder = format!("{name}-{nth}");
+            let options = Options { holder, resync_interval: RESYNC, observe_only: false, once: false };
+            run(&ctx, &options, futures::future::pending()).await;
+        });
+    }
+
+    /// Drops a replica, wherever it is.
+    pub fn kill(&mut self, name: &str) {
+        self.replicas.kill(name);
+    }
+
+    /// Stops polling a replica while time goes on.
+    pub fn pause(&mut self, name: &str) {
+        self.replicas.pause(name);
+    }
+
+    /// Polls it again.
+    pub fn resume(&mut self, name: &str) {
+        self.replicas.resume(name);
+    }
+
+    /// Puts the record, as a user does.
+    pub fn apply(&self, record: &Value) {
+        let mut item = record.as_object().expect("a record is a map").clone();
+        item.insert("pk".into(), NAME.into());
+        item.insert("sk".into(), "SPEC".into());
+        self.store.user().put(item);
+    }
+
+    /// Asks for the end of the environment, as `understudy delete` does.
+    pub fn delete(&self) {
+        let item = json!({"pk": NAME, "sk": "DELETION"});
+        self.store.user().put(item.as_object().expect("a map").clone());
+    }
+
+    /// The status as it is stored.
+    pub fn status(&self) -> Option<Status> {
+        let item = self.store.user().get(&Key::new(NAME, "STATUS"))?;
+        serde_json::from_value(Value::Object(item)).ok()
+    }
+
+    /// Whether the stored status says so of that condition.
+    pub fn is(&self, kind: ConditionType, truth: Truth) -> bool {
+        self.status().is_some_and(|status| status.condition(kind).is_some_and(|condition| condition.status == truth))
+    }
+
+    /// Whether the environment is ready, and the status is about what is stored now.
+    pub fn is_ready(&self) -> bool {
+        let stored = self.store.user().get(&Key::new(NAME, "SPEC"));
+        let hash = stored.map(|item| crds_schema::spec_hash(&Value::Object(item)));
+        self.is(ConditionType::Ready, Truth::True) && self.status().map(|status| status.spec_hash) == hash
+    }
+
+    /// Lets time pass.
+    pub fn run_for(&mut self, duration: Duration) {
+        self.replicas.run_for(duration);
+    }
+
+    /// Runs until it holds, at most [`SETTLE_MAX`].
+    pub fn until(&mut self, what: &str, done: impl Fn(&World<'_>) -> bool) {
+        let (cloud, store) = (&self.cloud, &self.store);
+        let held = self.replicas.run_until(SETTLE_MAX, || done(&World { cloud, store }));
+        assert!(held, "{what} did not come to hold within {SETTLE_MAX:?}\n{}", self.report());
+    }
+
+    /// Runs until the armed crash point is hit or it holds, whichever is first; says whether it was hit.
+    pub fn until_cut(&mut self, done: impl Fn(&World<'_>) -> bool) -> bool {
+        let (cloud, store, points) = (&self.cloud, &self.store, &self.crash_points);
+        self.replicas.run_until(SETTLE_MAX, || points.hit() || done(&World { cloud, store }));
+        points.hit()
+    }
+
+    /// Runs until the environment is ready and has nothing more to do.
+    pub fn settle(&mut self) {
+        self.until("ready and quiet", |world| world.is_settled());
+    }
+
+    /// Lets so much time pass and checks that not one mutating call is made in it (promise I6).
+    pub fn is_quiet_for(&mut self, duration: Duration) {
+        let before = self.cloud.ledger().writes();
+        self.run_for(duration);
+        assert_eq!(self.cloud.ledger().writes(), before, "a mutating call with nothing to do\n{}", self.report());
+    }
+
+    /// The cloud without ids, names' hashes and slots: what two runs that came to the same have in common.
+    pub fn canonical(&self) -> String {
+        canonical(&self.cloud)
+    }
+
+    /// How many of each kind were ever made and removed.
+    pub fn totals(&self) -> BTreeMap<Kind, (usize, usize)> {
+        self.cloud.ledger().totals()
+    }
+
+    /// Where it stands, for a failed assertion.
+    pub fn report(&self) -> String {
+        let status = self.status().map_or("no status".into(), |status| {
+            let conditions = status.conditions.iter().map(|c| format!("{} {} {}: {}", c.kind, c.status, c.reason, c.message));
+            let waits = status.waiting_for.iter().map(|wait| format!("waits for {}", wait.what));
+            conditions.chain(waits).collect::<Vec<_>>().join("\n")
+        });
+        let ledger = self.cloud.ledger();
+        let writes = ledger.entries().filter(|entry| entry.operation.is_write());
+        let last: Vec<String> = writes.rev().take(40).map(ToString::to_string).collect();
+        let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+        format!("seed {}, {:?}\n{status}\n{last}\n{}", self.seed, self.clock.since_epoch(), self.canonical())
+    }
+}
+
+/// See [`Stage::canonical`].
+pub fn canonical(cloud: &SimCloud) -> String {
+    let how = Canonical { without_tags: &[TAG_UID, TAG_INTENT, "understudy:slot"], rename: &without_slot };
+    cloud.view().canonical(&how)
+}
+
+/// "Launch more like this": an instance with those tags, made by a person.
+pub fn launch_copy(stage: &Stage, tags: planner::resource::Tags) -> planner::id::InstanceId {
+    let view = stage.cloud.view();
+    let like = &view.live_instances()[0];
+    let run = planner::request::RunInstances {
+        token: planner::id::IntentId::parse("in-console").expect("begins with its prefix"),
+        image: like.image.clone(),
+        instance_type: like.instance_type.clone(),
+        subnet: like.subnet.clone().expect("a live instance has a subnet"),
+        zone: like.zone.clone(),
+        groups: like.groups.iter().cloned().map(planner::request::Ref::Id).collect(),
+        key_name: None,
+        instance_profile: None,
+        user_data: None,
+        metadata_options: planner::request::MetadataRequest {
+            http_tokens: crds_schema::spec::HttpTokens::Required,
+            hop_limit: 2,
+        },
+        block_devices: Vec::new(),
+        associate_public_ip: None,
+        tags,
+        volume_tags: planner::resource::Tags::new(),
+    };
+    let write = planner::request::Write::RunInstances(Box::new(run));
+    match stage.cloud.console().write(&write).expect("there is room for one more") {
+        Some(planner::request::Made::Instance(id)) => id,
+        other => panic!("RunInstances made {other:?}"),
+    }
+}
+
+/// Members are numbered in the order of their launch, which is no part of what a world is.
+fn without_slot(name: &str) -> String {
+    match name.strip_prefix(&format!("{NAME}-")) {
+        Some(slot) if slot.chars().all(|c| c.is_ascii_digit()) && slot.len() < 3 && slot != "80" && slot != "81" => format!("{NAME}-N"),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
+/// What a condition of a run may look at.
+pub struct World<'a> {
+    /// The cloud.
+    pub cloud: &'a SimCloud,
+    /// The table.
+    pub store: &'a SimStore,
+}
+
+impl World<'_> {
+    /// The status as it is stored.
+    pub fn status(&self) -> Option<Status> {
+        let item = self.store.user().get(&Key::new(NAME, "STATUS"))?;
+        serde_json::from_value(Value::Object(item)).ok()
+    }
+
+    /// Ready, about what is stored now, nobody on the way out, and no intent open.
+    pub fn is_settled(&self) -> bool {
+        let Some(status) = self.status() else { return false };
+        let Some(spec) = self.store.user().get(&Key::new(NAME, "SPEC")) else { return false };
+        let ready = status.condition(ConditionType::Ready).is_some_and(|ready| ready.status == Truth::True);
+        let is_current = status.spec_hash == crds_schema::spec_hash(&Value::Object(spec));
+        let count = usize::try_from(status.desired).unwrap_or(usize::MAX);
+        ready
+            && is_current
+            && status.instances.len() == count
+            && status.target_groups.len() == 1
+            && self.cloud.view().live_instances().iter().filter(|i| i.tags.contains_key(TAG_UID)).count() == count
+            && self.open_intents() == 0
+    }
+
+    /// Intents that are not closed.
+    pub fn open_intents(&self) -> usize {
+        self.store.user().partition(NAME).keys().filter(|sk| sk.starts_with("INTENT#open#")).count()
+    }
+
+    /// Whether the record is gone.
+    pub fn is_gone(&self) -> bool {
+        let user = self.store.user();
+        ["SPEC", "STATUS", "DELETION"].iter().all(|sk| user.get(&Key::new(NAME, *sk)).is_none())
+    }
+}

@@ -46,7 +46,9 @@ pub struct Site<'a> {
 pub async fn execute(ctx: &Ctx<'_>, site: &Site<'_>, journaled: &Journaled) -> Outcomes {
     let desk = Journal { name: site.name, writer: site.writer, journaled };
     let actions = &journaled.plan().actions;
-    Execution { ctx, region: site.region, changed: site.changed, desk: &desk, texts: RefCell::default() }.run(actions).await
+    Execution { ctx, region: site.region, changed: site.changed, desk: &desk, texts: RefCell::default() }
+        .run(actions)
+        .await
 }
 
 /// What is needed of lease, journal and revisions, so that the waves can be tested over plans of any form.
@@ -177,7 +179,9 @@ impl Execution<'_> {
                 Ok(Some(text)) => text,
                 Ok(None) => return Err(Outcome::NotTried(format!("revision {revision} holds no user data"))),
                 Err(error) => {
-                    return Err(Outcome::NotTried(format!("the user data of revision {revision} was not read: {error}")));
+                    return Err(Outcome::NotTried(format!(
+                        "the user data of revision {revision} was not read: {error}"
+                    )));
                 }
             },
         };
@@ -194,7 +198,8 @@ impl Execution<'_> {
         for (nth, write) in order.writes.into_iter().enumerate() {
             if self.desk.remaining() < LEASE_NEEDED {
                 let unsent = CloudError::unanswered(Operation::from(&write), LEASE_ENDS);
-                let unsent = if nth == 0 { Outcome::NotTried(LEASE_ENDS.into()) } else { Outcome::Failed(fault(unsent, true)) };
+                let unsent =
+                    if nth == 0 { Outcome::NotTried(LEASE_ENDS.into()) } else { Outcome::Failed(fault(unsent, true)) };
                 failed = Some(unsent);
                 break;
             }
@@ -254,7 +259,9 @@ struct Told {
 fn is_last(error: &WriteError) -> bool {
     match error {
         WriteError::LeaseLost | WriteError::Changed { .. } => true,
-        WriteError::Unavailable(_) | WriteError::Unsettled(_) | WriteError::TooLarge { .. } | WriteError::Sealed(_) => false,
+        WriteError::Unavailable(_) | WriteError::Unsettled(_) | WriteError::TooLarge { .. } | WriteError::Sealed(_) => {
+            false
+        }
     }
 }
 

@@ -113,14 +113,15 @@ impl Table {
             .iter()
             .map(|change| match change {
                 Change::Put(item, conditions) => (crate::items::key_of(item), conditions.as_slice()),
-                Change::Delete(key, conditions) | Change::Check(key, conditions) => (key.clone(), conditions.as_slice()),
+                Change::Delete(key, conditions) | Change::Check(key, conditions) => {
+                    (key.clone(), conditions.as_slice())
+                }
             })
             .collect();
         let keys: BTreeSet<&Key> = parts.iter().map(|(key, _)| key).collect();
         assert_eq!(keys.len(), parts.len(), "DynamoDB refuses two parts on one item");
         assert!(parts.len() <= 100, "DynamoDB refuses more than 100 parts");
-        let failed: Vec<usize> =
-            (0..parts.len()).filter(|place| !holds(&parts[*place].0, parts[*place].1)).collect();
+        let failed: Vec<usize> = (0..parts.len()).filter(|place| !holds(&parts[*place].0, parts[*place].1)).collect();
         if !failed.is_empty() {
             return Err(StoreError::ConditionFailed { failed });
         }

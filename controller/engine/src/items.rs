@@ -100,3 +100,44 @@ pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
 pub fn key_of(item: &Item) -> Key {
     Key::new(text(item, "pk"), text(item, "sk"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ids_stand_in_the_order_of_time_then_of_telling() {
+        let ids = [
+            sortable_id(at("2026-11-24T09:00:00.000009Z"), 0, u64::MAX),
+            sortable_id(at("2026-11-24T09:00:00.00001Z"), 0, 7),
+            sortable_id(at("2026-11-24T09:00:00.00001Z"), 10, 3),
+            sortable_id(at("2026-12-01T00:00:00Z"), 9, 0),
+        ];
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_eq!(ids[1], "20261124T090000.000010Z-000-00000007");
+    }
+
+    #[test]
+    fn revisions_stand_in_the_order_of_their_numbers() {
+        assert!(revision_key("a", 9) < revision_key("a", 10));
+        assert_eq!(revision_key("a", 10).sk, "REV#0000000010");
+    }
+
+    #[test]
+    fn an_item_expires_at_its_second() {
+        let key = key("a", EVENTS, "1");
+        let expires = expiry(at("2026-11-24T09:00:00Z"), Duration::from_secs(60));
+        let item = item(&key, &json!({"pk": "other", "time": 1}), expires);
+        assert_eq!((key_of(&item), &item["time"]), (key, &json!(1)));
+        assert!(is_live(&item, at("2026-11-24T09:00:59Z")));
+        assert!(!is_live(&item, at("2026-11-24T09:01:00Z")));
+        assert!(is_live(&Item::new(), Timestamp::MAX), "one that does not expire");
+    }
+}

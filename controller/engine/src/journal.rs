@@ -174,12 +174,7 @@ impl Journaled {
 
 impl EditSeen {
     fn stamped(&self, status: &Status) -> Status {
-        Status {
-            generation: self.generation,
-            spec_hash: self.hash.clone(),
-            revision: self.revision,
-            ..status.clone()
-        }
+        Status { generation: self.generation, spec_hash: self.hash.clone(), revision: self.revision, ..status.clone() }
     }
 }
 
@@ -196,8 +191,7 @@ pub async fn open(
     now: Timestamp,
 ) -> Result<Journaled, WriteError> {
     let record = &stored.record;
-    let edit =
-        EditSeen { generation: record.generation, hash: record.spec_hash.clone(), revision: record.revision };
+    let edit = EditSeen { generation: record.generation, hash: record.spec_hash.clone(), revision: record.revision };
     let journaled = Journaled {
         name: record.name.clone(),
         status: RefCell::new(record.status.clone()),
@@ -417,10 +411,7 @@ fn interrupted(name: &str, mut item: Item, now: Timestamp) -> Vec<Change> {
     let key = items::key(name, DONE_PASSES, id);
     let end = End { at: now, interrupted: true, outcomes: BTreeMap::new() };
     item.insert("end".into(), serde_json::json!(end));
-    vec![
-        Change::Put(items::item(&key, &item, items::expiry(now, CLOSED_KEPT)), vec![]),
-        Change::Delete(open, vec![]),
-    ]
+    vec![Change::Put(items::item(&key, &item, items::expiry(now, CLOSED_KEPT)), vec![]), Change::Delete(open, vec![])]
 }
 
 fn settled(intent: &Intent) -> Closed {

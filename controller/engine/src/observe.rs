@@ -20,9 +20,7 @@ use planner::lookup::Lookups;
 use planner::observed::{Observed, Part};
 use planner::ownership::TAG_UID;
 use planner::request::ElbTaggable;
-use planner::resource::{
-    Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Tags, Target, TargetGroup,
-};
+use planner::resource::{Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Tags, Target, TargetGroup};
 
 use self::read::{Answers, Batch, Filed};
 use self::reference::Referred;

@@ -91,7 +91,9 @@ impl Recorder {
             let about = (event.reason.row().condition, event.resource.clone());
             let before = known.get(&about).and_then(|reasons| reasons.get(&event.reason));
             let last = match before {
-                Some(last) if !last.is_due(event, now) => Last { unsaid: last.unsaid.saturating_add(1), ..last.clone() },
+                Some(last) if !last.is_due(event, now) => {
+                    Last { unsaid: last.unsaid.saturating_add(1), ..last.clone() }
+                }
                 Some(_) | None => {
                     let count = before.map_or(0, |last| last.unsaid).saturating_add(1);
                     let id = items::sortable_id(now, changes.len(), entropy.draw(Purpose::Record));

@@ -22,6 +22,8 @@ use crate::store::{Condition, Item, Key, Query, RecordStore, StoreError};
 
 /// How many revisions are kept, beside the last valid one.
 pub const REVISIONS_KEPT: u64 = 20;
+/// Most revisions that one write removes; there is usually one, and the rest goes with the next edit.
+const OUTDATED_MAX: usize = 20;
 /// Most faults that a revision keeps; STATUS names all of them.
 const FAULTS_KEPT: usize = 100;
 /// Largest faulty document that a revision keeps, in bytes as JSON: an item holds 400 KB, and one that is larger than
@@ -112,10 +114,10 @@ pub async fn read(
         return Ok(None);
     }
     let (intents, unread) = open_intents(store, name, now).await?;
-    let mut revisions = Revisions { store, name, read: None };
+    let mut revisions = Revisions { store, name, now, intents: &intents, read: None };
     let (mut status, mut base) = match status {
         Some(item) => parse_status(item, now, entropy),
-        None => (first_seen(&mut revisions, !intents.is_empty() || unread.is_some(), now, entropy).await?, Base::Absent),
+        None => (first_seen(&mut revisions, unread.is_some(), entropy).await?, Base::Absent),
     };
     if let Some(why) = unread {
         status.damaged = true;
@@ -124,7 +126,7 @@ pub async fn read(
     if let Base::Sealed(why) = &base {
         tracing::error!(name, why, "record damaged");
     }
-    let seen = see(&mut revisions, spec.as_ref(), &status, &intents, now).await?;
+    let seen = see(&mut revisions, spec.as_ref(), &status).await?;
     Ok(Some(Stored {
         record: Record {
             name: name.to_owned(),
@@ -211,11 +213,11 @@ fn parse_status(item: Item, now: Timestamp, entropy: &dyn Entropy) -> (Status, B
 /// The status of an environment without one: new, or damaged if it was there before.
 async fn first_seen(
     revisions: &mut Revisions<'_>,
-    has_intents: bool,
-    now: Timestamp,
+    has_unread: bool,
     entropy: &dyn Entropy,
 ) -> Result<Status, StoreError> {
-    let mut status = new_status(now, entropy);
+    let mut status = new_status(revisions.now, entropy);
+    let has_intents = has_unread || !revisions.intents.is_empty();
     let last = revisions.last().await?;
     status.damaged = has_intents || last > 0;
     status.generation = last;
@@ -229,7 +231,6 @@ async fn first_seen(
 
 fn new_status(now: Timestamp, entropy: &dyn Entropy) -> Status {
     let uid = EnvUid::parse(format!("{}{:016x}", EnvUid::PREFIX, entropy.draw(Purpose::Identity)));
-    #[expect(clippy::expect_used, reason = "the text is its prefix and 16 digits")]
     Status::new(uid.expect("a prefix and digits are an id"), now)
 }
 
@@ -243,13 +244,7 @@ struct Seen {
     edit: Option<Edit>,
 }
 
-async fn see(
-    revisions: &mut Revisions<'_>,
-    spec: Option<&Item>,
-    status: &Status,
-    intents: &[Intent],
-    now: Timestamp,
-) -> Result<Seen, StoreError> {
+async fn see(revisions: &mut Revisions<'_>, spec: Option<&Item>, status: &Status) -> Result<Seen, StoreError> {
     use planner::record::Stored::{Invalid, Missing, Valid};
     let Some(item) = spec else {
         return Ok(Seen {
@@ -281,11 +276,11 @@ async fn see(
             hash: hash.clone(),
             valid: stored == Valid,
             faults: faults.iter().take(FAULTS_KEPT).cloned().collect(),
-            at: now,
+            at: revisions.now,
             document: document(item, stored == Valid),
         };
         let key = items::revision_key(revisions.name, generation);
-        let outdated = revisions.outdated(generation, revision, intents).await?;
+        let outdated = revisions.outdated(generation, revision).await?;
         Some(Edit { revision: items::item(&key, &this, None), outdated })
     } else {
         None
@@ -316,6 +311,9 @@ fn document(item: &Item, valid: bool) -> Value {
 struct Revisions<'a> {
     store: &'a dyn RecordStore,
     name: &'a str,
+    now: Timestamp,
+    /// The open ones.
+    intents: &'a [Intent],
     read: Option<Vec<(u64, Item)>>,
 }
 
@@ -380,18 +378,15 @@ impl Revisions<'_> {
 
     /// Those that `generation` pushes out: all but the last 20, the one in force, and those that an open intent's
     /// user data is in.
-    async fn outdated(&mut self, generation: u64, in_force: u64, intents: &[Intent]) -> Result<Vec<Key>, StoreError> {
+    async fn outdated(&mut self, generation: u64, in_force: u64) -> Result<Vec<Key>, StoreError> {
         let name = self.name;
-        let needed: BTreeSet<u64> = intents.iter().flat_map(user_data_of).chain([in_force, generation]).collect();
+        let needed: BTreeSet<u64> = self.intents.iter().flat_map(user_data_of).chain([in_force, generation]).collect();
         let first_kept = generation.saturating_sub(REVISIONS_KEPT - 1);
         let numbers = self.all().await?.iter().map(|(number, _)| *number);
         let outdated = numbers.filter(|number| *number < first_kept && !needed.contains(number));
         Ok(outdated.take(OUTDATED_MAX).map(|number| items::revision_key(name, number)).collect())
     }
 }
-
-/// Most revisions that one write removes; there is usually one, and the rest goes with the next edit.
-const OUTDATED_MAX: usize = 20;
 
 fn parse_revision(item: Item) -> Result<Revision, String> {
     serde_json::from_value(Value::Object(item)).map_err(|error| error.to_string())

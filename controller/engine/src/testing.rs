@@ -127,12 +127,22 @@ impl Drop for Sleep {
 
 /// Numbers that count up, one sequence a purpose.
 #[derive(Default)]
-pub struct Counting(RefCell<BTreeMap<Purpose, u64>>);
+pub struct Counting {
+    first: u64,
+    drawn: RefCell<BTreeMap<Purpose, u64>>,
+}
+
+impl Counting {
+    /// Sequences that begin after `first`, so that two replicas draw different numbers.
+    pub fn after(first: u64) -> Self {
+        Self { first, drawn: RefCell::default() }
+    }
+}
 
 impl Entropy for Counting {
     fn draw(&self, purpose: Purpose) -> u64 {
-        let mut all = self.0.borrow_mut();
-        let next = all.entry(purpose).or_default();
+        let mut all = self.drawn.borrow_mut();
+        let next = all.entry(purpose).or_insert(self.first);
         *next += 1;
         *next
     }
@@ -267,19 +277,20 @@ impl FakeCloud {
                 Reply::Instances(all, next)
             }
             Read::InstanceStatus { ids, .. } => {
-                let all = found(ids, &world.instances, |one| &one.id).ok_or_else(|| missing("InvalidInstanceID.NotFound"))?;
+                let all =
+                    found(ids, &world.instances, |one| &one.id).ok_or_else(|| missing("InvalidInstanceID.NotFound"))?;
                 Reply::InstanceStatus(all.into_iter().map(|one| (one.id, StatusChecks::Ok)).collect(), None)
             }
             Read::LoadBalancers { names } => Reply::LoadBalancers(
                 found(names, &world.load_balancers, |one| &one.name).ok_or_else(|| missing("LoadBalancerNotFound"))?,
             ),
             Read::LoadBalancerAttributes { load_balancer } => {
-                found(&[load_balancer.clone()], &world.load_balancers, |one| &one.arn)
+                found(std::slice::from_ref(load_balancer), &world.load_balancers, |one| &one.arn)
                     .ok_or_else(|| missing("LoadBalancerNotFound"))?;
                 Reply::Attributes([("idle_timeout.timeout_seconds".to_owned(), "60".to_owned())].into())
             }
             Read::Listeners { load_balancer, page } => {
-                found(&[load_balancer.clone()], &world.load_balancers, |one| &one.arn)
+                found(std::slice::from_ref(load_balancer), &world.load_balancers, |one| &one.arn)
                     .ok_or_else(|| missing("LoadBalancerNotFound"))?;
                 let all = world.listeners.iter().filter(|one| one.load_balancer == *load_balancer).cloned().collect();
                 let (all, next) = self.page(all, page);
@@ -289,12 +300,12 @@ impl FakeCloud {
                 found(names, &world.target_groups, |one| &one.name).ok_or_else(|| missing("TargetGroupNotFound"))?,
             ),
             Read::TargetGroupAttributes { target_group } => {
-                found(&[target_group.clone()], &world.target_groups, |one| &one.arn)
+                found(std::slice::from_ref(target_group), &world.target_groups, |one| &one.arn)
                     .ok_or_else(|| missing("TargetGroupNotFound"))?;
                 Reply::Attributes([("stickiness.enabled".to_owned(), "true".to_owned())].into())
             }
             Read::TargetHealth { target_group } => {
-                found(&[target_group.clone()], &world.target_groups, |one| &one.arn)
+                found(std::slice::from_ref(target_group), &world.target_groups, |one| &one.arn)
                     .ok_or_else(|| missing("TargetGroupNotFound"))?;
                 Reply::TargetHealth(world.targets.clone())
             }

@@ -95,7 +95,10 @@ impl Suite<'_> {
     async fn conditions_hold_or_nothing_is_written(&self) {
         let key = self.key("conditions", "A");
         let put = |n: i64, conditions: &[Condition]| {
-            vec![Change::Put(self.item("conditions", "A", json!({"n": n, "s": "x", "reserved": null})), conditions.to_vec())]
+            vec![Change::Put(
+                self.item("conditions", "A", json!({"n": n, "s": "x", "reserved": null})),
+                conditions.to_vec(),
+            )]
         };
         let equals = |name: &str, value: Value| Condition::Equals(name.to_owned(), value);
         self.expect_failed(put(1, &[Condition::Exists]), &[0], "Exists of an absent item").await;
@@ -104,13 +107,15 @@ impl Suite<'_> {
         assert_eq!(self.write(put(1, &[Condition::Absent])).await, Ok(()), "{}: Absent of an absent item", self.name);
         self.expect_failed(put(2, &[Condition::Absent]), &[0], "Absent of a present item").await;
         self.expect_failed(put(2, &[equals("n", json!(2))]), &[0], "Equals of another number").await;
-        self.expect_failed(put(2, &[equals("n", json!("1"))]), &[0], "Equals of a string that looks like the number").await;
+        self.expect_failed(put(2, &[equals("n", json!("1"))]), &[0], "Equals of a string that looks like the number")
+            .await;
         self.expect_failed(put(2, &[equals("m", json!(1))]), &[0], "Equals of an attribute that is not there").await;
         self.expect_failed(put(2, &[Condition::Lacks("s".into())]), &[0], "Lacks of an attribute that is there").await;
         self.expect_failed(put(2, &[Condition::Lacks("reserved".into())]), &[0], "Lacks of one that is null").await;
         let both = [Condition::Exists, equals("n", json!(1)), equals("s", json!("y"))];
         self.expect_failed(put(2, &both), &[0], "all conditions of a part must hold").await;
-        let all = [Condition::Exists, equals("n", json!(1)), equals("reserved", Value::Null), Condition::Lacks("m".into())];
+        let all =
+            [Condition::Exists, equals("n", json!(1)), equals("reserved", Value::Null), Condition::Lacks("m".into())];
         assert_eq!(self.write(put(2, &all)).await, Ok(()), "{}: conditions that hold", self.name);
         let read = self.get(&key).await.and_then(|item| item.get("n").cloned());
         assert_eq!(read, Some(json!(2)), "{}: a write whose conditions hold is done", self.name);
@@ -174,7 +179,8 @@ impl Suite<'_> {
     }
 
     async fn a_hundred_changes_fit_into_one_transaction(&self) {
-        let put = |n: usize| Change::Put(self.item("hundred", &format!("{n:03}"), json!({"n": n})), vec![Condition::Absent]);
+        let put =
+            |n: usize| Change::Put(self.item("hundred", &format!("{n:03}"), json!({"n": n})), vec![Condition::Absent]);
         assert_eq!(self.write((0..100).map(put).collect()).await, Ok(()), "{}: a hundred changes", self.name);
         assert_eq!(self.query(self.all_of("hundred")).await.len(), 100, "{}: all of them", self.name);
         self.expect_failed((99..199).map(put).collect(), &[0], "one of a hundred does not hold").await;
@@ -192,7 +198,12 @@ impl Suite<'_> {
             self.put(self.item("query", sk, json!({}))).await;
         }
         self.put(self.item("query2", "EVENT#0", json!({}))).await;
-        let ask = |prefix: &str, descending, limit| Query { prefix: prefix.to_owned(), descending, limit, ..self.all_of("query") };
+        let ask = |prefix: &str, descending, limit| Query {
+            prefix: prefix.to_owned(),
+            descending,
+            limit,
+            ..self.all_of("query")
+        };
         let cases = [
             (ask("EVENT#", false, None), vec!["EVENT#1", "EVENT#10", "EVENT#2"]),
             (ask("EVENT#", true, Some(2)), vec!["EVENT#2", "EVENT#10"]),
@@ -213,7 +224,8 @@ impl Suite<'_> {
         for n in 0..25 {
             self.put(self.item("pages", &format!("ROW#{n:02}"), json!({"n": n, "filler": filler}))).await;
         }
-        let numbers = |items: Vec<Item>| items.iter().filter_map(|i| i.get("n").and_then(Value::as_i64)).collect::<Vec<_>>();
+        let numbers =
+            |items: Vec<Item>| items.iter().filter_map(|i| i.get("n").and_then(Value::as_i64)).collect::<Vec<_>>();
         let all = numbers(self.query(self.all_of("pages")).await);
         assert_eq!(all, (0..25).collect::<Vec<_>>(), "{}: all pages", self.name);
         let last = Query { descending: true, limit: Some(15), ..self.all_of("pages") };

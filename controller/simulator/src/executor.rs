@@ -159,7 +159,10 @@ impl<'a> Executor<'a> {
                 self.replicas.remove(&name);
             }
         }
-        panic!("the replicas spin at {:?}: {POLLS_PER_INSTANT_MAX} polls and time stands still", self.clock.since_epoch());
+        panic!(
+            "the replicas spin at {:?}: {POLLS_PER_INSTANT_MAX} polls and time stands still",
+            self.clock.since_epoch()
+        );
     }
 }
 

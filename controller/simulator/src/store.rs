@@ -83,7 +83,7 @@ impl SimStore {
             planned_writes: VecDeque::new(),
             planned_reads: VecDeque::new(),
             often: Vec::new(),
-            chance: Prng::new(seed ^ 0x7374_6f72_65),
+            chance: Prng::new(seed ^ 0x0073_746f_7265),
         };
         let table = Table { clock: clock.clone(), crash_points: crash_points.clone(), state: RefCell::new(state) };
         Self { table: Rc::new(table) }
@@ -221,7 +221,8 @@ impl State {
             let held = kinds.iter().rev().find(|(since, _)| *since <= seen_at);
             held.is_some_and(|(_, held)| held.as_deref() == Some(kind))
         };
-        let found: BTreeSet<&String> = self.kinds.iter().filter(|(_, kinds)| seen(kinds)).map(|(key, _)| &key.pk).collect();
+        let found: BTreeSet<&String> =
+            self.kinds.iter().filter(|(_, kinds)| seen(kinds)).map(|(key, _)| &key.pk).collect();
         found.into_iter().cloned().collect()
     }
 
@@ -235,7 +236,8 @@ impl State {
         if changes.len() > 1 {
             self.busy.extend(keys.iter().map(|key| (key.clone(), at + TRANSACTION_TAKES)));
         }
-        let failed: Vec<usize> = (0..changes.len()).filter(|place| !self.holds(&keys[*place], &changes[*place])).collect();
+        let failed: Vec<usize> =
+            (0..changes.len()).filter(|place| !self.holds(&keys[*place], &changes[*place])).collect();
         if !failed.is_empty() {
             return Err(StoreError::ConditionFailed { failed });
         }

@@ -66,6 +66,9 @@ mod tests {
         line.set(secs(5), 's');
         line.set(secs(9), 't');
         assert_eq!((line.at(secs(6)), line.at(secs(17)), line.since(secs(17))), ('s', 't', secs(9)));
-        assert_eq!((line.next_change(secs(5)), line.settles_as('t'), line.settles_as('r')), (Some(secs(9)), Some(secs(9)), None));
+        assert_eq!(
+            (line.next_change(secs(5)), line.settles_as('t'), line.settles_as('r')),
+            (Some(secs(9)), Some(secs(9)), None)
+        );
     }
 }

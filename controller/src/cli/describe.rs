@@ -100,7 +100,8 @@ impl Page {
                 (text("status"), truth.map_or(Tone::Plain, tone_of)),
                 (since, Tone::Plain),
                 (text("reason"), Tone::Plain),
-                (text("message"), Tone::Plain),
+                // Each fault of an invalid record stands on a line of its own.
+                (text("message").replace('\n', "; "), Tone::Plain),
             ]);
         }
         self.table(&columns);

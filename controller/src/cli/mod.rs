@@ -21,9 +21,11 @@ mod edit;
 mod get;
 mod describe;
 mod events;
+mod plan;
 mod diff;
 mod wait;
 mod delete;
+mod controller;
 mod schema;
 mod completions;
 
@@ -88,12 +90,16 @@ pub enum Verb {
     Describe(describe::Args),
     /// Show what happened to an environment.
     Events(events::Args),
+    /// Show what the controller would do in AWS now.
+    Plan(plan::Args),
     /// Show what applying a file would change in the record.
     Diff(diff::Args),
     /// Wait until a condition holds, or until an environment is gone.
     Wait(wait::Args),
     /// Tear an environment down.
     Delete(delete::Args),
+    /// Run the reconciler.
+    Controller(controller::Args),
     /// Print the JSON Schema of the record, for editors.
     Schema(schema::Args),
     /// Print completions for a shell.
@@ -105,6 +111,12 @@ impl Verb {
     pub fn durations(&self) -> Durations<'_> {
         match self {
             Self::Wait(args) => Durations { timeout: args.timeout.as_ref(), ..Durations::default() },
+            Self::Plan(args) => Durations { missing_after: args.missing_after.as_ref(), ..Durations::default() },
+            Self::Controller(args) => Durations {
+                resync_interval: args.resync_interval.as_ref(),
+                missing_after: args.missing_after.as_ref(),
+                ..Durations::default()
+            },
             Self::Bootstrap(_)
             | Self::Apply(_)
             | Self::Edit(_)
@@ -120,7 +132,7 @@ impl Verb {
 
     /// What it logs without `-v`.
     fn log_level(&self) -> LevelFilter {
-        LevelFilter::WARN
+        if let Self::Controller(_) = self { LevelFilter::INFO } else { LevelFilter::WARN }
     }
 
     async fn run(self, config: Config) -> Ended {
@@ -131,9 +143,11 @@ impl Verb {
             Self::Get(args) => get::run(args, &config).await,
             Self::Describe(args) => describe::run(args, &config).await,
             Self::Events(args) => events::run(args, &config).await,
+            Self::Plan(args) => plan::run(args, &config).await,
             Self::Diff(args) => diff::run(args, &config).await,
             Self::Wait(args) => wait::run(args, &config).await,
             Self::Delete(args) => delete::run(args, &config).await,
+            Self::Controller(args) => controller::run(args, &config).await,
             Self::Schema(args) => schema::run(args, &config),
             Self::Completions(args) => completions::run(args),
         }

@@ -11,12 +11,12 @@ use serde_json::json;
 use super::tenure::FINISH_MAX;
 use super::*;
 use crate::clock::Clock;
-use crate::fake_table::{From, Table};
+use crate::fake_table::Table;
 use crate::heartbeat;
 use crate::lease::DURATION;
 use crate::observe::reference::Reference;
 use crate::operation::Operation;
-use crate::testing::{FakeCloud, TestClock, spec_item};
+use crate::testing::{Counting, FakeCloud, TestClock, spec_item};
 
 const RESYNC: Duration = Duration::from_secs(10);
 /// A region in which nothing answers.
@@ -53,7 +53,7 @@ impl Scene {
 
     async fn replica(&self, options: Options, end: impl Future<Output = ()>) -> RunOutcome {
         let reference = Reference::default();
-        let entropy = From::new(u64::from(options.holder.bytes().next().unwrap()) * 1_000_000);
+        let entropy = Counting::after(u64::from(options.holder.bytes().next().unwrap()) * 1_000_000);
         let ctx = Ctx {
             cloud: &self.cloud,
             store: &self.table,
@@ -162,7 +162,10 @@ fn a_quiet_environment_is_looked_at_once_an_interval() {
 #[test]
 fn an_edit_is_taken_up_within_a_few_seconds() {
     let scene = Scene::new().with_quiet("a");
-    let replica = scene.replica(Options { resync_interval: Duration::from_secs(3600), ..options("x") }, scene.clock.sleep(Duration::from_secs(30)));
+    let replica = scene.replica(
+        Options { resync_interval: Duration::from_secs(3600), ..options("x") },
+        scene.clock.sleep(Duration::from_secs(30)),
+    );
     let user = async {
         scene.clock.sleep(Duration::from_secs(10)).await;
         scene.table.put("a", "SPEC", spec_item("a", "us-east-2"));

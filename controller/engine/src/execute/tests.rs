@@ -1,11 +1,13 @@
 //! Waves, what is stored before what is sent, and what one failure holds up.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use planner::id::{AmiId, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone};
+use planner::id::{
+    AmiId, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+};
 use planner::reason::{Reason, Why};
 use planner::record::{GroupRole, Makes};
 use planner::request::{CreateSecurityGroup, MetadataRequest, Ref, RunInstances};
@@ -229,8 +231,13 @@ fn a_failed_action_holds_up_only_what_depends_on_it() {
     let clock = TestClock::default();
     let scene = Scene::new(&clock);
     scene.fails(Operation::CreateSecurityGroup, "UnauthorizedOperation");
-    let outcomes =
-        scene.execute(&[create_group("g", &[]), launch("l", "g"), change("after-l", &["l"]), change("a", &[]), change("b", &["a"])]);
+    let outcomes = scene.execute(&[
+        create_group("g", &[]),
+        launch("l", "g"),
+        change("after-l", &["l"]),
+        change("a", &[]),
+        change("b", &["a"]),
+    ]);
     let Outcome::Failed(fault) = outcome(&outcomes, "g") else { panic!("it failed") };
     assert_eq!((fault.kind, fault.definite), (ErrorKind::Denied, true));
     assert_eq!(fault.iam_action, "ec2:CreateSecurityGroup");
@@ -319,7 +326,10 @@ fn a_replay_sends_the_stored_request_and_stores_nothing() {
     let sent = scene.sent();
     let (_, Write::RunInstances(launched)) = &sent[0] else { panic!("a launch") };
     assert_eq!(launched.user_data, Some(UserData::Text("#!/bin/true".into())));
-    assert_eq!((&launched.token, &launched.groups), (&IntentId::parse("in-1").unwrap(), &[Ref::Id(group_id("g"))].into()));
+    assert_eq!(
+        (&launched.token, &launched.groups),
+        (&IntentId::parse("in-1").unwrap(), &[Ref::Id(group_id("g"))].into())
+    );
 }
 
 #[test]

@@ -15,12 +15,8 @@ fn it_tells_who_is_alive_and_when_each_environment_was_looked_at() {
     heartbeat.note("b", replica.now());
     heartbeat.forget("a");
     replica.clock.run(heartbeat.beat(&writer)).unwrap();
-    let expected = Beat {
-        at: replica.now(),
-        holder: "r".into(),
-        epoch: 1,
-        passes: [("b".to_owned(), replica.now())].into(),
-    };
+    let expected =
+        Beat { at: replica.now(), holder: "r".into(), epoch: 1, passes: [("b".to_owned(), replica.now())].into() };
     assert_eq!(replica.clock.run(read(&table)).unwrap(), Some(expected));
 }
 

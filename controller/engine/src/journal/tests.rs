@@ -33,7 +33,8 @@ pub(crate) fn launch(id: &str, revision: u64) -> Intent {
             instance_type: "t3.medium".into(),
             subnet: SubnetId::parse("subnet-1").unwrap(),
             zone: Zone("us-east-2a".into()),
-            groups: [Ref::Id(SecurityGroupId::parse("sg-1").unwrap()), Ref::Made(ActionId("create-group/x".into()))].into(),
+            groups: [Ref::Id(SecurityGroupId::parse("sg-1").unwrap()), Ref::Made(ActionId("create-group/x".into()))]
+                .into(),
             key_name: Some("key".into()),
             instance_profile: None,
             user_data: Some(UserData::Revision(revision)),
@@ -433,7 +434,7 @@ fn a_very_large_conclusion_follows_in_parts() {
         let journaled = world.open(&stored, making(stored.record.status.clone(), &intent("in-0"))).unwrap();
         world.run(store_intents(&world.writer, &journaled, &intents)).unwrap();
         world.table.take_sent();
-        let closed = intents.iter().map(|intent| settled(intent)).collect();
+        let closed = intents.iter().map(settled).collect();
         let mut status = journaled.status();
         status.desired = 90;
         let conclusion = Conclusion { status, closed, events: vec![], requeue: None };

@@ -117,7 +117,9 @@ impl<K: Ord + Clone, V: Clone> Answers<K, V> {
     /// if `parent_is_absent`: a parent that another read shows has things that were not read.
     pub fn part_of(&self, key: &K, since: Duration, parent_is_absent: bool) -> Part<Vec<V>> {
         match self.0.get(key).map(|answer| &answer.found) {
-            Some(Err(error)) if error.kind == ErrorKind::NotFound && !parent_is_absent => Part::Unread(error.to_string()),
+            Some(Err(error)) if error.kind == ErrorKind::NotFound && !parent_is_absent => {
+                Part::Unread(error.to_string())
+            }
             Some(_) | None => self.part([key], since).map(|found| found.into_iter().map(|(_, value)| value).collect()),
         }
     }
@@ -136,8 +138,8 @@ async fn all_pages<K, V>(
         let read = (batch.request)(keys, page);
         let operation = Operation::from(&read);
         let reply = ctx.call(region, Request::Read(read)).await?;
-        let (found, next) = (batch.file)(keys, reply)
-            .ok_or_else(|| CloudError::bug(operation, "the reply is that of another call"))?;
+        let (found, next) =
+            (batch.file)(keys, reply).ok_or_else(|| CloudError::bug(operation, "the reply is that of another call"))?;
         all.extend(found);
         if next.is_none() {
             return Ok(all);

@@ -77,9 +77,10 @@ impl Question {
             Self::Subnets(Some(vpc)) => {
                 Read::Subnets { filters: vec![Filter { name: "vpc-id".into(), values: vec![vpc.clone()] }], page }
             }
-            Self::Subnets(None) => {
-                Read::Subnets { filters: vec![Filter { name: "default-for-az".into(), values: vec!["true".into()] }], page }
-            }
+            Self::Subnets(None) => Read::Subnets {
+                filters: vec![Filter { name: "default-for-az".into(), values: vec!["true".into()] }],
+                page,
+            },
             Self::Offerings(types) => Read::InstanceTypeOfferings { types: types.clone(), page },
             Self::Image(id) => Read::Images { ids: vec![id.clone()] },
         }
@@ -122,13 +123,14 @@ impl Reference {
     /// The parts for each of `lookups`. What is known and not too old is not asked again.
     pub(super) async fn refer(&self, ctx: &Ctx<'_>, region: &str, lookups: &[&Lookups]) -> Vec<Referred> {
         let questions: BTreeSet<Question> = lookups.iter().flat_map(|one| questions(one)).collect();
-        let answers: BTreeMap<Question, Result<Answer, CloudError>> = join_all(questions.into_iter().map(|question| async {
-            let answer = self.answer(ctx, region, &question).await;
-            (question, answer)
-        }))
-        .await
-        .into_iter()
-        .collect();
+        let answers: BTreeMap<Question, Result<Answer, CloudError>> =
+            join_all(questions.into_iter().map(|question| async {
+                let answer = self.answer(ctx, region, &question).await;
+                (question, answer)
+            }))
+            .await
+            .into_iter()
+            .collect();
         lookups.iter().map(|one| referred(one, &answers)).collect()
     }
 
@@ -196,11 +198,8 @@ fn is_no_image(question: &Question, error: &CloudError) -> bool {
 }
 
 fn referred(lookups: &Lookups, answers: &BTreeMap<Question, Result<Answer, CloudError>>) -> Referred {
-    let mut referred = Referred {
-        subnets: Part::Seen(Vec::new()),
-        offerings: Part::Seen(BTreeSet::new()),
-        image: Part::Seen(None),
-    };
+    let mut referred =
+        Referred { subnets: Part::Seen(Vec::new()), offerings: Part::Seen(BTreeSet::new()), image: Part::Seen(None) };
     for question in questions(lookups) {
         match (&question, answers.get(&question)) {
             (_, Some(Ok(Answer::Subnets(subnets)))) => referred.subnets = Part::Seen(subnets.clone()),

@@ -367,7 +367,9 @@ fn a_not_found_beside_a_parent_that_could_not_be_read_is_not_believed() {
 
 #[test]
 fn a_read_that_fails_costs_only_its_own_part() {
-    for operation in [DescribeInstances, DescribeInstanceStatus, DescribeSecurityGroups, DescribeTargetHealth, DescribeTags] {
+    for operation in
+        [DescribeInstances, DescribeInstanceStatus, DescribeSecurityGroups, DescribeTargetHealth, DescribeTags]
+    {
         let scene = Scene::new(&["a"]);
         scene.cloud.fails.borrow_mut().insert(operation, CloudError::coded(operation, "InternalFailure", "oops"));
         let seen = scene.observe_one(lookups("a"));
@@ -421,7 +423,10 @@ fn environments_share_what_batches_and_see_only_their_own() {
     for (name, seen) in ["a", "b", "c"].iter().zip(&seen) {
         assert_eq!(seen.gaps(), []);
         assert_eq!(seen.load_balancers.seen().unwrap(), &[load_balancer(name)]);
-        assert_eq!(seen.instances.seen().unwrap().keys().cloned().collect::<Vec<_>>(), [1, 2].map(|n| instance_id(name, n)));
+        assert_eq!(
+            seen.instances.seen().unwrap().keys().cloned().collect::<Vec<_>>(),
+            [1, 2].map(|n| instance_id(name, n))
+        );
         assert_eq!(seen.tags.seen().unwrap().len(), 3);
     }
 }

@@ -1,6 +1,6 @@
 //! Whole passes over a small AWS and a table in memory; what the planner decides is tested where it decides.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -81,9 +81,15 @@ fn made(write: &Write) -> Option<(Made, &Tags)> {
         Write::CreateLoadBalancer(create) => {
             Some((Made::LoadBalancer(LoadBalancerArn::parse("arn:lb").unwrap()), &create.tags))
         }
-        Write::CreateTargetGroup(create) => Some((Made::TargetGroup(TargetGroupArn::parse("arn:tg").unwrap()), &create.tags)),
-        Write::CreateListener(create) => Some((Made::Listener(ListenerArn::parse("arn:listener").unwrap()), &create.tags)),
-        Write::RunInstances(run) => Some((Made::Instance(InstanceId::parse(format!("i-{}", run.token)).unwrap()), &run.tags)),
+        Write::CreateTargetGroup(create) => {
+            Some((Made::TargetGroup(TargetGroupArn::parse("arn:tg").unwrap()), &create.tags))
+        }
+        Write::CreateListener(create) => {
+            Some((Made::Listener(ListenerArn::parse("arn:listener").unwrap()), &create.tags))
+        }
+        Write::RunInstances(run) => {
+            Some((Made::Instance(InstanceId::parse(format!("i-{}", run.token)).unwrap()), &run.tags))
+        }
         _ => None,
     }
 }
@@ -112,6 +118,29 @@ fn a_first_pass_makes_what_is_wanted_and_each_create_finds_its_intent_stored() {
     assert_eq!(scene.table.keys_of("a", "JOURNAL#open#"), [""; 0]);
     assert_eq!(scene.table.item("a", "STATUS").unwrap()["loadBalancer"]["arn"], "arn:lb");
     assert!(!scene.table.keys_of("a", "EVENT#").is_empty());
+}
+
+#[test]
+fn a_pass_that_could_not_be_concluded_is_taken_up_by_the_next_without_a_second_launch() {
+    let scene = Scene::new();
+    let (table, tokens) = (Rc::clone(&scene.table), Rc::new(RefCell::new(Vec::new())));
+    let seen = Rc::clone(&tokens);
+    *scene.cloud.on_write.borrow_mut() = Box::new(move |write| {
+        match write {
+            Write::RunInstances(run) => seen.borrow_mut().push(run.token.clone()),
+            // The last create: what is written next is the conclusion, and it is refused the first time.
+            Write::CreateListener(_) if seen.borrow().len() <= 2 => table.fail([Fault::Denied]),
+            _ => {}
+        }
+        Ok(made(write).map_or(Reply::Done, |(made, _)| Reply::Made(made)))
+    });
+    let passes = scene.passes(2);
+    assert!(matches!(passes[0].halt, Some(Halt::Unconcluded(_))), "{:?}", passes[0].halt);
+    assert_eq!(passes[1].halt, None);
+    let tokens = tokens.borrow();
+    assert_eq!((&tokens[..2], tokens.len()), (&tokens[2..], 4), "the stored requests are sent again, and no others");
+    assert_eq!(scene.table.keys_of("a", "JOURNAL#open#"), [""; 0]);
+    assert_eq!(scene.table.keys_of("a", "JOURNAL#done#").len(), 2);
 }
 
 #[test]
@@ -193,7 +222,8 @@ fn a_refused_plan_becomes_one_that_holds_and_says_so() {
     let read = records::read(ctx.store, "a", ctx.clock.now(), ctx.entropy);
     let record = scene.replica.clock.run(read).unwrap().unwrap().record;
     let observed = Observed::unread("not looked");
-    let sight = Sight { record: &record, observed: &observed, now: ctx.clock.now(), seed: 1, missing_after: Duration::ZERO };
+    let sight =
+        Sight { record: &record, observed: &observed, now: ctx.clock.now(), seed: 1, missing_after: Duration::ZERO };
     let twice = || Action {
         id: ActionId("twice".into()),
         does: Does::Change(Box::new(Write::DeleteListener { listener: ListenerArn::parse("arn:l").unwrap() })),

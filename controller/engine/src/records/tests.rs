@@ -134,7 +134,8 @@ fn a_faulty_spec_leaves_the_last_valid_one_in_force() {
 #[test]
 fn a_spec_of_another_kind_or_for_another_name_is_faulty() {
     world(|world| {
-        for (field, value) in [("kind", json!("Pod")), ("apiVersion", json!("v9")), ("metadata", json!({"name": "b"}))] {
+        for (field, value) in [("kind", json!("Pod")), ("apiVersion", json!("v9")), ("metadata", json!({"name": "b"}))]
+        {
             let mut other = document(2);
             other[field] = value;
             world.table.put("a", SPEC, other);

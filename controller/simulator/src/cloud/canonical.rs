@@ -33,7 +33,9 @@ impl Canonical<'_> {
         self.instances(world, &mut lines);
         self.balancers(world, &mut lines);
         self.target_groups(world, &mut lines);
-        lines.extend(world.lingering.iter().map(|interface| format!("interface left of {}", (self.rename)(&interface.of))));
+        lines.extend(
+            world.lingering.iter().map(|interface| format!("interface left of {}", (self.rename)(&interface.of))),
+        );
         lines.sort();
         lines.join("\n")
     }
@@ -88,7 +90,8 @@ impl Canonical<'_> {
             let name = (self.rename)(&balancer.name);
             let state = balancer.life.at(world.at);
             lines.push(format!("alb {name}: {:?} {state} {}", balancer.scheme, self.tags(&balancer.tags)));
-            lines.extend(balancer.subnets.iter().map(|(zone, subnet)| format!("alb {name} zone {zone}: {subnet}")));
+            let range = |id| world.config.subnets.get(id).map(|known| known.range.to_string()).unwrap_or_default();
+            lines.extend(balancer.subnets.iter().map(|(zone, id)| format!("alb {name} zone {zone}: {}", range(id))));
             lines.extend(balancer.groups.iter().map(|id| format!("alb {name} in {}", self.group_name(world, id))));
             lines.extend(balancer.attributes.iter().map(|(key, value)| format!("alb {name} {key}={value}")));
             for listener in world.listeners_of(&balancer.arn) {

@@ -157,7 +157,8 @@ impl Builder {
     pub fn new(seed: u64) -> Self {
         let mut ids = Prng::new(seed ^ 0x6e65_7477_6f72_6b73);
         let zones = ["us-east-2a", "us-east-2b", "us-east-2c"].map(|name| Zone(name.to_owned()));
-        let offerings = ["t3.small", "t3.medium", "t3.large"].map(|kind| (kind.to_owned(), zones.iter().cloned().collect()));
+        let offerings =
+            ["t3.small", "t3.medium", "t3.large"].map(|kind| (kind.to_owned(), zones.iter().cloned().collect()));
         let config = Config {
             account: "123456789012".into(),
             region: "us-east-2".into(),

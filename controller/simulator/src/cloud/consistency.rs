@@ -110,11 +110,15 @@ pub(crate) fn check_visible(write: &Write, present: &World, seen: &World) -> Out
 
 fn named_in(write: &Write) -> (Vec<&InstanceId>, Vec<&SecurityGroupId>) {
     match write {
-        Write::AuthorizeRules(change) | Write::RevokeRules(change) => (Vec::new(), change.group.id().into_iter().collect()),
+        Write::AuthorizeRules(change) | Write::RevokeRules(change) => {
+            (Vec::new(), change.group.id().into_iter().collect())
+        }
         Write::DeleteSecurityGroup { group } => (Vec::new(), vec![group]),
         Write::RunInstances(run) => (Vec::new(), run.groups.iter().filter_map(Ref::id).collect()),
         Write::SetInstanceGroups { instance, groups } => (vec![instance], groups.iter().filter_map(Ref::id).collect()),
-        Write::TerminateInstances { instance } | Write::SetMetadataOptions { instance, .. } => (vec![instance], Vec::new()),
+        Write::TerminateInstances { instance } | Write::SetMetadataOptions { instance, .. } => {
+            (vec![instance], Vec::new())
+        }
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::Instance(id) => (vec![id], Vec::new()),
             Taggable::SecurityGroup(group) => (Vec::new(), group.id().into_iter().collect()),

@@ -31,7 +31,9 @@ impl Console {
 
     /// Does what that call does. What it made, if it makes anything.
     pub fn write(&self, write: &Write) -> Result<Option<Made>, Refusal> {
-        self.cloud.change(|world| world.apply(write)).map(|reply| if let Reply::Made(made) = reply { Some(made) } else { None })
+        self.cloud
+            .change(|world| world.apply(write))
+            .map(|reply| if let Reply::Made(made) = reply { Some(made) } else { None })
     }
 
     fn act(&self, act: impl FnOnce(&mut World) -> Outcome<Reply>) -> Done {
@@ -39,11 +41,12 @@ impl Console {
     }
 
     fn force(&self, act: impl FnOnce(&mut World)) {
-        self.cloud.change(|world| {
-            act(world);
-            Ok(())
-        })
-        .expect("nothing in it refuses");
+        self.cloud
+            .change(|world| {
+                act(world);
+                Ok(())
+            })
+            .expect("nothing in it refuses");
     }
 
     // Instances.
@@ -241,7 +244,11 @@ impl Console {
     }
 
     /// Changes a target group's health check.
-    pub fn change_health_check(&self, target_group: &TargetGroupArn, change: impl FnOnce(&mut TargetHealthCheck)) -> Done {
+    pub fn change_health_check(
+        &self,
+        target_group: &TargetGroupArn,
+        change: impl FnOnce(&mut TargetHealthCheck),
+    ) -> Done {
         self.act(|world| {
             let mut check = world.target_group(target_group)?.health_check.clone();
             change(&mut check);

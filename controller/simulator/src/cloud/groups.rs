@@ -134,7 +134,10 @@ impl World {
             return refuse("SecurityGroupLimitExceeded", "the VPC has as many security groups as it may have");
         }
         if of_vpc.any(|group| group.name == *name) {
-            return refuse("InvalidGroup.Duplicate", format!("The security group '{name}' already exists for VPC '{vpc}'"));
+            return refuse(
+                "InvalidGroup.Duplicate",
+                format!("The security group '{name}' already exists for VPC '{vpc}'"),
+            );
         }
         let id = self.fresh_group_id();
         let record = GroupRecord {

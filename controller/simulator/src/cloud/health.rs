@@ -238,7 +238,9 @@ impl Surroundings<'_> {
 impl Failure {
     fn words(&self) -> (&'static str, String) {
         match self {
-            Self::Code(code) => ("Target.ResponseCodeMismatch", format!("Health checks failed with these codes: [{code}]")),
+            Self::Code(code) => {
+                ("Target.ResponseCodeMismatch", format!("Health checks failed with these codes: [{code}]"))
+            }
             Self::Timeout => ("Target.Timeout", "Request timed out".to_owned()),
             Self::Refused => ("Target.FailedHealthChecks", "Health checks failed".to_owned()),
         }
@@ -278,7 +280,9 @@ impl Phase {
         };
         match (self, result) {
             (Self::Outside | Self::New { .. } | Self::Healthy { .. }, Ok(())) => Self::Healthy { fails: 0 },
-            (Self::Unhealthy { passes, .. }, Ok(())) if passes + 1 >= check.healthy_threshold => Self::Healthy { fails: 0 },
+            (Self::Unhealthy { passes, .. }, Ok(())) if passes + 1 >= check.healthy_threshold => {
+                Self::Healthy { fails: 0 }
+            }
             (Self::Unhealthy { passes, why }, Ok(())) => Self::Unhealthy { passes: passes + 1, why },
             (Self::Outside, Err(why)) => failed(0, why, |fails| Self::New { fails, checked: true }),
             (Self::New { fails, .. }, Err(why)) => failed(fails, why, |fails| Self::New { fails, checked: true }),

@@ -77,9 +77,10 @@ impl World {
         let record = self.visible_image(id, at)?;
         match record.life.at(at) {
             ImageState::Available => Ok(record),
-            state @ (ImageState::Pending | ImageState::Deregistered) => {
-                refuse("InvalidAMIID.Unavailable", format!("The image ID '{id}' is not available; it is {}", state.word()))
-            }
+            state @ (ImageState::Pending | ImageState::Deregistered) => refuse(
+                "InvalidAMIID.Unavailable",
+                format!("The image ID '{id}' is not available; it is {}", state.word()),
+            ),
         }
     }
 
@@ -87,9 +88,7 @@ impl World {
         let gone_since = |record: &ImageRecord| record.life.settles_as(ImageState::Deregistered);
         self.images
             .get(id)
-            .filter(|record| {
-                gone_since(record).is_none_or(|gone| at < gone + self.config.timings.deregistered_visible)
-            })
+            .filter(|record| gone_since(record).is_none_or(|gone| at < gone + self.config.timings.deregistered_visible))
             .map_or_else(|| refuse("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")), Ok)
     }
 }

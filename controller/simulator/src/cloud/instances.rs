@@ -265,7 +265,11 @@ impl World {
     }
 
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>
-    pub(crate) fn set_instance_groups(&mut self, id: &InstanceId, groups: &BTreeSet<Ref<SecurityGroupId>>) -> Outcome<Reply> {
+    pub(crate) fn set_instance_groups(
+        &mut self,
+        id: &InstanceId,
+        groups: &BTreeSet<Ref<SecurityGroupId>>,
+    ) -> Outcome<Reply> {
         let vpc = self.instance(id, self.at)?.vpc.clone();
         let groups = self.instance_groups(groups, &vpc)?;
         let at = self.at;

@@ -108,7 +108,8 @@ impl World {
             return refuse("InvalidKeyPair.NotFound", message);
         }
         if missing(&self.config.instance_profiles, &run.instance_profile) {
-            let message = format!("Value ({}) for parameter iamInstanceProfile.name is invalid", name(&run.instance_profile));
+            let message =
+                format!("Value ({}) for parameter iamInstanceProfile.name is invalid", name(&run.instance_profile));
             return refuse("InvalidParameterValue", message);
         }
         if matches!(&run.user_data, Some(UserData::Text(text)) if text.len() > USER_DATA_MAX) {

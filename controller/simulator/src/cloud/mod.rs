@@ -42,8 +42,8 @@ mod world;
 pub use apps::{Answer, App};
 pub use canonical::Canonical;
 pub use config::{Builder, Quotas, Timings};
-pub use console::Console;
 pub use consistency::ReadLag;
+pub use console::Console;
 pub use faults::Fault;
 pub use instances::VolumeRecord;
 pub use ledger::{Kind, Ledger};
@@ -162,7 +162,7 @@ impl SimCloud {
         &self.shared.crash_points
     }
 
-    /// What was asked and what came of it.
+    /// What was asked and what came of it. To be let go of before the next call.
     pub fn ledger(&self) -> Ref<'_, Ledger> {
         self.catch_up();
         Ref::map(self.shared.state.borrow(), |state| &state.ledger)
@@ -176,15 +176,16 @@ impl SimCloud {
     /// What there is at this instant, whatever anybody's lag.
     pub fn view(&self) -> View {
         let now = self.catch_up();
-        let mut world = World::clone(self.shared.state.borrow().history.present());
-        world.settle(now);
-        View::new(world)
+        View::new(self.shared.state.borrow().draft(now))
     }
 
-    /// Changes the world now.
+    /// Changes the world now. The change may look at the cloud, so nothing is borrowed meanwhile.
     fn change<T>(&self, change: impl FnOnce(&mut World) -> Outcome<T>) -> Outcome<T> {
         let now = self.catch_up();
-        self.shared.state.borrow_mut().change(now, change)
+        let mut world = self.shared.state.borrow().draft(now);
+        let done = change(&mut world)?;
+        self.shared.state.borrow_mut().commit(world);
+        Ok(done)
     }
 
     /// Lets what is late take effect in its turn, and carries a calm world along. Now.
@@ -289,12 +290,21 @@ impl SimCloud {
 impl State {
     /// Changes a copy of the world, which takes its place unless the change is refused.
     fn change<T>(&mut self, now: Duration, change: impl FnOnce(&mut World) -> Outcome<T>) -> Outcome<T> {
+        let mut world = self.draft(now);
+        let done = change(&mut world)?;
+        self.commit(world);
+        Ok(done)
+    }
+
+    fn draft(&self, now: Duration) -> World {
         let mut world = World::clone(self.history.present());
         world.settle(now);
-        let done = change(&mut world)?;
+        world
+    }
+
+    fn commit(&mut self, mut world: World) {
         self.ledger.absorb(std::mem::take(&mut world.events));
         self.history.push(world);
-        Ok(done)
     }
 }
 

@@ -63,17 +63,17 @@ impl World {
             let known = groups.iter().filter_map(|id| self.groups.get(id));
             known.flat_map(|g| if egress { g.egress.clone() } else { g.ingress.clone() }).collect()
         };
-        let out = rules(&balancer.groups, true).iter().any(|rule| {
-            passes(rule, port) && peer_is(&rule.peer, to, |group| instance.groups.contains(group))
-        });
+        let out = rules(&balancer.groups, true)
+            .iter()
+            .any(|rule| passes(rule, port) && peer_is(&rule.peer, to, |group| instance.groups.contains(group)));
         let inward = rules(&instance.groups, false);
         let mut nodes = balancer.subnets.values().filter_map(|id| self.config.subnets.get(id));
         out && nodes.all(|node| {
             // Its address within the subnet does not matter but to a rule that is narrower than the subnet.
             let from = IpAddr::V4(Ipv4Addr::from(u32::from(node.range.network()) + 5));
-            inward.iter().any(|rule| {
-                passes(rule, port) && peer_is(&rule.peer, from, |group| balancer.groups.contains(group))
-            })
+            inward
+                .iter()
+                .any(|rule| passes(rule, port) && peer_is(&rule.peer, from, |group| balancer.groups.contains(group)))
         })
     }
 

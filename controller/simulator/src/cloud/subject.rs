@@ -28,7 +28,9 @@ fn of_read(read: &Read) -> String {
         Read::Images { ids } => joined(ids),
         Read::InstanceStatus { ids, .. } => joined(ids),
         Read::LoadBalancers { names } | Read::TargetGroups { names } => names.join(","),
-        Read::LoadBalancerAttributes { load_balancer } | Read::Listeners { load_balancer, .. } => load_balancer.to_string(),
+        Read::LoadBalancerAttributes { load_balancer } | Read::Listeners { load_balancer, .. } => {
+            load_balancer.to_string()
+        }
         Read::TargetGroupAttributes { target_group } | Read::TargetHealth { target_group } => target_group.to_string(),
         Read::Tags { resources } => resources.iter().map(elb).collect::<Vec<_>>().join(","),
     }
@@ -96,7 +98,9 @@ pub(crate) fn unresolved(write: &Write) -> Option<String> {
             Some(UserData::Revision(number)) => Some(format!("the user data of revision {number} is not filled in")),
             Some(UserData::Text(_)) | None => run.groups.iter().find_map(made),
         },
-        Write::SetInstanceGroups { groups, .. } | Write::SetLoadBalancerGroups { groups, .. } => groups.iter().find_map(made),
+        Write::SetInstanceGroups { groups, .. } | Write::SetLoadBalancerGroups { groups, .. } => {
+            groups.iter().find_map(made)
+        }
         Write::CreateLoadBalancer(create) => create.groups.iter().find_map(made),
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::SecurityGroup(group) => made(group),

@@ -7,7 +7,7 @@ use crds_schema::Cidr;
 use crds_schema::spec::{HttpTokens, Protocol, Scheme};
 use engine::cloud::{Cloud, Read, Reply, Request};
 use engine::error::CloudError;
-use planner::id::{InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, AmiId};
+use planner::id::{AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use planner::request::*;
 use planner::resource::*;
 use simulator::executor::block_on;
@@ -102,7 +102,12 @@ impl Bench {
     }
 
     pub fn create_group(&self, name: &str) -> CreateSecurityGroup {
-        CreateSecurityGroup { name: name.into(), description: "a test".into(), vpc: self.cloud.view().vpc(), tags: Tags::new() }
+        CreateSecurityGroup {
+            name: name.into(),
+            description: "a test".into(),
+            vpc: self.cloud.view().vpc(),
+            tags: Tags::new(),
+        }
     }
 
     pub fn group(&self, name: &str) -> SecurityGroupId {

@@ -50,7 +50,8 @@ fn a_lagging_client_cannot_write_to_what_it_does_not_see() {
     let client = bench.cloud.client("late");
     client.set_read_lag(ReadLag::Fixed(secs(5)));
     let id = bench.launch(bench.run("a"));
-    let tag = || Request::Write(Write::CreateTags { resource: Taggable::Instance(id.clone()), tags: tags(&[("a", "b")]) });
+    let tag =
+        || Request::Write(Write::CreateTags { resource: Taggable::Instance(id.clone()), tags: tags(&[("a", "b")]) });
     let refused = block_on(&bench.clock, client.call(REGION, tag())).unwrap_err();
     assert!(refused.is("InvalidInstanceID.NotFound"));
     bench.pass(secs(5));

@@ -69,7 +69,8 @@ fn subnets_and_groups_are_set_as_a_whole() {
 fn attributes_have_defaults_and_are_checked() {
     let bench = Bench::new();
     let alb = bench.alb(bench.create_alb("web", 2));
-    let Reply::Attributes(all) = bench.read(Read::LoadBalancerAttributes { load_balancer: alb.clone() }).unwrap() else {
+    let Reply::Attributes(all) = bench.read(Read::LoadBalancerAttributes { load_balancer: alb.clone() }).unwrap()
+    else {
         panic!()
     };
     assert_eq!((all["idle_timeout.timeout_seconds"].as_str(), all["routing.http2.enabled"].as_str()), ("60", "true"));
@@ -87,7 +88,8 @@ fn attributes_have_defaults_and_are_checked() {
 fn target_group_attributes_have_defaults_and_are_checked() {
     let bench = Bench::new();
     let targets = bench.targets("web");
-    let Reply::Attributes(all) = bench.read(Read::TargetGroupAttributes { target_group: targets.clone() }).unwrap() else {
+    let Reply::Attributes(all) = bench.read(Read::TargetGroupAttributes { target_group: targets.clone() }).unwrap()
+    else {
         panic!()
     };
     for (name, value) in [
@@ -142,7 +144,13 @@ fn a_deleted_load_balancer_takes_its_listeners_and_keeps_its_groups_for_a_while(
 
 #[test]
 fn quotas_have_their_codes() {
-    let quotas = Quotas { load_balancers: 1, target_groups: 1, listeners_per_balancer: 1, targets_per_group: 1, ..Quotas::default() };
+    let quotas = Quotas {
+        load_balancers: 1,
+        target_groups: 1,
+        listeners_per_balancer: 1,
+        targets_per_group: 1,
+        ..Quotas::default()
+    };
     let bench = Bench::of(Builder::new(1).quotas(quotas));
     let env = bench.env(2);
     assert_eq!(bench.code(Write::CreateLoadBalancer(bench.create_alb("other", 2))), "TooManyLoadBalancers");
@@ -286,5 +294,8 @@ fn elb_tags_are_overlaid_and_removed() {
     bench.write(Write::AddTags { resource: resource.clone(), tags: tags(&[("a", "1"), ("b", "1")]) }).unwrap();
     bench.write(Write::AddTags { resource: resource.clone(), tags: tags(&[("b", "2")]) }).unwrap();
     bench.write(Write::RemoveTags { resource: resource.clone(), keys: ["a".to_owned()].into() }).unwrap();
-    assert_eq!(bench.read(Read::Tags { resources: vec![resource.clone()] }).unwrap(), Reply::Tags(vec![(resource, tags(&[("b", "2")]))]));
+    assert_eq!(
+        bench.read(Read::Tags { resources: vec![resource.clone()] }).unwrap(),
+        Reply::Tags(vec![(resource, tags(&[("b", "2")]))])
+    );
 }

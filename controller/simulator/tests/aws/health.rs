@@ -198,7 +198,11 @@ fn a_stopped_or_terminated_target_is_unused_and_leaves_with_its_instance() {
 fn a_deregistered_target_drains_for_the_whole_delay() {
     let bench = Bench::new();
     let (env, id) = healthy(&bench);
-    bench.cloud.console().set_target_group_attribute(&env.targets, "deregistration_delay.timeout_seconds", "60").unwrap();
+    bench
+        .cloud
+        .console()
+        .set_target_group_attribute(&env.targets, "deregistration_delay.timeout_seconds", "60")
+        .unwrap();
     bench.cloud.console().deregister(&env.targets, &id, 8080).unwrap();
     bench.pass(secs(59));
     is(&bench, &env, TargetHealth::Draining, "Target.DeregistrationInProgress");

@@ -105,7 +105,10 @@ fn too_large_an_item_or_too_many_changes_are_refused() {
     ];
     for changes in refused {
         let done = block_on(&clock, store.write(changes));
-        assert!(matches!(&done, Err(StoreError::Failed { message, .. }) if message.starts_with("ValidationException")), "{done:?}");
+        assert!(
+            matches!(&done, Err(StoreError::Failed { message, .. }) if message.starts_with("ValidationException")),
+            "{done:?}"
+        );
     }
     assert!(store.user().keys().is_empty());
 }

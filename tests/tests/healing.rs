@@ -1,0 +1,255 @@
+//! Whatever is broken, whoever broke it: it comes back, alone and in any combination, and then there is silence.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use crds_schema::Cidr;
+use e2e::{NAME, Stage, World, record};
+use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
+use planner::request::{ElbTaggable, Ref, Taggable};
+use planner::resource::{Direction, Peer, Rule};
+use planner::status::{ConditionType, Truth};
+use simulator::cloud::{Answer, App, Kind};
+
+struct Parts {
+    balancer: LoadBalancerArn,
+    listener: ListenerArn,
+    target_group: TargetGroupArn,
+    balancer_group: SecurityGroupId,
+    instance_group: SecurityGroupId,
+    first: InstanceId,
+    second: InstanceId,
+}
+
+fn parts(stage: &Stage) -> Parts {
+    let view = stage.cloud.view();
+    let balancer = view.load_balancer(&format!("{NAME}-alb")).unwrap().arn;
+    let live = view.live_instances();
+    Parts {
+        listener: view.listeners(&balancer)[0].arn.clone(),
+        target_group: view.target_groups()[0].arn.clone(),
+        balancer_group: view.group(&format!("{NAME}-alb-sg")).unwrap().id,
+        instance_group: view.group(&format!("{NAME}-instance-sg")).unwrap().id,
+        first: live[0].id.clone(),
+        second: live[1].id.clone(),
+        balancer,
+    }
+}
+
+type Drift = fn(&Stage, &Parts);
+
+fn open_to_all(port: i32) -> Rule {
+    let peer = Peer::Cidr("0.0.0.0/0".parse::<Cidr>().unwrap());
+    Rule { protocol: "tcp".into(), from: Some(port), to: Some(port), peer }
+}
+
+/// A name, and what a person does in the console.
+fn drifts() -> Vec<(&'static str, Drift)> {
+    vec![
+        ("instance terminated", |s, p| s.cloud.console().terminate(&p.first).unwrap()),
+        ("instance stopped", |s, p| s.cloud.console().stop(&p.first).unwrap()),
+        ("instance missing", |s, p| s.cloud.console().lose(&p.first).unwrap()),
+        ("instance sick by ALB", |s, p| s.cloud.console().set_app(&p.first, App::answering(Answer::Status(500))).unwrap()),
+        ("instance sick by EC2", |s, p| s.cloud.console().impair(&p.first, true).unwrap()),
+        ("target deregistered", |s, p| s.cloud.console().deregister(&p.target_group, &p.second, 8080).unwrap()),
+        ("member registered on another port", |s, p| s.cloud.console().register(&p.target_group, &p.second, 9).unwrap()),
+        ("rule revoked", |s, p| {
+            let peer = Peer::Group(Ref::Id(p.balancer_group.clone()));
+            let rule = Rule { protocol: "tcp".into(), from: Some(8080), to: Some(8080), peer };
+            s.cloud.console().revoke(&p.instance_group, Direction::Ingress, rule).unwrap();
+        }),
+        ("rogue rule", |s, p| s.cloud.console().authorize(&p.instance_group, Direction::Ingress, open_to_all(8080)).unwrap()),
+        ("rogue egress rule", |s, p| s.cloud.console().authorize(&p.balancer_group, Direction::Egress, open_to_all(25)).unwrap()),
+        ("stickiness off", |s, p| s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.enabled", "false").unwrap()),
+        ("stickiness duration", |s, p| {
+            s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.lb_cookie.duration_seconds", "60").unwrap();
+        }),
+        ("deregistration delay", |s, p| {
+            s.cloud.console().set_target_group_attribute(&p.target_group, "deregistration_delay.timeout_seconds", "1").unwrap();
+        }),
+        ("slow start", |s, p| {
+            s.cloud.console().set_target_group_attribute(&p.target_group, "slow_start.duration_seconds", "30").unwrap();
+        }),
+        ("algorithm", |s, p| {
+            let (key, value) = ("load_balancing.algorithm.type", "least_outstanding_requests");
+            s.cloud.console().set_target_group_attribute(&p.target_group, key, value).unwrap();
+        }),
+        ("idle timeout", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "idle_timeout.timeout_seconds", "5").unwrap()),
+        ("deletion protection", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "deletion_protection.enabled", "true").unwrap()),
+        ("health check", |s, p| {
+            s.cloud.console().change_health_check(&p.target_group, |check| check.path = "/elsewhere".into()).unwrap();
+        }),
+        ("listener deleted", |s, p| s.cloud.console().delete_listener(&p.listener).unwrap()),
+        ("listener changed", |s, p| s.cloud.console().respond_fixed(&p.listener).unwrap()),
+        ("listener moved", |s, p| s.cloud.console().move_listener(&p.listener, 81).unwrap()),
+        ("subnets reduced", |s, p| {
+            let subnets = s.cloud.view().load_balancer(&format!("{NAME}-alb")).unwrap().subnets;
+            let kept: Vec<_> = subnets.values().skip(1).cloned().collect();
+            s.cloud.console().set_subnets(&p.balancer, &kept).unwrap();
+        }),
+        ("tags of an instance", |s, p| {
+            s.cloud.console().untag(&Taggable::Instance(p.first.clone()), &["Name", "understudy:uid", "Team"]).unwrap();
+        }),
+        ("tags of a group", |s, p| {
+            s.cloud.console().untag(&Taggable::SecurityGroup(Ref::Id(p.balancer_group.clone())), &["understudy:uid"]).unwrap();
+        }),
+        ("tags of the load balancer", |s, p| {
+            s.cloud.console().untag_elb(&ElbTaggable::LoadBalancer(p.balancer.clone()), &["understudy:uid", "Team"]).unwrap();
+        }),
+        ("tags of the target group", |s, p| {
+            s.cloud.console().untag_elb(&ElbTaggable::TargetGroup(p.target_group.clone()), &["understudy:uid"]).unwrap();
+        }),
+        ("tags of the listener", |s, p| {
+            s.cloud.console().untag_elb(&ElbTaggable::Listener(p.listener.clone()), &["understudy:uid"]).unwrap();
+        }),
+        ("group detached from an instance", |s, p| {
+            let default = s.cloud.view().group("default").unwrap().id;
+            s.cloud.console().set_instance_groups(&p.second, &[default]).unwrap();
+        }),
+        ("group detached from the load balancer", |s, p| {
+            let default = s.cloud.view().group("default").unwrap().id;
+            s.cloud.console().set_load_balancer_groups(&p.balancer, &[default]).unwrap();
+        }),
+        ("load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer).unwrap()),
+        ("target group deleted", |s, p| s.cloud.console().delete_target_group(&p.target_group).unwrap()),
+        ("load balancer's group deleted", |s, p| s.cloud.console().delete_group(&p.balancer_group).unwrap()),
+        ("instances' group deleted", |s, p| s.cloud.console().delete_group(&p.instance_group).unwrap()),
+    ]
+}
+
+fn running(seed: u64) -> Stage {
+    let mut stage = Stage::new(seed);
+    stage.apply(&record(2));
+    stage.start("a");
+    stage.settle();
+    // Past the grace of every member.
+    stage.run_for(Duration::from_secs(600));
+    stage
+}
+
+/// Breaks it, and waits until the world is as it was, ready and silent.
+fn healed(seed: u64, name: &str, drift: impl Fn(&Stage, &Parts)) -> Stage {
+    let mut stage = running(seed);
+    let (wanted, parts) = (stage.canonical(), parts(&stage));
+    drift(&stage, &parts);
+    assert_ne!(stage.canonical(), wanted, "{name} changes nothing");
+    let same = |world: &World<'_>| world.is_settled() && canonical(world) == wanted;
+    stage.until(name, same);
+    stage.is_quiet_for(Duration::from_secs(1800));
+    stage
+}
+
+fn canonical(world: &World<'_>) -> String {
+    e2e::canonical(world.cloud)
+}
+
+#[test]
+fn every_drift_is_healed_alone() {
+    for (name, drift) in drifts() {
+        eprintln!("{name}");
+        healed(11, name, drift);
+    }
+}
+
+#[test]
+fn every_two_drifts_are_healed_together() {
+    let drifts = drifts();
+    for (nth, (first_name, first)) in drifts.iter().enumerate() {
+        // Each with one other, which is far enough along the list to be of another kind.
+        let (second_name, second) = &drifts[(nth + 9) % drifts.len()];
+        let name = format!("{first_name} and {second_name}");
+        eprintln!("{name}");
+        let mut stage = running(12);
+        let (wanted, parts) = (stage.canonical(), parts(&stage));
+        first(&stage, &parts);
+        // The first may have taken the second's object away.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| second(&stage, &parts)));
+        stage.until(&name, |world: &World<'_>| world.is_settled() && canonical(world) == wanted);
+        stage.is_quiet_for(Duration::from_secs(1800));
+    }
+}
+
+#[test]
+fn a_terminated_instance_is_launched_again_within_one_resync() {
+    let mut stage = running(13);
+    let at = stage.clock.since_epoch();
+    let victim = parts(&stage).first;
+    stage.cloud.console().terminate(&victim).unwrap();
+    stage.until("a launch", |world| world.cloud.ledger().created(Kind::Instance).len() == 3);
+    let took = stage.clock.since_epoch() - at;
+    assert!(took <= Duration::from_secs(12), "{took:?}");
+}
+
+#[test]
+fn an_existing_target_group_survives_its_load_balancers_rebuild() {
+    let stage = healed(14, "load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer).unwrap());
+    assert_eq!(stage.totals()[&Kind::TargetGroup], (1, 0));
+    assert_eq!(stage.totals()[&Kind::LoadBalancer], (2, 1));
+    assert_eq!(stage.totals()[&Kind::Instance], (2, 0));
+}
+
+#[test]
+fn when_all_are_sick_none_is_replaced_and_it_says_so() {
+    let mut stage = running(15);
+    let parts = parts(&stage);
+    for instance in [&parts.first, &parts.second] {
+        stage.cloud.console().set_app(instance, App::answering(Answer::Status(503))).unwrap();
+    }
+    stage.run_for(Duration::from_secs(3 * 3600));
+    assert_eq!(stage.totals()[&Kind::Instance], (2, 0), "{}", stage.report());
+    assert!(stage.is(ConditionType::HealingAllowed, Truth::False));
+    for instance in [&parts.first, &parts.second] {
+        stage.cloud.console().set_app(instance, App::default()).unwrap();
+    }
+    stage.settle();
+    assert_eq!(stage.totals()[&Kind::Instance], (2, 0));
+    assert!(stage.is(ConditionType::HealingAllowed, Truth::True));
+}
+
+#[test]
+fn a_bad_image_costs_at_most_the_hours_budget() {
+    let mut stage = running(16);
+    let bad = simulator::Builder::IMAGE.parse_ami();
+    stage.cloud.console().set_image_app(&bad, App::answering(Answer::Status(500))).unwrap();
+    let victim = parts(&stage).first;
+    stage.cloud.console().set_app(&victim, App::answering(Answer::Status(500))).unwrap();
+    stage.run_for(Duration::from_secs(24 * 3600));
+    let (made, gone) = stage.totals()[&Kind::Instance];
+    assert!(gone <= 4 * 24 && made <= 2 + 4 * 24, "{made} made, {gone} gone");
+    let healthy = stage.cloud.view().healthy(&parts(&stage).target_group);
+    assert!(healthy >= 1, "the healthy one still serves\n{}", stage.report());
+}
+
+/// Short for an image's id.
+trait ParseAmi {
+    fn parse_ami(&self) -> planner::id::AmiId;
+}
+
+impl ParseAmi for str {
+    fn parse_ami(&self) -> planner::id::AmiId {
+        planner::id::AmiId::parse(self).unwrap()
+    }
+}
+
+#[test]
+fn termination_protection_is_never_removed() {
+    let mut stage = running(17);
+    let victim = parts(&stage).first;
+    stage.cloud.console().protect(&victim, true).unwrap();
+    stage.cloud.console().set_app(&victim, App::answering(Answer::Status(500))).unwrap();
+    stage.run_for(Duration::from_secs(3600));
+    assert!(stage.cloud.view().live_instances().iter().any(|instance| instance.id == victim));
+    assert!(stage.is(ConditionType::HealingAllowed, Truth::False), "{}", stage.report());
+    let launched = stage.totals()[&Kind::Instance].0;
+    assert!(launched <= 3, "one successor, not more: {launched}");
+}
+
+#[test]
+fn a_copy_that_somebody_launches_with_our_tags_is_left_alone() {
+    let mut stage = running(18);
+    let tags = stage.cloud.view().live_instances()[0].tags.clone();
+    let copy = e2e::launch_copy(&stage, tags);
+    stage.is_quiet_for(Duration::from_secs(3600));
+    assert!(stage.cloud.view().live_instances().iter().any(|instance| instance.id == copy));
+    assert!(stage.is_ready());
+}
