@@ -19,8 +19,8 @@ def terminate(sight, _):
     sight.lab.ec2.terminate_instances(InstanceIds=[sight.members()[0]["InstanceId"]])
 
 
-def terminate_all(sight, neighbours):
-    sight.lab.ec2.terminate_instances(InstanceIds=[i["InstanceId"] for i in sight.members(neighbours.copies)])
+def terminate_all(sight, _):
+    sight.lab.ec2.terminate_instances(InstanceIds=[i["InstanceId"] for i in sight.members()])
 
 
 def stop(sight, _):
@@ -198,9 +198,18 @@ def target_group_deleted(sight, _):
     sight.lab.elbv2.delete_target_group(TargetGroupArn=sight.target_group()["TargetGroupArn"])
 
 
-def group_deleted(role, sight, _):
-    """AWS refuses it while the group is used; moto does not."""
-    sight.lab.ec2.delete_security_group(GroupId=sight.group(role)["GroupId"])
+# AWS refuses to delete a group that is used or that a rule refers to (moto does not), so both are ended first.
+
+def balancer_group_deleted(sight, neighbours):
+    detach_from_balancer(sight, neighbours)
+    revoke_one_app(sight, neighbours)
+    sight.lab.ec2.delete_security_group(GroupId=sight.group("loadBalancer")["GroupId"])
+
+
+def instance_group_deleted(sight, neighbours):
+    for member in sight.members():
+        sight.lab.ec2.modify_instance_attribute(InstanceId=member["InstanceId"], Groups=[neighbours.group])
+    sight.lab.ec2.delete_security_group(GroupId=sight.group("instances")["GroupId"])
 
 
 def several(sight, neighbours):
@@ -215,7 +224,7 @@ def everything_gone(sight, neighbours):
     sight.lab.elbv2.delete_load_balancer(LoadBalancerArn=balancer)
     sight.lab.elbv2.delete_target_group(TargetGroupArn=group)
     for role in ("instances", "loadBalancer"):
-        group_deleted(role, sight, neighbours)
+        sight.lab.ec2.delete_security_group(GroupId=sight.group(role)["GroupId"])
 
 
 revoke_one_app = partial(revoke_one, "instances", 8080)
@@ -273,8 +282,8 @@ ALONE = [
     ("an instance's metadata options are changed", metadata_options),
     ("the load balancer is deleted", balancer_deleted),
     ("the target group is deleted", target_group_deleted),
-    ("the load balancer's group is deleted", partial(group_deleted, "loadBalancer")),
-    ("the instances' group is deleted", partial(group_deleted, "instances")),
+    ("the load balancer's group is deleted", balancer_group_deleted),
+    ("the instances' group is deleted", instance_group_deleted),
 ]
 
 TOGETHER = [

@@ -68,7 +68,6 @@ class Watch:
 
     def run(self):
         sight, elbv2 = self.env.sight(), self.env.lab.elbv2
-        copies = self.env.judge.world.neighbours.copies
         while not self.stopped.is_set():
             try:
                 served = set()
@@ -76,7 +75,7 @@ class Watch:
                     for arn in weighted(listener):
                         targets = elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
                         served |= {t["Target"]["Id"] for t in targets if t["TargetHealth"]["State"] == "healthy"}
-                live = len([i for i in sight.members(copies) if i["State"]["Name"] in ("pending", "running")])
+                live = len([i for i in sight.members() if i["State"]["Name"] in ("pending", "running")])
             except ClientError:
                 continue        # something went between two looks
             self.fewest = len(served) if self.fewest is None else min(self.fewest, len(served))
@@ -108,7 +107,7 @@ def edit(run):
 
 def subnets(run, number):
     """The first subnets of the world; with two, those whose zones have members, so that no member must move."""
-    zones = [i["Placement"]["AvailabilityZone"] for i in run.env.sight().members(run.world.neighbours.copies)]
+    zones = [i["Placement"]["AvailabilityZone"] for i in run.env.sight().members()]
     ordered = sorted(run.world.subnets, key=lambda zone: (zone not in zones, zone))
     return [run.world.subnets[zone] for zone in sorted(ordered[:number])]
 

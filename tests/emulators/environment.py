@@ -84,13 +84,12 @@ class Environment:
             ids["load balancer"] = balancer["LoadBalancerArn"]
         if group := sight.target_group():
             ids["target group"] = group["TargetGroupArn"]
-        members = [i for i in sight.members(self.judge.world.neighbours.copies) if i["State"]["Name"] == "running"]
+        members = [i for i in sight.members() if i["State"]["Name"] == "running"]
         return ids | {f"instance {i['InstanceId']}": i["InstanceId"] for i in members}
 
     def launched(self):
-        """How many instances were ever launched for it. Copies are not ours."""
-        copies = self.judge.world.neighbours.copies
-        return len([i for i in self.sight().launched() if i["InstanceId"] not in copies])
+        """How many instances were ever launched for it."""
+        return len(self.sight().launched())
 
     # The record in DynamoDB, changed behind the command line's back, as a console would.
 
@@ -119,12 +118,10 @@ class Environment:
 def what_is_left(env, uid):
     """Everything in AWS and in the table that a deleted environment has left behind."""
     lab, sight = env.lab, env.judge.sight(env.record, uid)
-    copies = env.judge.world.neighbours.copies
-    launched = [i for i in sight.launched() if i["InstanceId"] not in copies]
+    launched = sight.launched()
     left = [f"instance {i['InstanceId']} {i['State']['Name']}" for i in launched if i["State"]["Name"] != "terminated"]
     by_uid = [{"Name": "tag:understudy:uid", "Values": [uid]}]
-    left += [f"volume {v['VolumeId']}" for v in lab.ec2.describe_volumes(Filters=by_uid)["Volumes"]
-             if not {a["InstanceId"] for a in v["Attachments"]} & set(copies)]
+    left += [f"volume {v['VolumeId']}" for v in lab.ec2.describe_volumes(Filters=by_uid)["Volumes"]]
     left += [f"security group {g['GroupName']}" for g in lab.ec2.describe_security_groups(Filters=by_uid)["SecurityGroups"]]
     left += [f"security group {name}" for role, name in sight.wanted.groups.items() if sight.group(role)]
     left += [f"load balancer {b['LoadBalancerName']}" for b in sight.balancers()]

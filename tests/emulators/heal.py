@@ -36,10 +36,12 @@ def repaired(run, sentence, drift, bound_s):
             left = env.identities()
         if not broken:
             raise Failed("the judge does not see this drift, so its repair shows nothing")
+        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
+        run.report.say(f"seen: {broken[0]}{more}")
         env.settle(bound_s)
         after = env.identities()
         if lost := {what: id for what, id in left.items() if after.get(what) != id}:
             raise Failed(f"replaced, though it was there: {lost}; now {after}")
         needed = count - len([what for what in left if what.startswith("instance ")])
-        if (more := env.launched() - launched) != needed:
-            raise Failed(f"{more} instances were launched, {needed} were needed")
+        if (new := env.launched() - launched) != needed:
+            raise Failed(f"{new} instances were launched, {needed} were needed")

@@ -41,10 +41,10 @@ def in_words(rules):
 
 
 class Sight:
-    """What AWS holds under an environment's names and uid."""
+    """What AWS holds under an environment's names and uid. `copies`: ids of instances that only look like ours."""
 
-    def __init__(self, lab, wanted, uid):
-        self.lab, self.wanted, self.uid = lab, wanted, uid
+    def __init__(self, lab, wanted, uid, copies=()):
+        self.lab, self.wanted, self.uid, self.copies = lab, wanted, uid, copies
 
     def group(self, role):
         found = self.lab.ec2.describe_security_groups(Filters=[
@@ -92,7 +92,8 @@ class Sight:
 
     def instances(self, name, value):
         pages = self.lab.ec2.get_paginator("describe_instances").paginate(Filters=[{"Name": name, "Values": [value]}])
-        return [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        found = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        return [i for i in found if i["InstanceId"] not in self.copies]
 
     def launched(self):
         """Every instance with the uid's tag, the terminated ones too."""
@@ -105,10 +106,10 @@ class Sight:
             return []
         return [i for i in self.instances("instance.group-id", group["GroupId"]) if i["State"]["Name"] in LIVE]
 
-    def members(self, copies=()):
-        """Live members, in a stable order. `copies`: ids that only look like ours."""
+    def members(self):
+        """Live members, in a stable order."""
         found = {i["InstanceId"]: i for i in self.launched() + self.of_group()}
-        live = [i for i in found.values() if i["State"]["Name"] in LIVE and i["InstanceId"] not in copies]
+        live = [i for i in found.values() if i["State"]["Name"] in LIVE]
         return sorted(live, key=lambda i: i["InstanceId"])
 
 
@@ -128,7 +129,8 @@ class Judge:
         return status["uid"]["S"] if status else "none yet"
 
     def sight(self, record, uid=None):
-        return Sight(self.lab, expected(record, self.zone_of), uid or self.uid(record["metadata"]["name"]))
+        uid = uid or self.uid(record["metadata"]["name"])
+        return Sight(self.lab, expected(record, self.zone_of), uid, self.world.neighbours.copies)
 
     def look(self, record, uid=None):
         """Every deviation of AWS from the record."""
@@ -143,13 +145,13 @@ class Look:
     """One comparison."""
 
     def __init__(self, sight, neighbours):
-        self.sight, self.wanted, self.copies, self.found = sight, sight.wanted, neighbours.copies, []
+        self.sight, self.wanted, self.found = sight, sight.wanted, []
         self.neighbour_arns = {neighbours.balancer, neighbours.target_group}
         self.groups = {role: sight.group(role) for role in self.wanted.groups}
 
     def deviations(self):
         self.security_groups()
-        members = self.sight.members(self.copies)
+        members = self.sight.members()
         self.instances(members)
         balancer, group = self.load_balancer(), self.target_group(members)
         if balancer:

@@ -8,6 +8,9 @@ import time
 import traceback
 
 
+LINE_MAX = 400
+
+
 class Failed(Exception):
     """A step did not hold; the text says what was seen instead."""
 
@@ -67,7 +70,7 @@ class Report:
 
 
 def indented(text):
-    return "\n".join(f"         | {line}" for line in text.splitlines())
+    return "\n".join(f"         | {line[:LINE_MAX]}" for line in text.splitlines())
 
 
 def until(holds, bound_s, what, every_s=0.3):

@@ -35,7 +35,7 @@ def as_it_is(env, known=None):
     else:
         balancer, group = sight.balancer()["LoadBalancerArn"], sight.target_group()["TargetGroupArn"]
         groups = [sight.group(role)["GroupId"] for role in sight.wanted.groups]
-        members = [i["InstanceId"] for i in sight.members(env.judge.world.neighbours.copies)]
+        members = [i["InstanceId"] for i in sight.members()]
     instances = [i for r in lab.ec2.describe_instances(InstanceIds=members)["Reservations"] for i in r["Instances"]]
     security = lab.ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
     listeners = lab.elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]

@@ -183,7 +183,8 @@ impl Stage {
     pub fn is_quiet_for(&mut self, duration: Duration) {
         let before = self.cloud.ledger().writes();
         self.run_for(duration);
-        assert_eq!(self.cloud.ledger().writes(), before, "a mutating call with nothing to do\n{}", self.report());
+        let after = self.cloud.ledger().writes();
+        assert_eq!(after, before, "a mutating call with nothing to do\n{}", self.report());
     }
 
     /// The cloud without ids, names' hashes and slots: what two runs that came to the same have in common.
@@ -203,11 +204,12 @@ impl Stage {
             let waits = status.waiting_for.iter().map(|wait| format!("waits for {}", wait.what));
             conditions.chain(waits).collect::<Vec<_>>().join("\n")
         });
+        let world = self.canonical();
         let ledger = self.cloud.ledger();
         let writes = ledger.entries().filter(|entry| entry.operation.is_write());
         let last: Vec<String> = writes.rev().take(40).map(ToString::to_string).collect();
         let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
-        format!("seed {}, {:?}\n{status}\n{last}\n{}", self.seed, self.clock.since_epoch(), self.canonical())
+        format!("seed {}, {:?}\n{status}\n{last}\n{world}", self.seed, self.clock.since_epoch())
     }
 }
 

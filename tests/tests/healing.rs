@@ -9,7 +9,7 @@ use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, Tar
 use planner::request::{ElbTaggable, Ref, Taggable};
 use planner::resource::{Direction, Peer, Rule};
 use planner::status::{ConditionType, Truth};
-use simulator::cloud::{Answer, App, Kind};
+use simulator::cloud::{Answer, App, Kind, Refusal};
 
 struct Parts {
     balancer: LoadBalancerArn,
@@ -36,7 +36,7 @@ fn parts(stage: &Stage) -> Parts {
     }
 }
 
-type Drift = fn(&Stage, &Parts);
+type Drift = fn(&Stage, &Parts) -> Result<(), Refusal>;
 
 fn open_to_all(port: i32) -> Rule {
     let peer = Peer::Cidr("0.0.0.0/0".parse::<Cidr>().unwrap());
@@ -46,74 +46,73 @@ fn open_to_all(port: i32) -> Rule {
 /// A name, and what a person does in the console.
 fn drifts() -> Vec<(&'static str, Drift)> {
     vec![
-        ("instance terminated", |s, p| s.cloud.console().terminate(&p.first).unwrap()),
-        ("instance stopped", |s, p| s.cloud.console().stop(&p.first).unwrap()),
-        ("instance missing", |s, p| s.cloud.console().lose(&p.first).unwrap()),
-        ("instance sick by ALB", |s, p| s.cloud.console().set_app(&p.first, App::answering(Answer::Status(500))).unwrap()),
-        ("instance sick by EC2", |s, p| s.cloud.console().impair(&p.first, true).unwrap()),
-        ("target deregistered", |s, p| s.cloud.console().deregister(&p.target_group, &p.second, 8080).unwrap()),
-        ("member registered on another port", |s, p| s.cloud.console().register(&p.target_group, &p.second, 9).unwrap()),
+        ("instance terminated", |s, p| s.cloud.console().terminate(&p.first)),
+        ("instance stopped", |s, p| s.cloud.console().stop(&p.first)),
+        ("instance missing", |s, p| s.cloud.console().lose(&p.first)),
+        ("instance sick by ALB", |s, p| s.cloud.console().set_app(&p.first, App::answering(Answer::Status(500)))),
+        ("instance sick by EC2", |s, p| s.cloud.console().impair(&p.first, true)),
+        ("target deregistered", |s, p| s.cloud.console().deregister(&p.target_group, &p.second, 8080)),
+        ("member registered on another port", |s, p| s.cloud.console().register(&p.target_group, &p.second, 9)),
         ("rule revoked", |s, p| {
             let peer = Peer::Group(Ref::Id(p.balancer_group.clone()));
             let rule = Rule { protocol: "tcp".into(), from: Some(8080), to: Some(8080), peer };
-            s.cloud.console().revoke(&p.instance_group, Direction::Ingress, rule).unwrap();
+            s.cloud.console().revoke(&p.instance_group, Direction::Ingress, rule)
         }),
-        ("rogue rule", |s, p| s.cloud.console().authorize(&p.instance_group, Direction::Ingress, open_to_all(8080)).unwrap()),
-        ("rogue egress rule", |s, p| s.cloud.console().authorize(&p.balancer_group, Direction::Egress, open_to_all(25)).unwrap()),
-        ("stickiness off", |s, p| s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.enabled", "false").unwrap()),
+        ("rogue rule", |s, p| s.cloud.console().authorize(&p.instance_group, Direction::Ingress, open_to_all(8080))),
+        ("rogue egress rule", |s, p| s.cloud.console().authorize(&p.balancer_group, Direction::Egress, open_to_all(25))),
+        ("stickiness off", |s, p| s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.enabled", "false")),
         ("stickiness duration", |s, p| {
-            s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.lb_cookie.duration_seconds", "60").unwrap();
+            s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.lb_cookie.duration_seconds", "60")
         }),
         ("deregistration delay", |s, p| {
-            s.cloud.console().set_target_group_attribute(&p.target_group, "deregistration_delay.timeout_seconds", "1").unwrap();
+            s.cloud.console().set_target_group_attribute(&p.target_group, "deregistration_delay.timeout_seconds", "1")
         }),
         ("slow start", |s, p| {
-            s.cloud.console().set_target_group_attribute(&p.target_group, "slow_start.duration_seconds", "30").unwrap();
+            s.cloud.console().set_target_group_attribute(&p.target_group, "slow_start.duration_seconds", "30")
         }),
         ("algorithm", |s, p| {
             let (key, value) = ("load_balancing.algorithm.type", "least_outstanding_requests");
-            s.cloud.console().set_target_group_attribute(&p.target_group, key, value).unwrap();
+            s.cloud.console().set_target_group_attribute(&p.target_group, key, value)
         }),
-        ("idle timeout", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "idle_timeout.timeout_seconds", "5").unwrap()),
-        ("deletion protection", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "deletion_protection.enabled", "true").unwrap()),
+        ("idle timeout", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "idle_timeout.timeout_seconds", "5")),
+        ("deletion protection", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "deletion_protection.enabled", "true")),
         ("health check", |s, p| {
-            s.cloud.console().change_health_check(&p.target_group, |check| check.path = "/elsewhere".into()).unwrap();
+            s.cloud.console().change_health_check(&p.target_group, |check| check.path = "/elsewhere".into())
         }),
-        ("listener deleted", |s, p| s.cloud.console().delete_listener(&p.listener).unwrap()),
-        ("listener changed", |s, p| s.cloud.console().respond_fixed(&p.listener).unwrap()),
-        ("listener moved", |s, p| s.cloud.console().move_listener(&p.listener, 81).unwrap()),
+        ("listener deleted", |s, p| s.cloud.console().delete_listener(&p.listener)),
+        ("listener changed", |s, p| s.cloud.console().respond_fixed(&p.listener)),
+        ("listener moved", |s, p| s.cloud.console().move_listener(&p.listener, 81)),
         ("subnets reduced", |s, p| {
-            let subnets = s.cloud.view().load_balancer(&format!("{NAME}-alb")).unwrap().subnets;
-            let kept: Vec<_> = subnets.values().skip(1).cloned().collect();
-            s.cloud.console().set_subnets(&p.balancer, &kept).unwrap();
+            let kept: Vec<_> = s.cloud.view().subnets().into_iter().skip(1).map(|subnet| subnet.id).collect();
+            s.cloud.console().set_subnets(&p.balancer, &kept)
         }),
         ("tags of an instance", |s, p| {
-            s.cloud.console().untag(&Taggable::Instance(p.first.clone()), &["Name", "understudy:uid", "Team"]).unwrap();
+            s.cloud.console().untag(&Taggable::Instance(p.first.clone()), &["Name", "understudy:uid", "Team"])
         }),
         ("tags of a group", |s, p| {
-            s.cloud.console().untag(&Taggable::SecurityGroup(Ref::Id(p.balancer_group.clone())), &["understudy:uid"]).unwrap();
+            s.cloud.console().untag(&Taggable::SecurityGroup(Ref::Id(p.balancer_group.clone())), &["understudy:uid", "Name"])
         }),
         ("tags of the load balancer", |s, p| {
-            s.cloud.console().untag_elb(&ElbTaggable::LoadBalancer(p.balancer.clone()), &["understudy:uid", "Team"]).unwrap();
+            s.cloud.console().untag_elb(&ElbTaggable::LoadBalancer(p.balancer.clone()), &["understudy:uid", "Team"])
         }),
         ("tags of the target group", |s, p| {
-            s.cloud.console().untag_elb(&ElbTaggable::TargetGroup(p.target_group.clone()), &["understudy:uid"]).unwrap();
+            s.cloud.console().untag_elb(&ElbTaggable::TargetGroup(p.target_group.clone()), &["understudy:uid", "Name"])
         }),
         ("tags of the listener", |s, p| {
-            s.cloud.console().untag_elb(&ElbTaggable::Listener(p.listener.clone()), &["understudy:uid"]).unwrap();
+            s.cloud.console().untag_elb(&ElbTaggable::Listener(p.listener.clone()), &["understudy:uid", "Name"])
         }),
         ("group detached from an instance", |s, p| {
             let default = s.cloud.view().group("default").unwrap().id;
-            s.cloud.console().set_instance_groups(&p.second, &[default]).unwrap();
+            s.cloud.console().set_instance_groups(&p.second, &[default])
         }),
         ("group detached from the load balancer", |s, p| {
             let default = s.cloud.view().group("default").unwrap().id;
-            s.cloud.console().set_load_balancer_groups(&p.balancer, &[default]).unwrap();
+            s.cloud.console().set_load_balancer_groups(&p.balancer, &[default])
         }),
-        ("load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer).unwrap()),
-        ("target group deleted", |s, p| s.cloud.console().delete_target_group(&p.target_group).unwrap()),
-        ("load balancer's group deleted", |s, p| s.cloud.console().delete_group(&p.balancer_group).unwrap()),
-        ("instances' group deleted", |s, p| s.cloud.console().delete_group(&p.instance_group).unwrap()),
+        ("load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer)),
+        ("target group deleted", |s, p| s.cloud.console().delete_target_group(&p.target_group)),
+        ("load balancer's group deleted", |s, p| s.cloud.console().delete_group(&p.balancer_group)),
+        ("instances' group deleted", |s, p| s.cloud.console().delete_group(&p.instance_group)),
     ]
 }
 
@@ -128,13 +127,14 @@ fn running(seed: u64) -> Stage {
 }
 
 /// Breaks it, and waits until the world is as it was, ready and silent.
-fn healed(seed: u64, name: &str, drift: impl Fn(&Stage, &Parts)) -> Stage {
+fn healed(seed: u64, name: &str, drift: Drift) -> Stage {
     let mut stage = running(seed);
     let (wanted, parts) = (stage.canonical(), parts(&stage));
-    drift(&stage, &parts);
-    assert_ne!(stage.canonical(), wanted, "{name} changes nothing");
-    let same = |world: &World<'_>| world.is_settled() && canonical(world) == wanted;
-    stage.until(name, same);
+    drift(&stage, &parts).unwrap();
+    // Sickness changes nothing that is to be seen at once; a sick instance must go.
+    let is_sick = name.contains("sick");
+    let gone = |world: &World<'_>| world.cloud.view().live_instances().iter().all(|instance| instance.id != parts.first);
+    stage.until(name, |world| world.is_settled() && canonical(world) == wanted && (!is_sick || gone(world)));
     stage.is_quiet_for(Duration::from_secs(1800));
     stage
 }
@@ -145,7 +145,8 @@ fn canonical(world: &World<'_>) -> String {
 
 #[test]
 fn every_drift_is_healed_alone() {
-    for (name, drift) in drifts() {
+    let only = std::env::var("DRIFT").unwrap_or_default();
+    for (name, drift) in drifts().into_iter().filter(|(name, _)| name.contains(&only)) {
         eprintln!("{name}");
         healed(11, name, drift);
     }
@@ -161,10 +162,15 @@ fn every_two_drifts_are_healed_together() {
         eprintln!("{name}");
         let mut stage = running(12);
         let (wanted, parts) = (stage.canonical(), parts(&stage));
-        first(&stage, &parts);
-        // The first may have taken the second's object away.
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| second(&stage, &parts)));
-        stage.until(&name, |world: &World<'_>| world.is_settled() && canonical(world) == wanted);
+        first(&stage, &parts).unwrap();
+        // Refused where the first took the second's object away: then it is the first alone, which is healed as well.
+        let refused = second(&stage, &parts).err();
+        if let Some(refused) = refused {
+            eprintln!("  the second is not possible: {refused:?}");
+        }
+        let is_sick = name.contains("sick");
+        let gone = |world: &World<'_>| world.cloud.view().live_instances().iter().all(|instance| instance.id != parts.first);
+        stage.until(&name, |world| world.is_settled() && canonical(world) == wanted && (!is_sick || gone(world)));
         stage.is_quiet_for(Duration::from_secs(1800));
     }
 }
@@ -182,7 +188,7 @@ fn a_terminated_instance_is_launched_again_within_one_resync() {
 
 #[test]
 fn an_existing_target_group_survives_its_load_balancers_rebuild() {
-    let stage = healed(14, "load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer).unwrap());
+    let stage = healed(14, "load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer));
     assert_eq!(stage.totals()[&Kind::TargetGroup], (1, 0));
     assert_eq!(stage.totals()[&Kind::LoadBalancer], (2, 1));
     assert_eq!(stage.totals()[&Kind::Instance], (2, 0));
