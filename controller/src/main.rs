@@ -9,6 +9,8 @@ mod system;
 mod aws;
 mod store;
 
+mod demo;
+
 mod cli;
 
 use std::process::ExitCode;

@@ -74,6 +74,9 @@ def converge(run):
     with report.step("exactly `count` instances were launched"):
         if (launched := env.launched()) != env.record["spec"]["instances"]["count"]:
             raise Failed(f"{launched} were")
+    with report.step("their volumes carry the record's tags"):
+        if lacking := env.judge.untagged_volumes(env.record):
+            raise Failed(f"lacking: {lacking}")
     with report.step("the status names what AWS holds"):
         status_agrees(env)
     # From here on there is a copy beside the members: it must neither be counted nor touched.

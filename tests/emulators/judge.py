@@ -114,6 +114,8 @@ class Sight:
 
 
 class Judge:
+    """See [`Judge.look`]."""
+
     def __init__(self, lab, world):
         self.lab, self.world = lab, world
         self.zone_of = {subnet: zone for zone, subnet in world.subnets.items()}
@@ -139,6 +141,14 @@ class Judge:
             return Look(sight, self.world.neighbours).deviations()
         except ClientError as error:      # something vanished between two looks
             return [f"looking: {error}"]
+
+
+    def untagged_volumes(self, record):
+        """Volumes that lack a tag of the record, which they must have had at their creation."""
+        sight = self.sight(record)
+        ids = [m["Ebs"]["VolumeId"] for i in sight.members() for m in i["BlockDeviceMappings"]]
+        volumes = self.lab.ec2.describe_volumes(VolumeIds=ids)["Volumes"]
+        return [v["VolumeId"] for v in volumes if not sight.wanted.tags.items() <= tags_of(v.get("Tags")).items()]
 
 
 class Look:
@@ -227,8 +237,9 @@ class Look:
         volumes = {v["VolumeId"]: v for v in self.sight.lab.ec2.describe_volumes(VolumeIds=ids)["Volumes"]}
         for volume in volumes.values():
             have = tags_of(volume.get("Tags"))
-            self.tagged(f"volume of {name}", have, None, ["understudy:intent"])
-            self.want(f"slot of the volume of {name}", have.get("understudy:slot"), slot)
+            # The record's own tags are set at creation and not watched, so they are not in question here.
+            for key, value in (("environment", self.wanted.name), ("uid", self.sight.uid), ("slot", slot)):
+                self.want(f"volume of {name}: tag understudy:{key}", have.get(f"understudy:{key}"), value)
         for disk in self.wanted.disks:
             ebs = mapped.get(disk["device"] or instance["RootDeviceName"])
             volume = volumes.get(ebs["VolumeId"]) if ebs else None

@@ -149,7 +149,8 @@ class Lab:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         ours = {"AWS_ENDPOINT_URL": self.proxy_url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "understudy",
                 "AWS_SECRET_ACCESS_KEY": "understudy", "AWS_EC2_METADATA_DISABLED": "true",
-                "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "NO_COLOR": "1"}
+                "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "NO_COLOR": "1",
+                "UNDERSTUDY_LOG_FORMAT": "human"}
         return {k: v for k, v in (kept | ours | more).items() if v is not None}
 
     def run(self, *command, stdin="", bound_s=60, env=None):

@@ -67,7 +67,7 @@ class Run:
         """What a failed step is to be judged by."""
         parts = [self.lab.run("describe", self.env.name, bound_s=10).out if self.started else ""]
         if self.controller:
-            parts.append(self.controller.tail(25))
+            parts.append(self.controller.tail())
         return "\n".join(parts)
 
 

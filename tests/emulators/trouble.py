@@ -71,15 +71,20 @@ def paused(run):
     with run.report.step("paused: drift is reported and left; unpaused: it is repaired"):
         env.settle(20)
         env.edit({"spec.paused": True})
-        env.await_reason("Paused")
-        drifts.sticky_off(env.sight(), run.world.neighbours)
-        mark = len(run.lab.recorded())
-        time.sleep(HOLD_S)
-        done = [write for write in writes(run.lab.recorded()[mark:]) if not write.startswith("dynamodb:")]
-        if done or not run.judge.look(env.record):
-            raise Failed(f"mutating calls while paused: {done}")
-        expect(run.lab.run("plan", env.name), 1, "stickiness.enabled")
-        env.edit({"spec.paused": False})
+        try:
+            until(lambda: "spec.paused" in str(env.document()["status"]["waitingFor"]), 20, "the edit is not seen")
+            drifts.sticky_off(env.sight(), run.world.neighbours)
+            mark = len(run.lab.recorded())
+            time.sleep(HOLD_S)
+            done = [write for write in writes(run.lab.recorded()[mark:]) if not write.startswith("dynamodb:")]
+            if done or not run.judge.look(env.record):
+                raise Failed(f"mutating calls while paused: {done}")
+            if env.conditions()["InSync"]["status"] == "True":
+                raise Failed(f"the drift is not reported: {env.conditions()}")
+            if "stickiness.enabled" not in (ran := run.lab.run("plan", env.name)).out:
+                raise Failed(f"plan does not say what would be done\n{ran}")
+        finally:
+            env.edit({"spec.paused": False})
         env.settle()
 
 

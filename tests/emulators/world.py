@@ -56,7 +56,9 @@ class World:
             "apiVersion": "understudy.dev/v1alpha1", "kind": "StagingEnvironment", "metadata": {"name": name},
             "spec": {
                 "region": REGION, "network": {"vpcId": self.vpc, "subnetIds": list(self.subnets.values())},
-                "image": {"amiId": IMAGE}, "instances": {"count": 1, "types": ["t3.medium"]},
+                "image": {"amiId": IMAGE},
+                # A size, since moto asks for one with every disk; AWS takes the image's.
+                "instances": {"count": 1, "types": ["t3.medium"], "blockDevices": [{"sizeGiB": 20}]},
                 "services": [{"name": "web", "port": 8080, "deregistrationDelay": "5s"}],
                 "access": {"loadBalancer": [{"cidr": "0.0.0.0/0"}]},
                 "healing": {"gracePeriod": "5s", "unhealthyFor": "2s"}, "rollout": {"bakeTime": "2s"},

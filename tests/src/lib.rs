@@ -28,6 +28,8 @@ pub const RESYNC: Duration = Duration::from_secs(10);
 /// and gone being believed so (300 s), a launch with boot and health checks (about 180 s), `unhealthyFor`, a bake and a
 /// drain for each of three members, an ALB's provisioning and the release of its interfaces.
 pub const SETTLE_MAX: Duration = Duration::from_secs(3600);
+/// How often [`Stage::until`] looks. A look costs more than what happens between two.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A cloud, a table, and replicas of the controller.
 pub struct Stage {
@@ -86,9 +88,18 @@ impl Stage {
 
     /// Starts a replica of the controller.
     pub fn start(&mut self, name: &'static str) {
+        self.start_with(name, self.store.clone());
+    }
+
+    /// Starts a replica whose requests to the table are neither counted nor cut: one that waits for the lease meanwhile.
+    pub fn start_uncut(&mut self, name: &'static str) {
+        self.start_with(name, self.store.with_crash_points(&CrashPoints::default()));
+    }
+
+    fn start_with(&mut self, name: &'static str, store: SimStore) {
         let nth = self.started.get();
         self.started.set(nth + 1);
-        let (cloud, store) = (self.cloud.client(name), self.store.clone());
+        let cloud = self.cloud.client(name);
         let clock = self.clock.replica(SignedDuration::ZERO);
         let entropy = Seeded::new(self.seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9)));
         self.replicas.start(name, async move {
@@ -162,16 +173,22 @@ impl Stage {
 
     /// Runs until it holds, at most [`SETTLE_MAX`].
     pub fn until(&mut self, what: &str, done: impl Fn(&World<'_>) -> bool) {
-        let (cloud, store) = (&self.cloud, &self.store);
-        let held = self.replicas.run_until(SETTLE_MAX, || done(&World { cloud, store }));
+        let (cloud, store, clock) = (&self.cloud, &self.store, &self.clock);
+        let next = Cell::new(clock.since_epoch());
+        let held = self.replicas.run_until(SETTLE_MAX, || {
+            if clock.since_epoch() < next.get() {
+                return false;
+            }
+            next.set(clock.since_epoch() + LOOK_EVERY);
+            done(&World { cloud, store })
+        });
         assert!(held, "{what} did not come to hold within {SETTLE_MAX:?}\n{}", self.report());
     }
 
-    /// Runs until the armed crash point is hit or it holds, whichever is first; says whether it was hit.
-    pub fn until_cut(&mut self, done: impl Fn(&World<'_>) -> bool) -> bool {
-        let (cloud, store, points) = (&self.cloud, &self.store, &self.crash_points);
-        self.replicas.run_until(SETTLE_MAX, || points.hit() || done(&World { cloud, store }));
-        points.hit()
+    /// Runs until the armed crash point is hit. Whether it was, within [`SETTLE_MAX`].
+    pub fn until_cut(&mut self) -> bool {
+        let points = &self.crash_points;
+        self.replicas.run_until(SETTLE_MAX, || points.hit())
     }
 
     /// Runs until the environment is ready and has nothing more to do.
@@ -185,6 +202,34 @@ impl Stage {
         self.run_for(duration);
         let after = self.cloud.ledger().writes();
         assert_eq!(after, before, "a mutating call with nothing to do\n{}", self.report());
+    }
+
+    /// Lets time pass second by second until it holds, and looks at the stage at each.
+    pub fn each_second(&mut self, what: &str, mut look: impl FnMut(&Self), done: impl Fn(&World<'_>) -> bool) {
+        for _ in 0..SETTLE_MAX.as_secs() {
+            self.run_for(Duration::from_secs(1));
+            look(self);
+            if done(&World { cloud: &self.cloud, store: &self.store }) {
+                return;
+            }
+        }
+        panic!("{what} did not come to hold within {SETTLE_MAX:?}\n{}", self.report());
+    }
+
+    /// Healthy targets of the target group that the first listener forwards to.
+    pub fn serving(&self) -> usize {
+        let view = self.cloud.view();
+        let listeners = view.load_balancers().into_iter().flat_map(|balancer| view.listeners(&balancer.arn));
+        listeners.filter_map(|listener| listener.forwards_to).next().map_or(0, |group| view.healthy(&group))
+    }
+
+    /// Whether a condition or a wait of the stored status has these words.
+    pub fn says(&self, words: &str) -> bool {
+        self.status().is_some_and(|status| {
+            let conditions = status.conditions.iter().map(|c| format!("{} {}", c.reason, c.message));
+            let mut said = conditions.chain(status.waiting_for.iter().map(|wait| wait.what.clone()));
+            said.any(|said| said.contains(words))
+        })
     }
 
     /// The cloud without ids, names' hashes and slots: what two runs that came to the same have in common.
@@ -217,6 +262,29 @@ impl Stage {
 pub fn canonical(cloud: &SimCloud) -> String {
     let how = Canonical { without_tags: &[TAG_UID, TAG_INTENT, "understudy:slot"], rename: &without_slot };
     cloud.view().canonical(&how)
+}
+
+/// What a new deployment of that record comes to; see [`comparable`].
+pub fn fresh(record: &Value, change: impl FnOnce(Builder) -> Builder) -> String {
+    let mut stage = Stage::with(4242, change);
+    stage.apply(record);
+    stage.start("a");
+    stage.settle();
+    comparable(&stage.canonical())
+}
+
+/// A rendered world without what depends on what went before: the zones of its instances (whichever lacked a member got
+/// one) and the tags of their volumes (set at creation and not watched).
+pub fn comparable(world: &str) -> String {
+    let zones = ["us-east-2a", "us-east-2b", "us-east-2c"].map(|zone| format!("instance in {zone}"));
+    let without_zone = |line: &str| zones.iter().fold(line.to_owned(), |line, zone| line.replace(zone, "instance"));
+    let line = |line: &str| match line.strip_prefix("volume of ").and_then(|rest| rest.rsplit_once('[')) {
+        Some((volume, _)) => without_zone(volume),
+        None => without_zone(line),
+    };
+    let mut lines: Vec<String> = world.lines().map(line).collect();
+    lines.sort();
+    lines.join("\n")
 }
 
 /// "Launch more like this": an instance with those tags, made by a person.

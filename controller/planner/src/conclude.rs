@@ -14,7 +14,7 @@ use crate::reason::{Reason, Severity, Why};
 use crate::record::{Intent, Makes};
 use crate::request::{Made, Write};
 use crate::status::{
-    ConditionType, ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, Status, TargetGroupStatus, WaitOn,
+    ConditionType, ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, Status, TargetGroupStatus, Truth, WaitOn,
 };
 
 /// What follows.
@@ -77,7 +77,11 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
     }
     // Only now, since entries of what an action made are put by actions after it.
     for (action, made) in made_by(plan, outcomes) {
-        memory.rename_entries(&format!("(of {action})"), &made.to_string());
+        let (from, to) = (format!("(of {action})"), made.to_string());
+        memory.rename_entries(&from, &to);
+        for event in &mut conclusion.events {
+            event.message = event.message.replace(&from, &to);
+        }
     }
     conclusion.requeue = requeue(plan, outcomes, memory, now);
     conclusion
@@ -91,8 +95,10 @@ fn event(resource: &str, why: &Why, message: String) -> Event {
 fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
     for condition in &after.conditions {
         let same = before.condition(condition.kind).is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
-        // That something differs is told by the action that sets it right.
-        if same || condition.kind == ConditionType::InSync && condition.reason == Reason::Drifted {
+        // That something differs is told by the action that sets it right; what is well from the first needs no telling.
+        let is_told = condition.kind == ConditionType::InSync && condition.reason == Reason::Drifted;
+        let was_well = condition.status != Truth::False && before.condition(condition.kind).is_none();
+        if same || is_told || was_well {
             continue;
         }
         let message = if condition.message.is_empty() { String::new() } else { format!(": {}", condition.message) };

@@ -214,8 +214,10 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
 fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) -> Reason {
     let record = draft.sight.record;
     let was = draft.sight.record.status.condition(ConditionType::Ready);
+    // Until it was ready once since its last edit it converges; from then on it is degraded.
     let had_been_ready = was.is_some_and(|was| {
-        was.observed_generation == record.generation && (was.status == Truth::True || was.reason == Reason::Degraded)
+        let since_edit = was.observed_generation == record.generation;
+        since_edit && (was.status == Truth::True || matches!(was.reason, Reason::Degraded | Reason::RollingOut | Reason::Held))
     });
     let needs_person = draft.troubles.iter().any(|why| why.reason.row().severity == Severity::Person);
     if against.iter().any(|(kind, _)| *kind == ConditionType::SpecValid) {
@@ -238,11 +240,7 @@ fn is_rolling(draft: &Draft<'_>) -> bool {
     draft.actions.iter().any(|action| rolls(action.why.reason))
         || draft.status.instances.iter().any(|member| member.leaving.as_ref().is_some_and(|leaving| rolls(leaving.reason)))
         || draft.status.target_groups.len() > 1
-        || draft.status.updated < number(draft.status.instances.iter().filter(|member| member.leaving.is_none()).count())
-}
-
-fn number(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+        || draft.has_outdated
 }
 
 /// What AWS holds under our tags, for a person who puts STATUS back.

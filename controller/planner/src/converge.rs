@@ -60,6 +60,7 @@ fn count(draft: &mut Draft<'_>, spec: &Spec, members: &[Member]) {
     let of = |wanted: &dyn Fn(&Member) -> bool| {
         u32::try_from(members.iter().filter(|member| wanted(member)).count()).unwrap_or(u32::MAX)
     };
+    draft.has_outdated = members.iter().any(|member| member.stays() && !member.current);
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
     let keys = spec.tags.keys().cloned();

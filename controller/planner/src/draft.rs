@@ -25,6 +25,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) settled: Vec<Intent>,
     /// What stands in the way, by the condition that the reason belongs to.
     pub(crate) troubles: Vec<Why>,
+    /// Whether a live member is of an older revision.
+    pub(crate) has_outdated: bool,
     /// What was recognised or lost, to be told as events.
     pub(crate) noticed: Vec<(String, Why)>,
 }
@@ -40,6 +42,7 @@ impl<'a> Draft<'a> {
             waiting_for: Vec::new(),
             settled: Vec::new(),
             troubles: Vec::new(),
+            has_outdated: false,
             noticed: Vec::new(),
         }
     }

@@ -150,6 +150,11 @@ impl Memory {
         }
     }
 
+    /// Whether the entry is expected to be there: we put it, or saw it.
+    pub fn expects(&self, entry: &Entry) -> bool {
+        self.entries.get(entry).is_some_and(|expected| expected.value.is_some())
+    }
+
     /// Notes that AWS acknowledged our putting (`Some`) or removing (`None`) of an entry.
     pub fn put_entry(&mut self, entry: Entry, value: Option<String>) {
         self.entries.insert(entry, Expected { value, contradicted: 0 });

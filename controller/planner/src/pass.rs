@@ -46,7 +46,12 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
     let mut torn_down = false;
     if !record.status.damaged {
         recognise::recognise(&mut draft);
-        if record.deleting {
+        if record.spec.is_none() && record.revision > 0 {
+            // The revision in force cannot be read: what it wants, and what it protects, is not known.
+            let message = format!("revision {} is in force, but its REV item is gone; apply the record again", record.revision);
+            draft.trouble(Reason::SpecMissing, message.clone());
+            draft.wait(WaitOn::Person, message, None);
+        } else if record.deleting {
             let retain = record.spec.as_ref().is_some_and(|spec| spec.deletion_policy == DeletionPolicy::Retain);
             torn_down = teardown::teardown(&mut draft, retain);
         } else if let Some(spec) = &record.spec {

@@ -46,11 +46,11 @@ pub enum StoreFault {
 #[derive(Clone)]
 pub struct SimStore {
     table: Rc<Table>,
+    crash_points: CrashPoints,
 }
 
 struct Table {
     clock: VirtualClock,
-    crash_points: CrashPoints,
     state: RefCell<State>,
 }
 
@@ -85,8 +85,13 @@ impl SimStore {
             often: Vec::new(),
             chance: Prng::new(seed ^ 0x0073_746f_7265),
         };
-        let table = Table { clock: clock.clone(), crash_points: crash_points.clone(), state: RefCell::new(state) };
-        Self { table: Rc::new(table) }
+        let table = Table { clock: clock.clone(), state: RefCell::new(state) };
+        Self { table: Rc::new(table), crash_points: crash_points.clone() }
+    }
+
+    /// The same table, for a replica whose requests are counted and cut apart.
+    pub fn with_crash_points(&self, crash_points: &CrashPoints) -> Self {
+        Self { table: Rc::clone(&self.table), crash_points: crash_points.clone() }
     }
 
     /// How long a request takes: half of it to a whole and a half.
@@ -134,7 +139,8 @@ impl SimStore {
         write: bool,
         effect: impl FnOnce(&mut State, Duration) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let Table { clock, crash_points, state } = &*self.table;
+        let crash_points = &self.crash_points;
+        let Table { clock, state } = &*self.table;
         let number = crash_points.next();
         crash_points.pass(number, Cut::BeforeSending).await;
         let (fault, there, back, timeout) = {

@@ -28,6 +28,7 @@ mod delete;
 mod controller;
 mod schema;
 mod completions;
+mod demo;
 
 use std::process::ExitCode;
 
@@ -104,6 +105,8 @@ pub enum Verb {
     Schema(schema::Args),
     /// Print completions for a shell.
     Completions(completions::Args),
+    /// See it at work on a simulated AWS: no account needed.
+    Demo(demo::Args),
 }
 
 impl Verb {
@@ -126,7 +129,8 @@ impl Verb {
             | Self::Diff(_)
             | Self::Delete(_)
             | Self::Schema(_)
-            | Self::Completions(_) => Durations::default(),
+            | Self::Completions(_)
+            | Self::Demo(_) => Durations::default(),
         }
     }
 
@@ -150,6 +154,7 @@ impl Verb {
             Self::Controller(args) => controller::run(args, &config).await,
             Self::Schema(args) => schema::run(args, &config),
             Self::Completions(args) => completions::run(args),
+            Self::Demo(args) => demo::run(args).await,
         }
     }
 }

@@ -84,10 +84,10 @@ fn create(
     let forward = forward(draft, wanted, group, target_groups::serving(draft, wanted));
     let entry = entry(&balancer.to_string(), port);
     let value = forward.words(protocol_word(protocol));
+    let was_there = draft.memory.expects(&entry);
     if !draft.differs(&entry, Some(&value), None) {
         return;
     }
-    let was_there = draft.sight.record.status.listeners.iter().any(|listener| listener.port == port);
     let reason = if was_there { Reason::ListenerMissing } else { Reason::NotYetMade };
     let why = Why::new(reason, format!("listener {} {port}", protocol_word(protocol)));
     let mut after = made(balancer);

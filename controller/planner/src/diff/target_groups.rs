@@ -152,8 +152,13 @@ fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], m
             missing.insert(member.id().clone());
         }
     }
-    for member in members.iter().filter(|member| member.stays() && !member.is_running()) {
-        draft.wait(WaitOn::Aws, format!("slot {} ({}) to be running", member.status.slot, member.id()), None);
+    for member in members.iter().filter(|member| member.stays()) {
+        let (slot, id) = (member.status.slot, member.id());
+        if !member.is_running() {
+            draft.wait(WaitOn::Aws, format!("slot {slot} ({id}) to be running"), None);
+        } else if member.status.health == Some(TargetHealth::Initial) {
+            draft.wait(WaitOn::Aws, format!("slot {slot} ({id}) to pass its first health check"), None);
+        }
     }
     if !missing.is_empty() {
         let why = Why::new(Reason::TargetMissing, format!("{} not in {}", joined_by(&missing, ", "), group.name));
