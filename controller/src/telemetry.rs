@@ -20,6 +20,8 @@ const OURS: [&str; 5] = ["understudy", "engine", "planner", "crds_schema", "simu
 pub fn start(format: LogFormat, quiet: LevelFilter, verbosity: u8) {
     let level = raised(quiet, verbosity);
     let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, level)));
+    // The embedded DynamoDB warns of every condition that does not hold, which is an answer and no trouble.
+    let targets = targets.with_target("dynoxide", LevelFilter::ERROR);
     let registry = tracing_subscriber::registry().with(targets);
     let layer = tracing_subscriber::fmt::layer().with_writer(stderr);
     // A second subscriber in one process is only possible in tests; the first one stays.

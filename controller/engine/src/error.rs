@@ -117,7 +117,11 @@ pub fn kind_of(code: &str) -> ErrorKind {
         | "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"
-        | "MissingAuthenticationToken" => Denied,
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "InvalidSignatureException"
+        | "IncompleteSignatureException"
+        | "IncompleteSignature" => Denied,
 
         "DependencyViolation" | "ResourceInUse" | "IncorrectState" | "IncorrectInstanceState" | "InvalidGroup.InUse"
         | "OperationNotPermitted" | "TransactionConflictException" | "InvalidState" => Conflict,

@@ -81,6 +81,7 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
         memory.rename_entries(&from, &to);
         for event in &mut conclusion.events {
             event.message = event.message.replace(&from, &to);
+            event.resource = event.resource.replace(&from, &to);
         }
     }
     conclusion.requeue = requeue(plan, outcomes, memory, now);

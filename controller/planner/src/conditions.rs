@@ -140,7 +140,8 @@ fn capacity(draft: &Draft<'_>) -> Verdict {
 fn targets(draft: &Draft<'_>) -> Verdict {
     let unread = draft.sight.observed.targets.values().find_map(|part| part.unread());
     let status = &draft.status;
-    let message = format!("{} of {} healthy", status.ready, status.desired);
+    let of_revision = if draft.has_outdated { " of the current revision" } else { "" };
+    let message = format!("{} of {}{of_revision} healthy", status.ready, status.desired);
     match unread {
         Some(why) => unknown(Reason::Unread, why),
         None if status.ready >= status.desired && draft.sight.record.spec.is_some() => yes(Reason::TargetsHealthy, message),

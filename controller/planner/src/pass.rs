@@ -59,15 +59,15 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
         }
     }
     withhold_failed(&mut draft);
-    if record.spec.as_ref().is_some_and(|spec| spec.paused) {
-        torn_down &= record.status.holds_nothing();
-        pause(&mut draft);
-    }
     draft.status.generation = record.generation;
     draft.status.observed_generation = record.generation;
     draft.status.spec_hash = record.spec_hash.clone();
     draft.status.revision = record.revision;
     conditions::set(&mut draft);
+    if record.spec.as_ref().is_some_and(|spec| spec.paused) {
+        torn_down &= record.status.holds_nothing();
+        pause(&mut draft);
+    }
     draft.status.waiting_for = draft.waiting_for.clone();
     draft.finish(torn_down)
 }
@@ -96,7 +96,7 @@ fn withhold_failed(draft: &mut Draft<'_>) {
     });
 }
 
-/// Says what would be done, and does none of it.
+/// Says what would be done, and does none of it. The conditions are set before, from what differs.
 fn pause(draft: &mut Draft<'_>) {
     for action in std::mem::take(&mut draft.actions) {
         draft.leave(&action.resource, Reason::Paused, format!("{} would be done: {}", action.id, action.why));

@@ -43,14 +43,15 @@ impl Narrator {
 
     /// Tells what is new, and says whether the environment is ready, with nobody on the way in or out.
     pub(super) async fn look(&mut self, store: &impl RecordStore, now: Timestamp) -> Result<bool, StoreError> {
+        let item = store.get(&Key::new(&self.name, "STATUS")).await?;
+        self.status = item.and_then(|item| serde_json::from_value(Value::Object(item)).ok());
+        // After the status, since both are written at once: what is settled has been told.
         for event in recorder::events(store, &self.name, now).await? {
             if event.id > self.last {
                 self.line(event.time, &event.reason, &event.message);
                 self.last = event.id;
             }
         }
-        let item = store.get(&Key::new(&self.name, "STATUS")).await?;
-        self.status = item.and_then(|item| serde_json::from_value(Value::Object(item)).ok());
         let Some(status) = &self.status else { return Ok(false) };
         let waits: Vec<(String, String)> = status
             .waiting_for

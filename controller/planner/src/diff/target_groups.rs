@@ -123,7 +123,7 @@ pub(crate) fn targets(draft: &mut Draft<'_>, wanted: &Wanted, group: Option<&Ref
     if let Some(Ref::Made(action)) = group {
         let running: BTreeSet<InstanceId> = running(members).map(|member| member.id().clone()).collect();
         if !running.is_empty() {
-            let why = Why::new(Reason::TargetMissing, joined_by(&running, ", "));
+            let why = Why::new(Reason::NotYetMade, joined_by(&running, ", "));
             let port = wanted.target_group.port;
             let write = Write::RegisterTargets { target_group: Ref::Made(action.clone()), instances: running, port };
             let name = &wanted.target_group.name;
@@ -142,12 +142,13 @@ fn target_entry(group: &TargetGroupStatus, id: &str, port: u16) -> Entry {
 }
 
 fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) {
-    let mut missing = BTreeSet::new();
+    let (mut missing, mut was_there) = (BTreeSet::new(), false);
     for member in running(members) {
         let registered = seen
             .iter()
             .any(|target| target.id == member.id().as_str() && target.port == group.port && target.health != TargetHealth::Draining);
         let entry = target_entry(group, member.id().as_str(), group.port);
+        was_there |= !registered && draft.memory.expects(&entry);
         if draft.differs(&entry, Some(""), registered.then_some("")) {
             missing.insert(member.id().clone());
         }
@@ -161,7 +162,8 @@ fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], m
         }
     }
     if !missing.is_empty() {
-        let why = Why::new(Reason::TargetMissing, format!("{} not in {}", joined_by(&missing, ", "), group.name));
+        let reason = if was_there { Reason::TargetMissing } else { Reason::NotYetMade };
+        let why = Why::new(reason, format!("{} not in {}", joined_by(&missing, ", "), group.name));
         let puts: Vec<_> =
             missing.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
         let write = Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: missing, port: group.port };

@@ -69,7 +69,7 @@ fn a_running_member_that_was_never_registered_is_registered_at_once() {
     let mut world = World::healthy(2);
     world.targets().clear();
     world.memory = crate::memory::Memory::default();
-    assert_snapshot!(world.planned(), @"~ register/shop-web-6bdbe364               TargetMissing: i-1, i-2 not in shop-web-6bdbe364");
+    assert_snapshot!(world.planned(), @"~ register/shop-web-6bdbe364               NotYetMade: i-1, i-2 not in shop-web-6bdbe364");
 }
 
 #[test]

@@ -194,3 +194,14 @@ fn paused_says_what_would_be_done_and_does_nothing() {
     assert!(plan.status.instances.iter().all(|member| member.leaving.is_none()));
     assert!(plan.to_string().contains("take-out/i-3 would be done"), "{plan}");
 }
+
+#[test]
+fn paused_still_reports_drift() {
+    let mut world = World::healthy(2).edited(|spec| spec.paused = true);
+    world.targets().push(target("i-foreign", TargetHealth::Healthy, None));
+    let plan = world.pass();
+    assert_eq!(plan.actions, []);
+    assert_eq!(plan.status.condition(ConditionType::InSync).unwrap().reason, Reason::Drifted);
+    let ready = plan.status.condition(ConditionType::Ready).unwrap();
+    assert_eq!((ready.status, ready.reason), (Truth::False, Reason::Paused));
+}
