@@ -196,10 +196,13 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_a_whole_url() {
-        for good in ["http://127.0.0.1:8000", "https://dynamodb.us-east-2.amazonaws.com", "http://[::1]:80/", "http://h"] {
+        for good in
+            ["http://127.0.0.1:8000", "https://dynamodb.us-east-2.amazonaws.com", "http://[::1]:80/", "http://h"]
+        {
             assert!(is_url(good), "{good}");
         }
-        for bad in ["127.0.0.1:8000", "http://", "http://:80", "http://h:0", "http://h:x", "http://a b", "ftp://h", ""] {
+        for bad in ["127.0.0.1:8000", "http://", "http://:80", "http://h:0", "http://h:x", "http://a b", "ftp://h", ""]
+        {
             assert!(!is_url(bad), "{bad}");
         }
     }

@@ -117,7 +117,8 @@ fn example() -> Result<Example, DemoError> {
 fn cloud(example: &Example) -> Result<Builder, DemoError> {
     let unusable = |why: String| DemoError::Example(why);
     let network = &example.document["spec"]["network"];
-    let vpc = VpcId::parse(network["vpcId"].as_str().unwrap_or_default()).map_err(|error| unusable(error.to_string()))?;
+    let vpc =
+        VpcId::parse(network["vpcId"].as_str().unwrap_or_default()).map_err(|error| unusable(error.to_string()))?;
     let mut builder = Builder::new(SEED);
     for (id, zone) in network["subnetIds"].as_array().into_iter().flatten().zip(["a", "b", "c"]) {
         let id = SubnetId::parse(id.as_str().unwrap_or_default()).map_err(|error| unusable(error.to_string()))?;
@@ -178,7 +179,10 @@ impl Show<'_> {
     }
 
     /// Tells what happens until the environment is ready and, where it was before, what it was.
-    async fn until_settled(&mut self, judged: Option<(&str, Option<&planner::id::InstanceId>)>) -> Result<bool, DemoError> {
+    async fn until_settled(
+        &mut self,
+        judged: Option<(&str, Option<&planner::id::InstanceId>)>,
+    ) -> Result<bool, DemoError> {
         let began = self.clock.elapsed();
         loop {
             self.clock.sleep(LOOK_EVERY).await;

@@ -245,7 +245,8 @@ impl Stage {
     /// Where it stands, for a failed assertion.
     pub fn report(&self) -> String {
         let status = self.status().map_or("no status".into(), |status| {
-            let conditions = status.conditions.iter().map(|c| format!("{} {} {}: {}", c.kind, c.status, c.reason, c.message));
+            let conditions =
+                status.conditions.iter().map(|c| format!("{} {} {}: {}", c.kind, c.status, c.reason, c.message));
             let waits = status.waiting_for.iter().map(|wait| format!("waits for {}", wait.what));
             conditions.chain(waits).collect::<Vec<_>>().join("\n")
         });
@@ -320,7 +321,9 @@ pub fn launch_copy(stage: &Stage, tags: planner::resource::Tags) -> planner::id:
 /// Members are numbered in the order of their launch, which is no part of what a world is.
 fn without_slot(name: &str) -> String {
     match name.strip_prefix(&format!("{NAME}-")) {
-        Some(slot) if slot.chars().all(|c| c.is_ascii_digit()) && slot.len() < 3 && slot != "80" && slot != "81" => format!("{NAME}-N"),
+        Some(slot) if slot.chars().all(|c| c.is_ascii_digit()) && slot.len() < 3 && slot != "80" && slot != "81" => {
+            format!("{NAME}-N")
+        }
         Some(_) | None => name.to_owned(),
     }
 }

@@ -147,7 +147,8 @@ fn retain_takes_our_tags_and_nothing_else() {
     let tagged = view.live_instances().into_iter().map(|instance| instance.tags);
     let tagged = tagged.chain(view.groups().into_iter().map(|group| group.tags));
     let tagged = tagged.chain([view.load_balancer_tags(&balancer.arn), view.target_group_tags(&target_group.arn)]);
-    let tagged = tagged.chain(view.listeners(&balancer.arn).into_iter().map(|listener| view.listener_tags(&listener.arn)));
+    let tagged =
+        tagged.chain(view.listeners(&balancer.arn).into_iter().map(|listener| view.listener_tags(&listener.arn)));
     for tags in tagged {
         assert!(!tags.keys().any(|key| key.starts_with("understudy:")), "{tags:?}");
         assert_eq!(tags.get("Team").map(String::as_str), Some("shop"));

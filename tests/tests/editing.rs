@@ -82,7 +82,8 @@ fn a_count_goes_up_and_down_and_what_goes_drains_together() {
         keeps(stage, 1, 3);
         let view = stage.cloud.view();
         let targets = view.target_groups().into_iter().flat_map(|group| view.targets(&group.arn));
-        drained_together = targets.filter(|target| target.health == TargetHealth::Draining).count().max(drained_together);
+        drained_together =
+            targets.filter(|target| target.health == TargetHealth::Draining).count().max(drained_together);
     };
     stage.each_second("one", look, settled);
     assert_eq!(drained_together, 2);
@@ -93,7 +94,9 @@ fn a_count_goes_up_and_down_and_what_goes_drains_together() {
 /// Edits that AWS takes in place.
 fn in_place() -> Vec<(&'static str, Edit)> {
     vec![
-        ("health check", |r| r["spec"]["services"][0]["healthCheck"] = json!({"path": "/ready", "interval": "15s", "matcher": "200-204"})),
+        ("health check", |r| {
+            r["spec"]["services"][0]["healthCheck"] = json!({"path": "/ready", "interval": "15s", "matcher": "200-204"})
+        }),
         ("stickiness off", |r| drop(r["spec"]["services"][0].as_object_mut().unwrap().remove("stickiness"))),
         ("stickiness duration", |r| r["spec"]["services"][0]["stickiness"] = json!({"duration": "1h"})),
         ("deregistration delay", |r| r["spec"]["services"][0]["deregistrationDelay"] = json!("45s")),
@@ -161,7 +164,9 @@ fn rolling() -> Vec<(&'static str, Edit)> {
         ("user data", |r| r["spec"]["instances"]["userData"] = json!("#cloud-config\nhostname: b")),
         ("type", |r| r["spec"]["instances"]["types"] = json!(["t3.large"])),
         ("key", |r| r["spec"]["instances"]["keyName"] = json!("shop-key")),
-        ("block devices", |r| r["spec"]["instances"]["blockDevices"] = json!([{"sizeGiB": 30, "type": "gp3", "encrypted": true}])),
+        ("block devices", |r| {
+            r["spec"]["instances"]["blockDevices"] = json!([{"sizeGiB": 30, "type": "gp3", "encrypted": true}])
+        }),
     ]
 }
 

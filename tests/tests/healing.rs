@@ -59,8 +59,12 @@ fn drifts() -> Vec<(&'static str, Drift)> {
             s.cloud.console().revoke(&p.instance_group, Direction::Ingress, rule)
         }),
         ("rogue rule", |s, p| s.cloud.console().authorize(&p.instance_group, Direction::Ingress, open_to_all(8080))),
-        ("rogue egress rule", |s, p| s.cloud.console().authorize(&p.balancer_group, Direction::Egress, open_to_all(25))),
-        ("stickiness off", |s, p| s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.enabled", "false")),
+        ("rogue egress rule", |s, p| {
+            s.cloud.console().authorize(&p.balancer_group, Direction::Egress, open_to_all(25))
+        }),
+        ("stickiness off", |s, p| {
+            s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.enabled", "false")
+        }),
         ("stickiness duration", |s, p| {
             s.cloud.console().set_target_group_attribute(&p.target_group, "stickiness.lb_cookie.duration_seconds", "60")
         }),
@@ -74,8 +78,12 @@ fn drifts() -> Vec<(&'static str, Drift)> {
             let (key, value) = ("load_balancing.algorithm.type", "least_outstanding_requests");
             s.cloud.console().set_target_group_attribute(&p.target_group, key, value)
         }),
-        ("idle timeout", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "idle_timeout.timeout_seconds", "5")),
-        ("deletion protection", |s, p| s.cloud.console().set_load_balancer_attribute(&p.balancer, "deletion_protection.enabled", "true")),
+        ("idle timeout", |s, p| {
+            s.cloud.console().set_load_balancer_attribute(&p.balancer, "idle_timeout.timeout_seconds", "5")
+        }),
+        ("deletion protection", |s, p| {
+            s.cloud.console().set_load_balancer_attribute(&p.balancer, "deletion_protection.enabled", "true")
+        }),
         ("health check", |s, p| {
             s.cloud.console().change_health_check(&p.target_group, |check| check.path = "/elsewhere".into())
         }),
@@ -90,7 +98,9 @@ fn drifts() -> Vec<(&'static str, Drift)> {
             s.cloud.console().untag(&Taggable::Instance(p.first.clone()), &["Name", "understudy:uid", "Team"])
         }),
         ("tags of a group", |s, p| {
-            s.cloud.console().untag(&Taggable::SecurityGroup(Ref::Id(p.balancer_group.clone())), &["understudy:uid", "Name"])
+            s.cloud
+                .console()
+                .untag(&Taggable::SecurityGroup(Ref::Id(p.balancer_group.clone())), &["understudy:uid", "Name"])
         }),
         ("tags of the load balancer", |s, p| {
             s.cloud.console().untag_elb(&ElbTaggable::LoadBalancer(p.balancer.clone()), &["understudy:uid", "Team"])
@@ -133,7 +143,8 @@ fn healed(seed: u64, name: &str, drift: Drift) -> Stage {
     drift(&stage, &parts).unwrap();
     // Sickness changes nothing that is to be seen at once; a sick instance must go.
     let is_sick = name.contains("sick");
-    let gone = |world: &World<'_>| world.cloud.view().live_instances().iter().all(|instance| instance.id != parts.first);
+    let gone =
+        |world: &World<'_>| world.cloud.view().live_instances().iter().all(|instance| instance.id != parts.first);
     stage.until(name, |world| world.is_settled() && canonical(world) == wanted && (!is_sick || gone(world)));
     stage.is_quiet_for(Duration::from_secs(1800));
     stage
@@ -169,7 +180,8 @@ fn every_two_drifts_are_healed_together() {
             eprintln!("  the second is not possible: {refused:?}");
         }
         let is_sick = name.contains("sick");
-        let gone = |world: &World<'_>| world.cloud.view().live_instances().iter().all(|instance| instance.id != parts.first);
+        let gone =
+            |world: &World<'_>| world.cloud.view().live_instances().iter().all(|instance| instance.id != parts.first);
         stage.until(&name, |world| world.is_settled() && canonical(world) == wanted && (!is_sick || gone(world)));
         stage.is_quiet_for(Duration::from_secs(1800));
     }

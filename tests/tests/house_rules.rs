@@ -62,8 +62,11 @@ fn no_file_is_too_long_to_find_ones_way_in() {
 #[test]
 fn no_test_is_switched_off() {
     let needle = ["#[", "ignore"].concat();
-    let bad: Vec<String> =
-        files(".rs").iter().filter(|path| fs::read_to_string(path).unwrap().contains(&needle)).map(|path| shown(path)).collect();
+    let bad: Vec<String> = files(".rs")
+        .iter()
+        .filter(|path| fs::read_to_string(path).unwrap().contains(&needle))
+        .map(|path| shown(path))
+        .collect();
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
@@ -109,13 +112,19 @@ fn architecture_names_only_what_exists() {
     let sources: String = files(".rs").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let python: String = files(".py").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let quoted: BTreeSet<&str> = text.split('`').skip(1).step_by(2).collect();
-    let is_path = |word: &&&str| !word.contains(' ') && (word.ends_with(".rs") || word.ends_with(".md") || word.ends_with('/') && word.len() > 1);
+    let is_path = |word: &&&str| {
+        !word.contains(' ') && (word.ends_with(".rs") || word.ends_with(".md") || word.ends_with('/') && word.len() > 1)
+    };
     // A bare name stands beside one that is written out.
     let all: Vec<String> = files("").iter().map(|path| format!("/{}", shown(path))).collect();
-    let is_known = |word: &str| all.iter().any(|path| path.ends_with(&format!("/{word}")) || path.contains(&format!("/{word}")));
-    let missing: Vec<&&str> = quoted.iter().filter(is_path).filter(|word| !root().join(word).exists() && !is_known(word)).collect();
+    let is_known =
+        |word: &str| all.iter().any(|path| path.ends_with(&format!("/{word}")) || path.contains(&format!("/{word}")));
+    let missing: Vec<&&str> =
+        quoted.iter().filter(is_path).filter(|word| !root().join(word).exists() && !is_known(word)).collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names paths that do not exist: {missing:?}");
-    let is_test = |word: &&&str| word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let is_test = |word: &&&str| {
+        word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
     let gone: Vec<&&str> =
         quoted.iter().filter(is_test).filter(|word| !sources.contains(**word) && !python.contains(**word)).collect();
     assert!(gone.is_empty(), "ARCHITECTURE.md names tests that do not exist: {gone:?}");
@@ -127,7 +136,9 @@ fn the_documentation_speaks_of_the_project_only() {
     let bad: Vec<String> = [".rs", ".md", ".py", ".toml", ".yaml", "run"]
         .iter()
         .flat_map(|ending| files(ending))
-        .filter(|path| needles.iter().any(|needle| fs::read_to_string(path).is_ok_and(|text| text.contains(needle.as_str()))))
+        .filter(|path| {
+            needles.iter().any(|needle| fs::read_to_string(path).is_ok_and(|text| text.contains(needle.as_str())))
+        })
         .map(|path| shown(&path))
         .collect();
     assert!(bad.is_empty(), "machine paths in {bad:?}");

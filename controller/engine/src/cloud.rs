@@ -157,4 +157,3 @@ pub enum Reply {
     /// Of any other write.
     Done,
 }
-

@@ -63,7 +63,8 @@ const SOONEST: Duration = Duration::from_secs(1);
 
 /// What follows from `outcomes` of `plan`, on top of the `before` that was stored. With no actions there are no outcomes.
 pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut Memory, now: Timestamp) -> Conclusion {
-    let mut conclusion = Conclusion { status: plan.status.clone(), closed: Vec::new(), events: Vec::new(), requeue: None };
+    let mut conclusion =
+        Conclusion { status: plan.status.clone(), closed: Vec::new(), events: Vec::new(), requeue: None };
     for (resource, why) in &plan.noticed {
         conclusion.events.push(event(resource, why, why.message.clone()));
     }
@@ -95,7 +96,9 @@ fn event(resource: &str, why: &Why, message: String) -> Event {
 /// Tells of every condition that changed.
 fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
     for condition in &after.conditions {
-        let same = before.condition(condition.kind).is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
+        let same = before
+            .condition(condition.kind)
+            .is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
         // That something differs is told by the action that sets it right; what is well from the first needs no telling.
         let is_told = condition.kind == ConditionType::InSync && condition.reason == Reason::Drifted;
         let was_well = condition.status != Truth::False && before.condition(condition.kind).is_none();
@@ -139,7 +142,10 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
 }
 
 /// What was made, by the action that made it: later actions know it only by that name.
-fn made_by<'p>(plan: &'p Plan, outcomes: &'p Outcomes) -> impl Iterator<Item = (&'p crate::request::ActionId, &'p Made)> {
+fn made_by<'p>(
+    plan: &'p Plan,
+    outcomes: &'p Outcomes,
+) -> impl Iterator<Item = (&'p crate::request::ActionId, &'p Made)> {
     plan.actions.iter().filter_map(|action| match outcomes.get(&action.id) {
         Some(Outcome::Done(Some(made))) => Some((&action.id, made)),
         Some(Outcome::Done(None) | Outcome::Failed(_) | Outcome::NotTried(_)) | None => None,
@@ -204,7 +210,14 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
             }
         }
         // A reply of another kind than was asked for: nothing is recorded, and the intent's tag will tell.
-        (Makes::Group(_) | Makes::LoadBalancer | Makes::TargetGroup { .. } | Makes::Listener { .. } | Makes::Member { .. }, _) => {}
+        (
+            Makes::Group(_)
+            | Makes::LoadBalancer
+            | Makes::TargetGroup { .. }
+            | Makes::Listener { .. }
+            | Makes::Member { .. },
+            _,
+        ) => {}
     }
 }
 
@@ -238,7 +251,10 @@ fn explain(action: &Action, fault: &Fault) -> Why {
     match fault.kind {
         ErrorKind::Denied => Why::new(
             Reason::ActionDenied,
-            format!("{said}; allow `{}` to the controller's credentials (`understudy bootstrap --print-iam-policy`)", fault.iam_action),
+            format!(
+                "{said}; allow `{}` to the controller's credentials (`understudy bootstrap --print-iam-policy`)",
+                fault.iam_action
+            ),
         ),
         ErrorKind::Capacity if is_launch => Why::new(Reason::InsufficientCapacity, said),
         ErrorKind::Invalid | ErrorKind::NotFound if is_launch => Why::new(Reason::LaunchRejected, said),

@@ -37,7 +37,10 @@ pub(crate) fn set(draft: &mut Draft<'_>) {
         (ConditionType::HealingAllowed, healing(draft)),
     ];
     if let Some(redis) = draft.sight.record.spec.as_ref().and_then(|spec| spec.redis.as_ref()) {
-        verdicts.push((ConditionType::RedisReachable, unknown(Reason::NotProbed, format!("{} is not probed", redis.endpoint))));
+        verdicts.push((
+            ConditionType::RedisReachable,
+            unknown(Reason::NotProbed, format!("{} is not probed", redis.endpoint)),
+        ));
     }
     verdicts.insert(0, (ConditionType::Ready, ready(draft, &verdicts)));
     let before = std::mem::take(&mut draft.status.conditions);
@@ -70,7 +73,9 @@ fn spec_valid(draft: &Draft<'_>) -> Verdict {
     match &record.stored {
         Stored::Invalid(faults) => no(Reason::SpecInvalid, faults.join("\n")),
         Stored::Missing if record.deleting => yes(Reason::Valid, "being deleted"),
-        Stored::Missing => no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force", record.revision)),
+        Stored::Missing => {
+            no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force", record.revision))
+        }
         Stored::Valid => troubled(draft, ConditionType::SpecValid).unwrap_or_else(|| yes(Reason::Valid, "")),
     }
 }
@@ -94,7 +99,9 @@ fn image(draft: &Draft<'_>) -> Verdict {
         crate::observed::Part::Unread(why) => unknown(Reason::Unread, why.clone()),
         crate::observed::Part::Seen(Some(image)) if image.state == "available" => yes(Reason::ImageFound, ""),
         crate::observed::Part::Seen(Some(image)) => no(Reason::ImagePending, format!("{id} is {}", image.state)),
-        crate::observed::Part::Seen(None) => no(Reason::ImageMissing, format!("{id} does not exist in this region, or may not be used")),
+        crate::observed::Part::Seen(None) => {
+            no(Reason::ImageMissing, format!("{id} does not exist in this region, or may not be used"))
+        }
     }
 }
 
@@ -114,8 +121,12 @@ fn load_balancer(draft: &Draft<'_>) -> Verdict {
         return no(Reason::LoadBalancerCreating, format!("AWS does not show {}", recorded.name));
     };
     match seen.state {
-        LoadBalancerState::Provisioning => return no(Reason::LoadBalancerProvisioning, format!("{} is provisioning", seen.name)),
-        LoadBalancerState::Failed => return no(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name)),
+        LoadBalancerState::Provisioning => {
+            return no(Reason::LoadBalancerProvisioning, format!("{} is provisioning", seen.name));
+        }
+        LoadBalancerState::Failed => {
+            return no(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name));
+        }
         LoadBalancerState::Active | LoadBalancerState::ActiveImpaired => {}
     }
     let have: BTreeSet<u16> = draft.status.listeners.iter().map(|listener| listener.port).collect();
@@ -144,7 +155,9 @@ fn targets(draft: &Draft<'_>) -> Verdict {
     let message = format!("{} of {}{of_revision} healthy", status.ready, status.desired);
     match unread {
         Some(why) => unknown(Reason::Unread, why),
-        None if status.ready >= status.desired && draft.sight.record.spec.is_some() => yes(Reason::TargetsHealthy, message),
+        None if status.ready >= status.desired && draft.sight.record.spec.is_some() => {
+            yes(Reason::TargetsHealthy, message)
+        }
         None => no(Reason::TooFewHealthy, message),
     }
 }
@@ -208,7 +221,8 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     if against.is_empty() {
         return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
     }
-    let message = against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message)).collect::<Vec<_>>().join("; ");
+    let message =
+        against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message)).collect::<Vec<_>>().join("; ");
     no(not_ready_reason(draft, &against), message)
 }
 
@@ -218,7 +232,8 @@ fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) ->
     // Until it was ready once since its last edit it converges; from then on it is degraded.
     let had_been_ready = was.is_some_and(|was| {
         let since_edit = was.observed_generation == record.generation;
-        since_edit && (was.status == Truth::True || matches!(was.reason, Reason::Degraded | Reason::RollingOut | Reason::Held))
+        since_edit
+            && (was.status == Truth::True || matches!(was.reason, Reason::Degraded | Reason::RollingOut | Reason::Held))
     });
     let needs_person = draft.troubles.iter().any(|why| why.reason.row().severity == Severity::Person);
     if against.iter().any(|(kind, _)| *kind == ConditionType::SpecValid) {
@@ -239,7 +254,11 @@ fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) ->
 fn is_rolling(draft: &Draft<'_>) -> bool {
     let rolls = |reason: Reason| matches!(reason, Reason::MemberOutdated | Reason::TargetGroupReplaced);
     draft.actions.iter().any(|action| rolls(action.why.reason))
-        || draft.status.instances.iter().any(|member| member.leaving.as_ref().is_some_and(|leaving| rolls(leaving.reason)))
+        || draft
+            .status
+            .instances
+            .iter()
+            .any(|member| member.leaving.as_ref().is_some_and(|leaving| rolls(leaving.reason)))
         || draft.status.target_groups.len() > 1
         || draft.has_outdated
 }
@@ -252,5 +271,7 @@ fn damage(draft: &Draft<'_>) -> String {
     let balancers = observed.load_balancers.seen().into_iter().flatten().map(|balancer| balancer.arn.to_string());
     let held: Vec<String> = instances.chain(groups).chain(balancers).collect();
     let held = if held.is_empty() { "nothing that can be seen".to_owned() } else { held.join(", ") };
-    format!("STATUS is gone, but the environment was made before; AWS holds {held}. Put STATUS back from a backup of the table")
+    format!(
+        "STATUS is gone, but the environment was made before; AWS holds {held}. Put STATUS back from a backup of the table"
+    )
 }

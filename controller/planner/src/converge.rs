@@ -122,7 +122,12 @@ fn fixed_load_balancer(draft: &mut Draft<'_>, wanted: &mut Wanted) {
     if let Some(seen) = seen.and_then(|all| all.iter().find(|balancer| balancer.arn == recorded.arn))
         && seen.scheme != wanted.load_balancer.scheme
     {
-        refuse(draft, "spec.loadBalancer.scheme", &format!("{:?}", wanted.load_balancer.scheme), &format!("{:?}", seen.scheme));
+        refuse(
+            draft,
+            "spec.loadBalancer.scheme",
+            &format!("{:?}", wanted.load_balancer.scheme),
+            &format!("{:?}", seen.scheme),
+        );
         wanted.load_balancer.scheme = seen.scheme;
     }
 }
@@ -141,7 +146,10 @@ fn has_shrunk(draft: &mut Draft<'_>, wanted: &Wanted) -> bool {
     if before.revision == now.revision {
         let lost: Vec<_> = before.resources.difference(&now.resources).cloned().collect();
         if !lost.is_empty() {
-            let message = format!("without an edit, {} would no longer be wanted; restore it, or edit the record", lost.join(", "));
+            let message = format!(
+                "without an edit, {} would no longer be wanted; restore it, or edit the record",
+                lost.join(", ")
+            );
             draft.trouble(Reason::WantedGraphShrank, message.clone());
             draft.wait(WaitOn::Person, message, None);
             return true;

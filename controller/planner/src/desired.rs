@@ -130,8 +130,11 @@ pub fn wanted(record: &Record, spec: &Spec, observed: &Observed) -> Result<Wante
         return Err(Why::new(Reason::TooFewZones, message));
     }
     let offered = observed.offerings.seen();
-    let instance_subnets =
-        balancer_subnets.iter().filter(|(zone, _)| offered.is_some_and(|zones| zones.contains(zone))).cloned().collect();
+    let instance_subnets = balancer_subnets
+        .iter()
+        .filter(|(zone, _)| offered.is_some_and(|zones| zones.contains(zone)))
+        .cloned()
+        .collect();
     let service = spec.services.first();
     let template = Template::of(spec);
     let (Some(service), Some(template)) = (service, template) else {

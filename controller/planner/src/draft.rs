@@ -54,13 +54,26 @@ impl<'a> Draft<'a> {
     /// Adds an action and returns its id.
     pub(crate) fn act(&mut self, id: impl Into<String>, does: Does, resource: impl ToString, why: Why) -> Adding<'_> {
         let id = ActionId(id.into());
-        self.actions.push(Action { id, does, resource: resource.to_string(), why, after: Vec::new(), puts: Vec::new() });
+        self.actions.push(Action {
+            id,
+            does,
+            resource: resource.to_string(),
+            why,
+            after: Vec::new(),
+            puts: Vec::new(),
+        });
         let place = self.actions.len() - 1;
         Adding { action: &mut self.actions[place] }
     }
 
     /// Adds a change in place.
-    pub(crate) fn change(&mut self, id: impl Into<String>, write: Write, resource: impl ToString, why: Why) -> Adding<'_> {
+    pub(crate) fn change(
+        &mut self,
+        id: impl Into<String>,
+        write: Write,
+        resource: impl ToString,
+        why: Why,
+    ) -> Adding<'_> {
         self.act(id, Does::Change(Box::new(write)), resource, why)
     }
 

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::draft::Draft;
 use crate::id::InstanceId;
-use crate::memory::{elapsed, later};
 use crate::members::{Life, Member};
+use crate::memory::{elapsed, later};
 use crate::reason::Reason;
 use crate::status::WaitOn;
 
@@ -86,7 +86,13 @@ fn allowance(draft: &mut Draft<'_>, healing: &Healing, members: &[Member]) -> u3
     healing.max_terminations_per_hour.saturating_sub(spent)
 }
 
-fn is_braked(draft: &mut Draft<'_>, healing: &Healing, count: u32, sick: &BTreeSet<InstanceId>, allowance: u32) -> bool {
+fn is_braked(
+    draft: &mut Draft<'_>,
+    healing: &Healing,
+    count: u32,
+    sick: &BTreeSet<InstanceId>,
+    allowance: u32,
+) -> bool {
     let most = healing.max_unhealthy.of(count, 1);
     let number = u32::try_from(sick.len()).unwrap_or(u32::MAX);
     if number > most {

@@ -112,7 +112,9 @@ fn launches(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     let open = open.filter(|intent| !plan.settled.iter().any(|settled| settled.id == intent.id)).count();
     let live = plan.status.instances.iter().filter(|member| match member.state {
         None | Some(InstanceState::Pending | InstanceState::Running) => true,
-        Some(InstanceState::Stopping | InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated) => false,
+        Some(
+            InstanceState::Stopping | InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated,
+        ) => false,
     });
     let total = live.count() + open + new;
     let most = spec.instances.count + spec.rollout.max_surge.of(spec.instances.count, 1);
@@ -141,7 +143,8 @@ fn sighted(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
         let unseen = match &action.does {
             Does::Terminate { .. } | Does::TakeOut { .. } => {
                 let groups = &plan.status.target_groups;
-                observed.instances.unread().is_some() || groups.iter().any(|group| observed.targets_of(&group.arn).is_none())
+                observed.instances.unread().is_some()
+                    || groups.iter().any(|group| observed.targets_of(&group.arn).is_none())
             }
             Does::DeleteGroup(_) => observed.groups.unread().is_some(),
             Does::DeleteLoadBalancer(_) => observed.load_balancers.unread().is_some(),
@@ -179,7 +182,8 @@ fn floor(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
         member.health == Some(TargetHealth::Healthy) && member.unhealthy_since.is_none()
     };
     let before = sight.record.status.instances.iter();
-    let already: BTreeSet<_> = before.filter(|member| member.leaving.is_some()).map(|member| &member.instance_id).collect();
+    let already: BTreeSet<_> =
+        before.filter(|member| member.leaving.is_some()).map(|member| &member.instance_id).collect();
     let serving: Vec<_> =
         plan.status.instances.iter().filter(|member| !already.contains(&member.instance_id)).filter(healthy).collect();
     let left = serving.iter().filter(|member| !going.contains(&member.instance_id)).count();

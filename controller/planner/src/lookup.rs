@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crds_schema::Spec;
 
-use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
 use crate::desired;
+use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
 use crate::record::{GroupRole, Makes, Record};
 use crate::request::ElbTaggable;
 
@@ -48,7 +48,8 @@ pub fn lookups(record: &Record) -> Lookups {
     let spec = record.spec.as_ref();
     let mut group_names: BTreeSet<String> = status.security_groups.names.values().cloned().collect();
     let mut load_balancer_names: BTreeSet<String> = status.load_balancer.iter().map(|lb| lb.name.clone()).collect();
-    let mut target_group_names: BTreeSet<String> = status.target_groups.iter().map(|group| group.name.clone()).collect();
+    let mut target_group_names: BTreeSet<String> =
+        status.target_groups.iter().map(|group| group.name.clone()).collect();
     if let Some(spec) = spec {
         group_names.extend(GroupRole::BOTH.map(|role| desired::group_name(&record.name, spec, role)));
         load_balancer_names.insert(desired::load_balancer_name(&record.name, spec));

@@ -62,13 +62,20 @@ impl Member {
 }
 
 /// The members, with the status brought up to date. `serving` is the target group whose health counts.
-pub(crate) fn assess(draft: &mut Draft<'_>, serving: Option<&TargetGroupArn>, template: &str, is_current: impl Fn(&Instance) -> bool) -> Vec<Member> {
+pub(crate) fn assess(
+    draft: &mut Draft<'_>,
+    serving: Option<&TargetGroupArn>,
+    template: &str,
+    is_current: impl Fn(&Instance) -> bool,
+) -> Vec<Member> {
     let observed = draft.sight.observed;
     let now = draft.sight.now;
     let targets: Option<BTreeMap<&str, &Target>> = match serving {
         None => Some(BTreeMap::new()),
         // A member registered on a port that is not the group's is foreign there; see `diff::target_groups`.
-        Some(arn) => observed.targets_of(arn).map(|all| all.iter().map(|target| (target.id.as_str(), target)).collect()),
+        Some(arn) => {
+            observed.targets_of(arn).map(|all| all.iter().map(|target| (target.id.as_str(), target)).collect())
+        }
     };
     let mut members = Vec::new();
     for status in &mut draft.status.instances {

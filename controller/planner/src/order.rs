@@ -15,8 +15,8 @@ use crate::diff::instances;
 use crate::draft::Draft;
 use crate::healing::{self, Verdicts};
 use crate::id::{InstanceId, SubnetId, TargetGroupArn, Zone};
-use crate::memory::later;
 use crate::members::{Life, Member};
+use crate::memory::later;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::{Intent, Makes};
@@ -127,7 +127,9 @@ fn replay(draft: &mut Draft<'_>, scene: &Scene<'_>, intent: &Intent) {
     let Makes::Member { slot, .. } = intent.makes else { return };
     let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", intent.id));
     let after = instances::group_dependencies(scene.group.as_ref());
-    draft.act(format!("launch/{slot}"), Does::Replay(Box::new(intent.clone())), format!("slot {slot}"), why).after(after);
+    draft
+        .act(format!("launch/{slot}"), Does::Replay(Box::new(intent.clone())), format!("slot {slot}"), why)
+        .after(after);
 }
 
 fn launch_unknown(draft: &mut Draft<'_>, intent: &Intent) {
@@ -146,7 +148,8 @@ pub(crate) fn unwanted(draft: &mut Draft<'_>, intent: &Intent) {
     if later(intent.created_at, REPLAY_MAX) <= draft.now() {
         return launch_unknown(draft, intent);
     }
-    let what = format!("{} (a launch that is no longer wanted) to appear and be terminated, or to be given up", intent.id);
+    let what =
+        format!("{} (a launch that is no longer wanted) to appear and be terminated, or to be given up", intent.id);
     draft.wait(WaitOn::Time, what, Some(later(intent.created_at, REPLAY_MAX)));
 }
 
@@ -191,7 +194,8 @@ fn launch(draft: &mut Draft<'_>, scene: &Scene<'_>, slot: u32, zone: &Zone, subn
     }
     let why = launch_reason(scene, slot, zone);
     let sick = |status: &&mut crate::status::MemberStatus| {
-        !status.succeeded && scene.members.iter().any(|member| *member.id() == status.instance_id && scene.verdicts.replaces(member))
+        !status.succeeded
+            && scene.members.iter().any(|member| *member.id() == status.instance_id && scene.verdicts.replaces(member))
     };
     if let Some(status) = draft.status.instances.iter_mut().find(sick) {
         status.succeeded = true;
@@ -202,7 +206,14 @@ fn launch(draft: &mut Draft<'_>, scene: &Scene<'_>, slot: u32, zone: &Zone, subn
     let image = draft.sight.observed.image.seen().and_then(Option::as_ref);
     draft
         .create(format!("launch/{slot}"), makes, format!("slot {slot}"), why, |intent| {
-            instances::run_instances(record, scene.spec, scene.wanted, image, &instances::Place { slot, zone, subnet, group }, intent)
+            instances::run_instances(
+                record,
+                scene.spec,
+                scene.wanted,
+                image,
+                &instances::Place { slot, zone, subnet, group },
+                intent,
+            )
         })
         .after(after);
 }
@@ -214,7 +225,9 @@ fn launch_reason(scene: &Scene<'_>, slot: u32, zone: &Zone) -> Why {
     let sick = scene.members.iter().find(|member| member.stays() && scene.verdicts.replaces(member));
     let outdated = scene.members.iter().find(|member| member.stays() && !member.current);
     match (sick, stopped, outdated) {
-        (Some(member), _, _) => Why::new(Reason::MemberSick, format!("{place}: successor of {}, which is sick", member.id())),
+        (Some(member), _, _) => {
+            Why::new(Reason::MemberSick, format!("{place}: successor of {}, which is sick", member.id()))
+        }
         (None, Some(member), _) => {
             Why::new(Reason::MemberStopped, format!("{place}: successor of {}, which was stopped", member.id()))
         }
@@ -239,7 +252,10 @@ fn image_is_available(draft: &mut Draft<'_>, wanted: &Wanted) -> bool {
             false
         }
         crate::observed::Part::Seen(None) => {
-            draft.trouble(Reason::ImageMissing, format!("spec.image.amiId: {id} does not exist in this region or may not be used"));
+            draft.trouble(
+                Reason::ImageMissing,
+                format!("spec.image.amiId: {id} does not exist in this region or may not be used"),
+            );
             false
         }
         crate::observed::Part::Unread(why) => {
@@ -289,7 +305,8 @@ fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
 fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32) {
     let sick: Vec<&Member> =
         scene.members.iter().filter(|member| member.stays() && scene.verdicts.replaces(member)).collect();
-    let spare = (*healthy + number(sick.iter().filter(|member| !member.is_healthy()).count())).saturating_sub(scene.count());
+    let spare =
+        (*healthy + number(sick.iter().filter(|member| !member.is_healthy()).count())).saturating_sub(scene.count());
     let mut allowed = spare.min(scene.verdicts.allowance);
     for member in sick {
         let since = member.status.unhealthy_since.unwrap_or(draft.now());
@@ -331,7 +348,12 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
         let done = later(member.status.healthy_since.unwrap_or(now), bake);
         if done > now && scene.members.iter().any(|other| other.stays() && !other.current) {
             baking += 1;
-            let what = format!("slot {} ({}) to have been healthy for {}", member.status.slot, member.id(), scene.spec.rollout.bake_time);
+            let what = format!(
+                "slot {} ({}) to have been healthy for {}",
+                member.status.slot,
+                member.id(),
+                scene.spec.rollout.bake_time
+            );
             draft.wait(WaitOn::Time, what, Some(done));
         }
     }
@@ -364,7 +386,8 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
 }
 
 fn keep(draft: &mut Draft<'_>, member: &Member, healthy: u32, floor: u32) {
-    let what = format!("slot {} ({}) stays until others are healthy: {healthy} of {floor}", member.status.slot, member.id());
+    let what =
+        format!("slot {} ({}) stays until others are healthy: {healthy} of {floor}", member.status.slot, member.id());
     draft.wait(WaitOn::Aws, what, None);
 }
 
@@ -395,7 +418,9 @@ fn registrations(draft: &Draft<'_>, id: &InstanceId) -> Option<BTreeMap<TargetGr
     let mut found = BTreeMap::new();
     for group in &draft.status.target_groups {
         let targets = draft.sight.observed.targets_of(&group.arn)?;
-        for target in targets.iter().filter(|target| target.id == id.as_str() && target.health != TargetHealth::Draining) {
+        for target in
+            targets.iter().filter(|target| target.id == id.as_str() && target.health != TargetHealth::Draining)
+        {
             found.insert(group.arn.clone(), target.port);
         }
     }

@@ -48,7 +48,8 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
         recognise::recognise(&mut draft);
         if record.spec.is_none() && record.revision > 0 {
             // The revision in force cannot be read: what it wants, and what it protects, is not known.
-            let message = format!("revision {} is in force, but its REV item is gone; apply the record again", record.revision);
+            let message =
+                format!("revision {} is in force, but its REV item is gone; apply the record again", record.revision);
             draft.trouble(Reason::SpecMissing, message.clone());
             draft.wait(WaitOn::Person, message, None);
         } else if record.deleting {
@@ -82,7 +83,11 @@ fn withhold_failed(draft: &mut Draft<'_>) {
     for (id, failure) in failures {
         draft.trouble(failure.why.reason, failure.why.message.clone());
         if failure.retry_at > now {
-            draft.wait(WaitOn::Time, format!("{id} to be tried again: {}", failure.why.message), Some(failure.retry_at));
+            draft.wait(
+                WaitOn::Time,
+                format!("{id} to be tried again: {}", failure.why.message),
+                Some(failure.retry_at),
+            );
             withheld.insert(id);
         }
     }

@@ -11,9 +11,7 @@ use crate::reason::Reason;
 use crate::record::{GroupRole, Intent, Makes};
 use crate::request::{ElbTaggable, Made};
 use crate::resource::{Instance, InstanceState, LoadBalancer};
-use crate::status::{
-    ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, TargetGroupStatus, WaitOn,
-};
+use crate::status::{ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, TargetGroupStatus, WaitOn};
 
 /// Brings `draft.status` up to date with what was seen.
 pub(crate) fn recognise(draft: &mut Draft<'_>) {

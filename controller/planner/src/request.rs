@@ -410,7 +410,9 @@ impl Write {
                     .collect::<Result<_, Unresolved>>()?;
             }
             Self::RunInstances(run) => resolve_all(&mut run.groups, made)?,
-            Self::SetInstanceGroups { groups, .. } | Self::SetLoadBalancerGroups { groups, .. } => resolve_all(groups, made)?,
+            Self::SetInstanceGroups { groups, .. } | Self::SetLoadBalancerGroups { groups, .. } => {
+                resolve_all(groups, made)?
+            }
             Self::CreateLoadBalancer(create) => resolve_all(&mut create.groups, made)?,
             Self::CreateTags { resource, .. } | Self::DeleteTags { resource, .. } => {
                 if let Taggable::SecurityGroup(group) = resource {
@@ -473,7 +475,10 @@ fn resolve<T: FromMade + Clone>(reference: &mut Ref<T>, made: &BTreeMap<ActionId
     Ok(())
 }
 
-fn resolve_all<T: FromMade + Clone + Ord>(all: &mut BTreeSet<Ref<T>>, made: &BTreeMap<ActionId, Made>) -> Result<(), Unresolved> {
+fn resolve_all<T: FromMade + Clone + Ord>(
+    all: &mut BTreeSet<Ref<T>>,
+    made: &BTreeMap<ActionId, Made>,
+) -> Result<(), Unresolved> {
     *all = std::mem::take(all)
         .into_iter()
         .map(|mut one| resolve(&mut one, made).map(|()| one))

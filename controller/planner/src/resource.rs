@@ -11,7 +11,9 @@ use crds_schema::spec::{HttpTokens, Protocol, Scheme};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone};
+use crate::id::{
+    AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+};
 use crate::request::Ref;
 
 /// Tags by key.

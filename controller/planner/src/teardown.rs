@@ -37,9 +37,11 @@ pub(crate) fn teardown(draft: &mut Draft<'_>, retain: bool) -> bool {
         }
         order::see_out(draft, &member);
     }
-    let drained = draft.status.instances.iter().all(|status| {
-        members::life_of(status) == Life::Ending || order::has_drained(draft, &status.instance_id)
-    });
+    let drained = draft
+        .status
+        .instances
+        .iter()
+        .all(|status| members::life_of(status) == Life::Ending || order::has_drained(draft, &status.instance_id));
     let balancer_gone = draft.status.load_balancer.is_none();
     let deleted = if drained { load_balancer(draft, unprotect) } else { Vec::new() };
     if balancer_gone || !deleted.is_empty() {
@@ -53,8 +55,13 @@ pub(crate) fn teardown(draft: &mut Draft<'_>, retain: bool) -> bool {
 
 /// Creates whose end is not known yet. What they made, if anything, must be seen before the record can go.
 fn open_intents(draft: &mut Draft<'_>) -> bool {
-    let unsettled: Vec<_> =
-        draft.sight.record.intents.iter().filter(|intent| !draft.settled.iter().any(|settled| settled.id == intent.id)).collect();
+    let unsettled: Vec<_> = draft
+        .sight
+        .record
+        .intents
+        .iter()
+        .filter(|intent| !draft.settled.iter().any(|settled| settled.id == intent.id))
+        .collect();
     let mut open = false;
     for intent in unsettled {
         if let Makes::Member { .. } = intent.makes {
@@ -81,7 +88,8 @@ fn deletion_protection(draft: &mut Draft<'_>) -> Option<Vec<ActionId>> {
     let seen = draft.sight.observed.load_balancer_attributes.get(&balancer.arn).and_then(|part| part.seen());
     let is_on = seen.and_then(|attributes| attributes.get(DELETION_PROTECTION)).is_some_and(|value| value == "true");
     if wanted {
-        let message = format!("{} is protected from deletion; set spec.loadBalancer.deletionProtection: false", balancer.name);
+        let message =
+            format!("{} is protected from deletion; set spec.loadBalancer.deletionProtection: false", balancer.name);
         draft.trouble(Reason::DeletionProtected, message.clone());
         draft.wait(WaitOn::Person, message, None);
         return None;
@@ -133,7 +141,8 @@ fn groups(draft: &mut Draft<'_>) {
         }
         let Some(owned) = ownership::prove_group(&draft.status, &id) else { continue };
         let why = Why::new(Reason::Teardown, "nothing of ours uses it");
-        let action = draft.act(format!("delete-group/{}", role.word()), Does::DeleteGroup(owned), &id, why).after(after.clone());
+        let action =
+            draft.act(format!("delete-group/{}", role.word()), Does::DeleteGroup(owned), &id, why).after(after.clone());
         after = vec![action.id()];
     }
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use engine::clock::{Entropy as _, Purpose};
 use engine::context::Ctx;
 use engine::controller::{self, Options, RunOutcome, Standing};
+use engine::items::{CONTROLLER, LEASE};
 use engine::observe::reference::Reference;
+use engine::store::{Key, RecordStore as _};
 use futures::future::{Either, select};
-use planner::status::{WaitOn, Wait};
+use planner::status::{Wait, WaitOn};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::describe::said;
@@ -27,9 +29,11 @@ const ENDING_MAX: Duration = Duration::from_secs(18);
 
 /// `controller`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 ended by SIGTERM or Ctrl-C (within 20 s), or with --once when nothing more is to be \
+#[command(
+    after_help = "Exit status: 0 ended by SIGTERM or Ctrl-C (within 20 s), or with --once when nothing more is to be \
     done soon, whether Ready or not; 2 usage or failure, and with --once when no pass was completed.\n\n\
-    Example:\n  understudy controller --region us-east-2\n  understudy controller --once")]
+    Example:\n  understudy controller --region us-east-2\n  understudy controller --once"
+)]
 pub struct Args {
     /// How often each environment is looked at though nothing happened [default: 10s].
     #[arg(long, env = "UNDERSTUDY_RESYNC_INTERVAL", hide_env_values = true, value_name = "DURATION")]
@@ -50,6 +54,10 @@ pub struct Args {
 /// Runs a replica.
 pub async fn run(args: Args, config: &Config) -> Ended {
     let session = session::open(config).await?;
+    if args.once {
+        // A table that is missing or out of reach is told at once, not after the patience that a held lease deserves.
+        session.store.get(&Key::new(CONTROLLER, LEASE)).await?;
+    }
     let clock = SystemClock::start();
     let ctx = Ctx {
         cloud: &Throttled::new(Aws::new(session.sdk), &clock, Share::default()),

@@ -7,9 +7,9 @@ use serde_json::{Map, json};
 use super::failure::{Ended, Failure, Verdict};
 use super::output::Printer;
 use super::poll::{self, Until};
+use super::session;
 use super::view::{self, View};
 use super::wait::{is_gone, waits};
-use super::session;
 use crate::config::Config;
 use crate::store::DynamoDb;
 

@@ -5,8 +5,10 @@ use crate::demo;
 
 /// `demo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 all was repaired (with --once), or ended by Ctrl-C; 1 something was not repaired; \
-    2 usage or failure.\n\nExample:\n  understudy demo\n  understudy demo --once --speed 40")]
+#[command(
+    after_help = "Exit status: 0 all was repaired (with --once), or ended by Ctrl-C; 1 something was not repaired; \
+    2 usage or failure.\n\nExample:\n  understudy demo\n  understudy demo --once --speed 40"
+)]
 pub struct Args {
     /// End after the last fault instead of beginning again.
     #[arg(long, env = "UNDERSTUDY_ONCE", hide_env_values = true)]

@@ -70,15 +70,22 @@ impl Page {
 
     fn head(&mut self, view: &View) {
         let mut columns = Columns::default();
-        let mut row = |name: &str, value: String| columns.row([(format!("{name}:"), Tone::Plain), (value, Tone::Plain)]);
+        let mut row =
+            |name: &str, value: String| columns.row([(format!("{name}:"), Tone::Plain), (value, Tone::Plain)]);
         row("Name", view.name.clone());
         for (name, value) in labels(view) {
             row("Label", format!("{name}={value}"));
         }
         if let Some(status) = &view.status {
             row("Uid", status.uid.to_string());
-            row("Created", format!("{:.0}, {} ago", status.creation_timestamp, view::age(status.creation_timestamp, view.now)));
-            row("Generation", format!("{}, seen {}, in force {}", status.generation, status.observed_generation, status.revision));
+            row(
+                "Created",
+                format!("{:.0}, {} ago", status.creation_timestamp, view::age(status.creation_timestamp, view.now)),
+            );
+            row(
+                "Generation",
+                format!("{}, seen {}, in force {}", status.generation, status.observed_generation, status.revision),
+            );
             row("Image", status.image.as_ref().map(|image| image.ami_id.clone()).unwrap_or_default());
             row("Members", format!("{} wanted, {} current, {} healthy", status.desired, status.updated, status.ready));
         }

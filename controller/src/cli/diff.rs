@@ -18,9 +18,11 @@ const CONTEXT_LINES: usize = 3;
 
 /// `diff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 the record says the same; 1 it differs; 2 failure, a missing file and an invalid \
+#[command(
+    after_help = "Exit status: 0 the record says the same; 1 it differs; 2 failure, a missing file and an invalid \
     document too.\n\n\
-    Example:\n  understudy diff -f staging.yaml")]
+    Example:\n  understudy diff -f staging.yaml"
+)]
 pub struct Args {
     /// The file with one or several documents; - for stdin.
     #[arg(short, long, env = "UNDERSTUDY_FILE", hide_env_values = true, value_name = "FILE")]

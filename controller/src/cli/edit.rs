@@ -24,9 +24,11 @@ const EDITOR: &str = "vi";
 
 /// `edit`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 applied, or nothing to change; 1 not found, invalid, being deleted, or changed by \
+#[command(
+    after_help = "Exit status: 0 applied, or nothing to change; 1 not found, invalid, being deleted, or changed by \
     somebody else meanwhile (the draft is kept); 2 usage or failure. The editor is $VISUAL, $EDITOR or vi.\n\n\
-    Example:\n  understudy edit chatmrpt-staging\n  EDITOR='code --wait' understudy edit chatmrpt-staging")]
+    Example:\n  understudy edit chatmrpt-staging\n  EDITOR='code --wait' understudy edit chatmrpt-staging"
+)]
 pub struct Args {
     /// The environment.
     name: String,
@@ -54,7 +56,8 @@ pub async fn run(args: Args, config: &Config) -> Ended {
 /// A file with what people write of a record.
 fn draft_of(spec: &Value) -> std::io::Result<TempPath> {
     let metadata = json!({ "name": spec["pk"], "labels": document::labels(spec) });
-    let mut shown = json!({ "apiVersion": spec["apiVersion"], "kind": spec["kind"], "metadata": metadata, "spec": spec["spec"] });
+    let mut shown =
+        json!({ "apiVersion": spec["apiVersion"], "kind": spec["kind"], "metadata": metadata, "spec": spec["spec"] });
     if shown["metadata"]["labels"].is_null()
         && let Some(metadata) = shown["metadata"].as_object_mut()
     {
@@ -113,7 +116,11 @@ fn kept(draft: TempPath, mut failure: Failure) -> Failure {
     let complaint = match draft.keep() {
         Ok(path) => {
             let path = path.display().to_string();
-            Complaint::new(&path, "is the draft, which was kept", format!("correct it, then `understudy apply -f {path}`"))
+            Complaint::new(
+                &path,
+                "is the draft, which was kept",
+                format!("correct it, then `understudy apply -f {path}`"),
+            )
         }
         Err(error) => {
             let path = error.path.display().to_string();

@@ -175,7 +175,8 @@ fn denied(action: &str, resource: &str, message: &str) -> Complaint {
         .map(|word| if word.contains(':') { word.to_owned() } else { format!("dynamodb:{word}") })
         .collect();
     let arn = format!("arn:aws:dynamodb:*:*:{resource}");
-    let statement = serde_json::json!({"Effect": "Allow", "Action": actions, "Resource": [arn, format!("{arn}/index/*")]});
+    let statement =
+        serde_json::json!({"Effect": "Allow", "Action": actions, "Resource": [arn, format!("{arn}/index/*")]});
     Complaint::new(what, format!("was denied ({message})"), format!("add to the credentials' policy: {statement}"))
 }
 

@@ -16,8 +16,10 @@ const WIDE_COLUMNS: [&str; 4] = ["GENERATION", "VPC", "ZONES", "WAITING-FOR"];
 
 /// `get`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 printed (without NAME also when there are none); 1 not found; 2 usage or failure.\n\n\
-    Example:\n  understudy get\n  understudy get chatmrpt-staging -o json | jq -r .status.loadBalancer.dnsName")]
+#[command(
+    after_help = "Exit status: 0 printed (without NAME also when there are none); 1 not found; 2 usage or failure.\n\n\
+    Example:\n  understudy get\n  understudy get chatmrpt-staging -o json | jq -r .status.loadBalancer.dnsName"
+)]
 pub struct Args {
     /// The environment; all of them without it.
     name: Option<String>,
@@ -66,7 +68,8 @@ async fn watch(store: &DynamoDb, name: Option<&str>, output: Output, first: Vec<
     let mut shown: Vec<View> = Vec::new();
     let mut views = first;
     loop {
-        let changed: Vec<View> = views.iter().filter(|view| !shown.iter().any(|old| looks_same(old, view))).cloned().collect();
+        let changed: Vec<View> =
+            views.iter().filter(|view| !shown.iter().any(|old| looks_same(old, view))).cloned().collect();
         for view in &changed {
             match output {
                 Output::Json => printer.line(&view.document().to_string())?,
@@ -131,10 +134,11 @@ fn cells(view: &View) -> Vec<(String, Tone)> {
 
 fn wide_cells(view: &View) -> Vec<(String, Tone)> {
     let status = view.status.as_ref();
-    let zones = status.and_then(|status| status.load_balancer.as_ref()).map(|lb| {
-        lb.zones.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-    });
-    let waits = status.map(|status| status.waiting_for.iter().map(|wait| wait.what.as_str()).collect::<Vec<_>>().join("; "));
+    let zones = status
+        .and_then(|status| status.load_balancer.as_ref())
+        .map(|lb| lb.zones.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    let waits =
+        status.map(|status| status.waiting_for.iter().map(|wait| wait.what.as_str()).collect::<Vec<_>>().join("; "));
     [
         status.map(|status| status.generation.to_string()),
         status.and_then(|status| Some(status.network.as_ref()?.vpc_id.to_string())),

@@ -103,7 +103,8 @@ impl Columns {
 
     /// Adds a row. An empty cell is shown as [`NOTHING`].
     pub fn row(&mut self, cells: impl IntoIterator<Item = (String, Tone)>) {
-        let shown = |(text, tone): (String, Tone)| if text.is_empty() { (NOTHING.to_owned(), tone) } else { (text, tone) };
+        let shown =
+            |(text, tone): (String, Tone)| if text.is_empty() { (NOTHING.to_owned(), tone) } else { (text, tone) };
         self.rows.push(cells.into_iter().map(shown).collect());
     }
 
@@ -157,7 +158,22 @@ mod tests {
 
     #[test]
     fn yaml_keeps_texts_that_look_like_something_else() {
-        let texts = ["42", "yes", "null", "~", "1e3", "0x1f", "#cloud-config", " a ", "a: b", "- a", "2026-11-24", "*a", "a\n b\n\n", "\n"];
+        let texts = [
+            "42",
+            "yes",
+            "null",
+            "~",
+            "1e3",
+            "0x1f",
+            "#cloud-config",
+            " a ",
+            "a: b",
+            "- a",
+            "2026-11-24",
+            "*a",
+            "a\n b\n\n",
+            "\n",
+        ];
         let value = json!({ "spec": { "texts": texts, "empty": {}, "none": [], "null": null } });
         assert_eq!(crds_schema::read_documents(&yaml(&value)).unwrap(), [value]);
     }

@@ -29,9 +29,11 @@ use crate::system::{SystemClock, SystemEntropy};
 
 /// `plan`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 nothing would be done; 1 something would; 2 failure, not found and invalid too, and \
+#[command(
+    after_help = "Exit status: 0 nothing would be done; 1 something would; 2 failure, not found and invalid too, and \
     when a part of AWS could not be read.\n\n\
-    Example:\n  understudy plan chatmrpt-staging\n  understudy plan chatmrpt-staging -f edited.yaml -o json")]
+    Example:\n  understudy plan chatmrpt-staging\n  understudy plan chatmrpt-staging -f edited.yaml -o json"
+)]
 pub struct Args {
     /// The environment.
     name: String,

@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn every_operation_is_allowed_exactly_once() {
         let policy = iam_policy("t", None);
-        let listed: Vec<&str> = policy["Statement"].as_array().unwrap().iter()
+        let listed: Vec<&str> = policy["Statement"]
+            .as_array()
+            .unwrap()
+            .iter()
             .flat_map(|statement| statement["Action"].as_array().into_iter().flatten())
             .filter_map(Value::as_str)
             .filter(|action| !action.starts_with("dynamodb:"))

@@ -64,7 +64,9 @@ impl Wishes {
         if stored.as_ref().is_some_and(|stored| same(stored, &wanted)) {
             return Ok(Edit::Unchanged);
         }
-        if self.deleting && !stored.as_ref().is_some_and(|stored| same(&beside_teardown(stored), &beside_teardown(&wanted))) {
+        if self.deleting
+            && !stored.as_ref().is_some_and(|stored| same(&beside_teardown(stored), &beside_teardown(&wanted)))
+        {
             let instead = format!(
                 "change nothing but spec.paused, spec.deletionPolicy and spec.loadBalancer.deletionProtection, \
                  or wait until it is gone: `understudy wait {} --for delete`",

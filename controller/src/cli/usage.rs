@@ -61,9 +61,15 @@ fn complaints(error: &Error) -> Vec<Complaint> {
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = context(ContextKind::InvalidValue);
-            let wrong = if value.is_empty() { "has no value".to_owned() } else { format!("`{value}` is no value of it") };
+            let wrong =
+                if value.is_empty() { "has no value".to_owned() } else { format!("`{value}` is no value of it") };
             let valid = context(ContextKind::ValidValue);
-            let write = if valid.is_empty() { see.to_owned() } else { format!("write one of {valid}") };
+            // What our own parsers say is what to write.
+            let parser = std::error::Error::source(error).map(ToString::to_string);
+            let write = match valid.is_empty() {
+                true => parser.unwrap_or_else(|| see.to_owned()),
+                false => format!("write one of {valid}"),
+            };
             vec![Complaint::new(context(ContextKind::InvalidArg), wrong, write)]
         }
         _ => {
@@ -76,7 +82,8 @@ fn complaints(error: &Error) -> Vec<Complaint> {
 
 /// The nearest known word, if one is near.
 fn did_you_mean(error: &Error, otherwise: &str) -> String {
-    let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().find_map(|kind| error.get(kind));
+    let near =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().find_map(|kind| error.get(kind));
     match near {
         Some(ContextValue::Strings(names)) if !names.is_empty() => format!("did you mean `{}`?", names.join("` or `")),
         Some(ContextValue::String(name)) => format!("did you mean `{name}`?"),

@@ -222,9 +222,7 @@ impl View {
 
     /// The condition that is `condition`, as it is to be believed.
     pub fn truth(&self, condition: ConditionType) -> (Truth, String) {
-        let said = |condition: &Condition| {
-            (condition.status, format!("{}: {}", condition.reason, condition.message))
-        };
+        let said = |condition: &Condition| (condition.status, format!("{}: {}", condition.reason, condition.message));
         let ready = self.ready();
         let sight = matches!(ready.reason, Reason::NotObserved | Reason::ControllerNotRunning);
         match self.status.as_ref().and_then(|status| status.condition(condition)) {
@@ -267,7 +265,9 @@ mod tests {
     /// An environment that a controller saw, whose heartbeat is so old.
     fn seen(beat_age: Option<i64>) -> View {
         let now: Timestamp = NOW.parse().unwrap();
-        let spec = object(json!({"pk": "a", "sk": "SPEC", "kind": KIND, "metadata": {"name": "a", "uid": "mine"}, "spec": {"x": 1}}));
+        let spec = object(
+            json!({"pk": "a", "sk": "SPEC", "kind": KIND, "metadata": {"name": "a", "uid": "mine"}, "spec": {"x": 1}}),
+        );
         let mut status = Status::new(EnvUid::parse("env-1").unwrap(), now);
         status.spec_hash = spec_hash(&Value::Object(spec.clone()));
         status.conditions.push(Condition {
@@ -281,7 +281,15 @@ mod tests {
         let mut item = object(serde_json::to_value(&status).unwrap());
         item.extend(object(json!({"pk": "a", "sk": "STATUS", "kind": STATUS_KIND})));
         let heartbeat = beat_age.map(|age| now - SignedDuration::from_secs(age));
-        View { name: "a".into(), spec: Some(spec), status_item: Some(item), status: Some(status), deletion: None, heartbeat, now }
+        View {
+            name: "a".into(),
+            spec: Some(spec),
+            status_item: Some(item),
+            status: Some(status),
+            deletion: None,
+            heartbeat,
+            now,
+        }
     }
 
     fn ready(view: &View) -> (Truth, Reason) {

@@ -12,10 +12,12 @@ use crate::config::Config;
 
 /// `wait`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 it holds (delete: also when there is no such environment); 1 timed out, saying on \
+#[command(
+    after_help = "Exit status: 0 it holds (delete: also when there is no such environment); 1 timed out, saying on \
     stderr what it still waits for, or not found; 2 usage or failure.\n\n\
     Example:\n  understudy wait chatmrpt-staging --for condition=Ready --timeout 10m\n  \
-    understudy wait chatmrpt-staging --for delete")]
+    understudy wait chatmrpt-staging --for delete"
+)]
 pub struct Args {
     /// The environment.
     name: String,
@@ -55,7 +57,9 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     loop {
         match (args.goal, &found) {
             (Goal::Condition(_), None) => return Err(Failure::not_found(&args.name)),
-            (Goal::Condition(condition), Some(view)) if view.truth(condition).0 == Truth::True => return Ok(Verdict::Yes),
+            (Goal::Condition(condition), Some(view)) if view.truth(condition).0 == Truth::True => {
+                return Ok(Verdict::Yes);
+            }
             (Goal::Delete, _) if is_gone(first.as_ref(), found.as_ref()) => return Ok(Verdict::Yes),
             (Goal::Condition(_) | Goal::Delete, _) => {}
         }
@@ -95,7 +99,11 @@ fn still_waiting(args: &Args, view: Option<&View>, why: &str) -> Failure {
     };
     let what = waits.map_or(what.clone(), |waits| format!("{what}, and so for: {waits}"));
     let wrong = format!("{why} waiting for {what}");
-    Failure::no(Complaint::of_environment(&args.name, wrong, format!("see `understudy describe {}`, or wait longer", args.name)))
+    Failure::no(Complaint::of_environment(
+        &args.name,
+        wrong,
+        format!("see `understudy describe {}`, or wait longer", args.name),
+    ))
 }
 
 /// What the controller says that it waits for, as far as that is known.

@@ -93,7 +93,8 @@ fn delete_listener(cloud: &SimCloud, name: &str, _: &InstanceId) -> String {
 fn uncover_zone(cloud: &SimCloud, name: &str, victim: &InstanceId) -> String {
     let balancer = balancer(cloud, name);
     let zone = cloud.view().instance(victim).expect(READY).zone;
-    let kept: Vec<_> = balancer.subnets.iter().filter(|(covered, _)| **covered != zone).map(|(_, id)| id.clone()).collect();
+    let kept: Vec<_> =
+        balancer.subnets.iter().filter(|(covered, _)| **covered != zone).map(|(_, id)| id.clone()).collect();
     cloud.console().set_subnets(&balancer.arn, &kept).expect(READY);
     format!("Somebody takes {} out of {zone}, where {victim} stands.", balancer.name)
 }

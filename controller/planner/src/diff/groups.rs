@@ -77,12 +77,24 @@ fn ensure(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, role: GroupRole) 
 }
 
 /// The rules that a group should have. Ports of a target group that is being replaced stay open until it is gone.
-fn wanted_rules(draft: &Draft<'_>, spec: &Spec, wanted: &Wanted, role: GroupRole, groups: &Groups) -> BTreeMap<Direction, BTreeSet<Rule>> {
+fn wanted_rules(
+    draft: &Draft<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    role: GroupRole,
+    groups: &Groups,
+) -> BTreeMap<Direction, BTreeSet<Rule>> {
     let mut ingress = BTreeSet::new();
     match role {
         GroupRole::LoadBalancer => {
             for port in wanted.listeners.keys() {
-                ingress.extend(spec.access.load_balancer.iter().filter_map(|entry| entry.cidr).map(|cidr| tcp(*port, Peer::Cidr(cidr))));
+                ingress.extend(
+                    spec.access
+                        .load_balancer
+                        .iter()
+                        .filter_map(|entry| entry.cidr)
+                        .map(|cidr| tcp(*port, Peer::Cidr(cidr))),
+                );
             }
         }
         GroupRole::Instances => {
@@ -116,7 +128,14 @@ fn rules_of_new(direction: Direction) -> BTreeSet<Rule> {
     }
 }
 
-fn rules(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, role: GroupRole, group: &Ref<SecurityGroupId>, groups: &Groups) {
+fn rules(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    role: GroupRole,
+    group: &Ref<SecurityGroupId>,
+    groups: &Groups,
+) {
     for (direction, wanted) in wanted_rules(draft, spec, wanted, role, groups) {
         let (missing, rogue) = match group {
             Ref::Made(_) => {
@@ -146,7 +165,12 @@ fn rule_entry(group: &str, direction: Direction, rule: &Rule) -> Entry {
 }
 
 /// Rules that are missing, and rules that are there and not wanted.
-fn compare(draft: &mut Draft<'_>, seen: &SecurityGroup, direction: Direction, wanted: &BTreeSet<Rule>) -> (BTreeSet<Rule>, BTreeSet<Rule>) {
+fn compare(
+    draft: &mut Draft<'_>,
+    seen: &SecurityGroup,
+    direction: Direction,
+    wanted: &BTreeSet<Rule>,
+) -> (BTreeSet<Rule>, BTreeSet<Rule>) {
     let have = match direction {
         Direction::Ingress => &seen.ingress,
         Direction::Egress => &seen.egress,
@@ -154,7 +178,11 @@ fn compare(draft: &mut Draft<'_>, seen: &SecurityGroup, direction: Direction, wa
     let entry = |rule: &Rule| rule_entry(seen.id.as_str(), direction, rule);
     let there = |rule: &Rule| have.contains(rule).then_some("");
     let missing = wanted.iter().filter(|rule| draft.differs(&entry(rule), Some(""), there(rule))).cloned().collect();
-    let rogue = have.iter().filter(|rule| !wanted.contains(*rule) && draft.differs(&entry(rule), None, Some(""))).cloned().collect();
+    let rogue = have
+        .iter()
+        .filter(|rule| !wanted.contains(*rule) && draft.differs(&entry(rule), None, Some("")))
+        .cloned()
+        .collect();
     (missing, rogue)
 }
 

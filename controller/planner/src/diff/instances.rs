@@ -34,7 +34,14 @@ pub(crate) fn group_dependencies(group: Option<&Ref<SecurityGroupId>>) -> Vec<Ac
 }
 
 /// The whole launch request.
-pub(crate) fn run_instances(record: &Record, spec: &Spec, wanted: &Wanted, image: Option<&Image>, place: &Place<'_>, intent: &IntentId) -> Write {
+pub(crate) fn run_instances(
+    record: &Record,
+    spec: &Spec,
+    wanted: &Wanted,
+    image: Option<&Image>,
+    place: &Place<'_>,
+    intent: &IntentId,
+) -> Write {
     let name = ownership::member_name(&record.name, place.slot);
     let mut tags = ownership::tags(record, &spec.tags, &name, intent);
     let mut volume_tags = tags.clone();
@@ -118,7 +125,10 @@ fn groups(draft: &mut Draft<'_>, spec: &Spec, group: &Ref<SecurityGroupId>, seen
     if draft.differs(&entry, Some(&want), Some(&have)) {
         let why = Why::new(Reason::GroupDetached, format!("{} has {have}, should have {want}", seen.id));
         let write = Write::SetInstanceGroups { instance: seen.id.clone(), groups: wanted };
-        draft.change(format!("set-groups/{}", seen.id), write, &seen.id, why).after(made(group)).puts([(entry, Some(want))]);
+        draft
+            .change(format!("set-groups/{}", seen.id), write, &seen.id, why)
+            .after(made(group))
+            .puts([(entry, Some(want))]);
     }
 }
 
@@ -135,7 +145,8 @@ fn metadata_options(draft: &mut Draft<'_>, spec: &Spec, seen: &Instance) {
     let entry = Entry::new(seen.id.as_str(), "metadata options");
     let (have, want) = (format!("{tokens:?} {hops}"), format!("{:?} {}", options.http_tokens, options.hop_limit));
     if draft.differs(&entry, Some(&want), Some(&have)) {
-        let why = Why::new(Reason::AttributeDrifted, format!("metadata options of {}: {have}, should be {want}", seen.id));
+        let why =
+            Why::new(Reason::AttributeDrifted, format!("metadata options of {}: {have}, should be {want}", seen.id));
         let write = Write::SetMetadataOptions { instance: seen.id.clone(), options };
         draft.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
     }

@@ -93,15 +93,21 @@ fn create(
     let mut after = made(balancer);
     after.extend(target_groups::ready_actions(draft, &forward.to, &wanted.target_group.name));
     draft
-        .create(format!("create-listener/{port}"), Makes::Listener { port }, format!("listener {port}"), why, |intent| {
-            Write::CreateListener(CreateListener {
-                load_balancer: balancer.clone(),
-                protocol,
-                port,
-                forward_to: forward.to.clone(),
-                tags: ownership::tags(record, &spec.tags, &name(&record.name, port), intent),
-            })
-        })
+        .create(
+            format!("create-listener/{port}"),
+            Makes::Listener { port },
+            format!("listener {port}"),
+            why,
+            |intent| {
+                Write::CreateListener(CreateListener {
+                    load_balancer: balancer.clone(),
+                    protocol,
+                    port,
+                    forward_to: forward.to.clone(),
+                    tags: ownership::tags(record, &spec.tags, &name(&record.name, port), intent),
+                })
+            },
+        )
         .after(after)
         .puts([(entry, Some(value))]);
 }
@@ -109,11 +115,16 @@ fn create(
 /// The old group serves, and the new one is warmed, until the new one is as healthy.
 fn forward(draft: &Draft<'_>, wanted: &Wanted, group: &Ref<TargetGroupArn>, now: Option<TargetGroupArn>) -> Forward {
     let old = now.filter(|now| group.id() != Some(now)).filter(|now| {
-        draft.status.target_groups.iter().any(|recorded| recorded.arn == *now && recorded.name != wanted.target_group.name)
+        draft
+            .status
+            .target_groups
+            .iter()
+            .any(|recorded| recorded.arn == *now && recorded.name != wanted.target_group.name)
     });
     let Some(old) = old else { return Forward { to: group.clone(), warm: None } };
     let count = draft.sight.record.spec.as_ref().map_or(0, |spec| spec.instances.count);
-    let needed = target_groups::healthy_targets(draft, &old).map(|healthy| healthy.min(usize::try_from(count).unwrap_or(usize::MAX)));
+    let needed = target_groups::healthy_targets(draft, &old)
+        .map(|healthy| healthy.min(usize::try_from(count).unwrap_or(usize::MAX)));
     let ready = group.id().and_then(|id| target_groups::healthy_targets(draft, id));
     match (needed, ready) {
         (Some(needed), Some(ready)) if ready >= needed => Forward { to: group.clone(), warm: None },
@@ -121,7 +132,14 @@ fn forward(draft: &Draft<'_>, wanted: &Wanted, group: &Ref<TargetGroupArn>, now:
     }
 }
 
-fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, seen: &Listener, protocol: Protocol, group: &Ref<TargetGroupArn>) {
+fn compare(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    seen: &Listener,
+    protocol: Protocol,
+    group: &Ref<TargetGroupArn>,
+) {
     super::tags::elb(draft, spec, &name(&draft.sight.record.name, seen.port), &ElbTaggable::Listener(seen.arn.clone()));
     let forward = forward(draft, wanted, group, seen.forwards_to.clone());
     let entry = entry(seen.load_balancer.as_str(), seen.port);
@@ -135,7 +153,13 @@ fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, seen: &Listener,
     let reason = if replacing { Reason::TargetGroupReplaced } else { Reason::ListenerDrifted };
     let why = Why::new(reason, format!("listener {}: {want}", seen.port));
     let mut after = made(&forward.to);
-    after.extend(forward.warm.as_ref().map(|warm| target_groups::ready_actions(draft, warm, &wanted.target_group.name)).unwrap_or_default());
+    after.extend(
+        forward
+            .warm
+            .as_ref()
+            .map(|warm| target_groups::ready_actions(draft, warm, &wanted.target_group.name))
+            .unwrap_or_default(),
+    );
     let write = Write::SetListener { listener: seen.arn.clone(), protocol, forward_to: forward.to, warm: forward.warm };
     draft
         .change(format!("set-listener/{}", seen.port), write, format!("listener {}", seen.port), why)

@@ -18,7 +18,12 @@ use crate::resource::{LoadBalancer, LoadBalancerState};
 use crate::status::WaitOn;
 
 /// Plans the load balancer; `None` while it cannot be told whether there is one.
-pub(crate) fn diff(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups) -> Option<Ref<LoadBalancerArn>> {
+pub(crate) fn diff(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    groups: &Groups,
+) -> Option<Ref<LoadBalancerArn>> {
     if let Some(recorded) = draft.status.load_balancer.clone() {
         let seen = draft.sight.observed.load_balancers.seen();
         if let Some(seen) = seen.and_then(|all| all.iter().find(|balancer| balancer.arn == recorded.arn)) {
@@ -77,8 +82,12 @@ pub(crate) fn made<T>(reference: &Ref<T>) -> Vec<crate::request::ActionId> {
 fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups, seen: &LoadBalancer) {
     match seen.state {
         LoadBalancerState::Active | LoadBalancerState::ActiveImpaired => {}
-        LoadBalancerState::Provisioning => draft.wait(WaitOn::Aws, format!("load balancer {} to be active", seen.name), None),
-        LoadBalancerState::Failed => draft.trouble(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name)),
+        LoadBalancerState::Provisioning => {
+            draft.wait(WaitOn::Aws, format!("load balancer {} to be active", seen.name), None)
+        }
+        LoadBalancerState::Failed => {
+            draft.trouble(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name))
+        }
     }
     super::tags::elb(draft, spec, &seen.name, &ElbTaggable::LoadBalancer(seen.arn.clone()));
     subnets(draft, wanted, seen);
@@ -123,7 +132,8 @@ fn security_groups(draft: &mut Draft<'_>, groups: &Groups, seen: &LoadBalancer) 
     let Some(group) = groups.get(&GroupRole::LoadBalancer) else { return };
     let entry = Entry::new(seen.arn.to_string(), "groups");
     if draft.differs(&entry, Some(&group.to_string()), Some(&joined(&seen.groups))) {
-        let why = Why::new(Reason::GroupDetached, format!("{} has {}, should have {group}", seen.name, joined(&seen.groups)));
+        let why =
+            Why::new(Reason::GroupDetached, format!("{} has {}, should have {group}", seen.name, joined(&seen.groups)));
         let write = Write::SetLoadBalancerGroups { load_balancer: seen.arn.clone(), groups: [group.clone()].into() };
         let put = (entry, Some(group.to_string()));
         draft.change("set-load-balancer-groups", write, &seen.name, why).after(made(group)).puts([put]);

@@ -79,10 +79,17 @@ fn compare(draft: &mut Draft<'_>, id: &str, wanted: &Tags, seen: &Tags) -> (Tags
             put.insert(key.clone(), value.clone());
         }
     }
-    let obsolete: Vec<String> =
-        draft.status.tag_keys.iter().filter(|key| !wanted.contains_key(*key) && seen.contains_key(*key)).cloned().collect();
-    let remove =
-        obsolete.into_iter().filter(|key| draft.differs(&entry(id, key), None, seen.get(key).map(String::as_str))).collect();
+    let obsolete: Vec<String> = draft
+        .status
+        .tag_keys
+        .iter()
+        .filter(|key| !wanted.contains_key(*key) && seen.contains_key(*key))
+        .cloned()
+        .collect();
+    let remove = obsolete
+        .into_iter()
+        .filter(|key| draft.differs(&entry(id, key), None, seen.get(key).map(String::as_str)))
+        .collect();
     (put, remove)
 }
 

@@ -10,7 +10,7 @@ use crds_schema::Spec;
 use super::load_balancer::made;
 use super::{attribute_puts, attributes_of_new, attributes_to_set, joined_by};
 use crate::action::Does;
-use crate::desired::{WantedTargetGroup, Wanted};
+use crate::desired::{Wanted, WantedTargetGroup};
 use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::Member;
@@ -41,7 +41,13 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<Tar
     let seen = draft.sight.observed.target_groups.seen()?;
     if let Some(taken) = seen.iter().find(|group| group.name == want.name) {
         if draft.sight.observed.tags_of(&ElbTaggable::TargetGroup(taken.arn.clone())).is_some() {
-            super::name_taken(draft, "target group", &want.name, taken.arn.as_str(), "spec.services[0].targetGroupName");
+            super::name_taken(
+                draft,
+                "target group",
+                &want.name,
+                taken.arn.as_str(),
+                "spec.services[0].targetGroupName",
+            );
         }
         return None;
     }
@@ -111,7 +117,13 @@ fn check_words(check: &crate::resource::TargetHealthCheck) -> String {
 }
 
 /// Registers members that are not, and takes out targets that are no members, in every target group that serves or will.
-pub(crate) fn targets(draft: &mut Draft<'_>, wanted: &Wanted, group: Option<&Ref<TargetGroupArn>>, serving: Option<&TargetGroupArn>, members: &[Member]) {
+pub(crate) fn targets(
+    draft: &mut Draft<'_>,
+    wanted: &Wanted,
+    group: Option<&Ref<TargetGroupArn>>,
+    serving: Option<&TargetGroupArn>,
+    members: &[Member],
+) {
     for recorded in draft.status.target_groups.clone() {
         let is_wanted = recorded.name == wanted.target_group.name;
         if is_wanted || serving == Some(&recorded.arn) {
@@ -144,9 +156,9 @@ fn target_entry(group: &TargetGroupStatus, id: &str, port: u16) -> Entry {
 fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) {
     let (mut missing, mut was_there) = (BTreeSet::new(), false);
     for member in running(members) {
-        let registered = seen
-            .iter()
-            .any(|target| target.id == member.id().as_str() && target.port == group.port && target.health != TargetHealth::Draining);
+        let registered = seen.iter().any(|target| {
+            target.id == member.id().as_str() && target.port == group.port && target.health != TargetHealth::Draining
+        });
         let entry = target_entry(group, member.id().as_str(), group.port);
         was_there |= !registered && draft.memory.expects(&entry);
         if draft.differs(&entry, Some(""), registered.then_some("")) {
@@ -166,7 +178,8 @@ fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], m
         let why = Why::new(reason, format!("{} not in {}", joined_by(&missing, ", "), group.name));
         let puts: Vec<_> =
             missing.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
-        let write = Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: missing, port: group.port };
+        let write =
+            Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: missing, port: group.port };
         draft.change(format!("register/{}", group.name), write, &group.name, why).puts(puts);
     }
 }
@@ -206,7 +219,13 @@ pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
 }
 
 /// Deregisters what is registered; waits for drains; deletes the group once it is empty.
-pub(crate) fn empty_then_delete(draft: &mut Draft<'_>, old: &TargetGroupStatus, targets: &[Target], after: Vec<crate::request::ActionId>, reason: Reason) {
+pub(crate) fn empty_then_delete(
+    draft: &mut Draft<'_>,
+    old: &TargetGroupStatus,
+    targets: &[Target],
+    after: Vec<crate::request::ActionId>,
+    reason: Reason,
+) {
     let registered: BTreeSet<(String, u16)> = targets
         .iter()
         .filter(|target| target.health != TargetHealth::Draining)
@@ -220,7 +239,9 @@ pub(crate) fn empty_then_delete(draft: &mut Draft<'_>, old: &TargetGroupStatus, 
         draft.wait(WaitOn::Aws, format!("targets of {} to drain", old.name), None);
     } else if let Some(owned) = ownership::prove_target_group(&draft.status, &old.arn) {
         let why = Why::new(reason, format!("{} is no longer used", old.name));
-        draft.act(format!("delete-target-group/{}", old.name), Does::DeleteTargetGroup(owned), &old.name, why).after(after);
+        draft
+            .act(format!("delete-target-group/{}", old.name), Does::DeleteTargetGroup(owned), &old.name, why)
+            .after(after);
     }
 }
 
@@ -252,9 +273,12 @@ pub(crate) fn healthy_targets(draft: &Draft<'_>, arn: &TargetGroupArn) -> Option
 }
 
 /// Actions that must come before a listener forwards to the group: its making, and its first settings.
-pub(crate) fn ready_actions(draft: &Draft<'_>, group: &Ref<TargetGroupArn>, name: &str) -> Vec<crate::request::ActionId> {
+pub(crate) fn ready_actions(
+    draft: &Draft<'_>,
+    group: &Ref<TargetGroupArn>,
+    name: &str,
+) -> Vec<crate::request::ActionId> {
     let mut after = made(group);
     after.extend(draft.planned(&format!("set-target-group-attributes/{name}")).filter(|_| group.id().is_none()));
     after
 }
-

@@ -113,7 +113,8 @@ fn a_missing_image_is_named_and_nothing_is_launched_or_terminated_for_it() {
 fn a_zone_without_capacity_gives_way_to_another_zone() {
     let mut world = World::empty(1);
     let first = world.pass();
-    let zone = |plan: &crate::action::Plan| plan.actions.iter().find(|a| a.id.0 == "launch/1").unwrap().why.message.clone();
+    let zone =
+        |plan: &crate::action::Plan| plan.actions.iter().find(|a| a.id.0 == "launch/1").unwrap().why.message.clone();
     assert!(zone(&first).contains("us-east-2a"), "{first}");
     let conclusion = world.concluded(&first, |action| match action.id.0.as_str() {
         "launch/1" => Outcome::Failed(Fault {

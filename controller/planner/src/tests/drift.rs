@@ -25,7 +25,8 @@ fn a_rogue_rule_is_removed_at_once() {
 
 #[test]
 fn an_access_edit_opens_before_it_closes() {
-    let mut world = World::healthy(2).edited(|spec| spec.access.load_balancer[0].cidr = Some("198.51.100.0/24".parse().unwrap()));
+    let mut world =
+        World::healthy(2).edited(|spec| spec.access.load_balancer[0].cidr = Some("198.51.100.0/24".parse().unwrap()));
     let plan = world.pass();
     let revoke = plan.actions.iter().find(|action| action.id.0 == "revoke/load-balancer/ingress").unwrap();
     assert_eq!(revoke.after.iter().map(|id| id.0.as_str()).collect::<Vec<_>>(), ["authorize/load-balancer/ingress"]);
@@ -151,7 +152,10 @@ fn a_warmed_group_takes_over_once_it_is_as_healthy() {
         name,
         port: 9090,
     });
-    world.group(GroupRole::Instances).ingress.insert(rule(9090, Peer::Group(crate::request::Ref::Id(group_id(GroupRole::LoadBalancer)))));
+    world
+        .group(GroupRole::Instances)
+        .ingress
+        .insert(rule(9090, Peer::Group(crate::request::Ref::Id(group_id(GroupRole::LoadBalancer)))));
     seen(world.observed.listeners.get_mut(&alb()).unwrap())[0].warms = Some(new.clone());
     let on = |id: &str, health| Target { port: 9090, ..target(id, health, None) };
     let part = |second| Part::Seen(vec![on("i-1", TargetHealth::Healthy), on("i-2", second)]);

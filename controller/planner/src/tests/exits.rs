@@ -16,7 +16,8 @@ fn a_terminated_member_is_replaced_at_once_in_its_zone() {
 
 #[test]
 fn a_stopped_member_has_its_successor_launched_and_goes_when_that_is_healthy() {
-    let mut world = World::healthy(2).state(2, InstanceState::Stopped).health(2, TargetHealth::Unused, "Target.InvalidState");
+    let mut world =
+        World::healthy(2).state(2, InstanceState::Stopped).health(2, TargetHealth::Unused, "Target.InvalidState");
     assert_snapshot!(world.planned(), @r"
     + launch/3                                 MemberStopped: slot 3 in us-east-2b: successor of i-2, which was stopped
     ? slot 2 (i-2) stays until others are healthy: 1 of 2
@@ -88,8 +89,7 @@ fn a_spent_budget_holds_healing_and_says_until_when() {
     let mut world = World::healthy(2).unhealthy_for(1, 600).member(3, 'a');
     world.status(1).succeeded = true;
     let at = world.now.checked_sub(Duration::from_secs(600)).unwrap();
-    world.record.status.terminations =
-        (10..14).map(|slot| Charge { at, instance_id: instance_id(slot) }).collect();
+    world.record.status.terminations = (10..14).map(|slot| Charge { at, instance_id: instance_id(slot) }).collect();
     let plan = world.pass();
     assert_eq!(plan.actions, [], "not even as one too many: {plan}");
     assert_eq!(plan.status.condition(ConditionType::HealingAllowed).unwrap().reason, Reason::TerminationBudgetSpent);
@@ -98,7 +98,8 @@ fn a_spent_budget_holds_healing_and_says_until_when() {
 
 #[test]
 fn a_braked_scale_down_still_goes_on_and_takes_the_sick_first() {
-    let mut world = World::healthy(3).unhealthy_for(2, 600).unhealthy_for(3, 600).edited(|spec| spec.instances.count = 2);
+    let mut world =
+        World::healthy(3).unhealthy_for(2, 600).unhealthy_for(3, 600).edited(|spec| spec.instances.count = 2);
     assert_eq!(world.spec().healing.max_unhealthy.of(2, 1), 1);
     let plan = world.pass();
     assert_eq!(ids(&plan), ["take-out/i-3"].into(), "{plan}");

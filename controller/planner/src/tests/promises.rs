@@ -12,13 +12,16 @@ use crate::request::Write;
 use crate::resource::*;
 
 fn launch(plan: &Plan) -> &Intent {
-    plan.actions
-        .iter()
-        .find_map(|action| match &action.does {
-            Does::Create(intent) | Does::Replay(intent) if matches!(intent.makes, Makes::Member { .. }) => Some(&**intent),
-            _ => None,
-        })
-        .unwrap()
+    let intents = plan.actions.iter().filter_map(|action| match &action.does {
+        Does::Create(intent) | Does::Replay(intent) => Some(&**intent),
+        Does::Change(_)
+        | Does::Terminate { .. }
+        | Does::TakeOut { .. }
+        | Does::DeleteGroup(_)
+        | Does::DeleteLoadBalancer(_)
+        | Does::DeleteTargetGroup(_) => None,
+    });
+    intents.into_iter().find(|intent| matches!(intent.makes, Makes::Member { .. })).unwrap()
 }
 
 /// A world whose second member is gone, and for which a launch is already open.
@@ -132,7 +135,10 @@ fn i3_a_group_with_our_uid_and_no_open_intent_is_not_ours() {
     world.groups().push(group);
     let plan = world.pass();
     assert_eq!(plan.status.security_groups.load_balancer, None);
-    assert_eq!(plan.status.condition(crate::status::ConditionType::LoadBalancerReady).unwrap().reason, Reason::NameTaken);
+    assert_eq!(
+        plan.status.condition(crate::status::ConditionType::LoadBalancerReady).unwrap().reason,
+        Reason::NameTaken
+    );
 }
 
 #[test]
@@ -214,7 +220,8 @@ fn lint_refuses_plans_that_break_a_promise() {
     assert!(text.contains("I5"), "{text}");
     let text = refused(scale_down(), &|_, world| world.spec().paused = true);
     assert!(text.contains("paused"), "{text}");
-    let text = refused(World::empty(2), &|plan, _| plan.actions.retain(|action| action.id.0 != "create-group/instances"));
+    let text =
+        refused(World::empty(2), &|plan, _| plan.actions.retain(|action| action.id.0 != "create-group/instances"));
     assert!(text.contains("does not stand before it"), "{text}");
     let text = refused(World::empty(2), &|_, world| world.spec().instances.count = 0);
     assert!(text.contains("I1"), "{text}");
