@@ -20,7 +20,7 @@ use super::failure::{Complaint, Ended, Failure, Verdict};
 use super::output::Printer;
 use super::session;
 use crate::aws::Aws;
-use crate::aws::throttle::{Share, Throttled};
+use crate::aws::throttle::{Pressure, Share, Throttled};
 use crate::config::Config;
 use crate::system::{SystemClock, SystemEntropy};
 
@@ -59,8 +59,9 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         session.store.get(&Key::new(CONTROLLER, LEASE)).await?;
     }
     let clock = SystemClock::start();
+    let cloud = Throttled::new(Aws::new(session.sdk), &clock, Share::default());
     let ctx = Ctx {
-        cloud: &Throttled::new(Aws::new(session.sdk), &clock, Share::default()),
+        cloud: &cloud,
         store: &session.store,
         clock: &clock,
         entropy: &SystemEntropy,
@@ -86,7 +87,11 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         let _ = asked.send(());
         tokio::time::sleep(ENDING_MAX).await;
     });
-    match select(replica, deadline).await {
+    let ended = select(replica, deadline).await;
+    let Pressure { held, waited, refused } = cloud.pressure();
+    let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(held, waited_ms, refused, "calls held back to keep to our share of the quotas");
+    match ended {
         Either::Left((outcome, _)) => concluded(outcome),
         Either::Right(((), _)) => {
             tracing::warn!("not ended in time, the next leader takes up what was under way");

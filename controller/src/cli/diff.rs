@@ -31,7 +31,7 @@ pub struct Args {
 
 /// Prints a unified diff for each document that differs.
 pub async fn run(args: Args, config: &Config) -> Ended {
-    let documents = document::read_file(&args.file).map_err(Failure::as_failed)?;
+    let documents = document::read_file(&args.file).map_err(Failure::into_failed)?;
     let store = session::open(config).await?.store;
     let printer = Printer::new();
     let mut verdict = Verdict::Yes;

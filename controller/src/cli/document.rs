@@ -72,21 +72,12 @@ fn text_of(path: &Path) -> std::io::Result<String> {
     String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
 }
 
-/// Documents with where they stand: nothing for a single one, `document 2 ` or `items[1].` for one of several.
+/// Documents with where they stand: nothing for a single one, `document 2 ` for one of several. A List has been taken
+/// apart when it was read.
 fn placed(documents: Vec<Value>) -> Vec<(String, Value)> {
     let several = documents.len() > 1;
-    let mut placed = Vec::new();
-    for (i, document) in documents.into_iter().enumerate() {
-        let place = if several { format!("document {} ", i + 1) } else { String::new() };
-        match document {
-            Value::Object(mut list) if list.get("kind") == Some(&json!("List")) && list.contains_key("items") => {
-                let Some(Value::Array(items)) = list.remove("items") else { continue };
-                placed.extend(items.into_iter().enumerate().map(|(j, item)| (format!("{place}items[{j}]."), item)));
-            }
-            other => placed.push((place, other)),
-        }
-    }
-    placed
+    let place = |nth: usize| if several { format!("document {nth} ") } else { String::new() };
+    documents.into_iter().enumerate().map(|(i, document)| (place(i + 1), document)).collect()
 }
 
 impl Document {

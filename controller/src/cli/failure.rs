@@ -100,7 +100,7 @@ impl Failure {
     }
 
     /// The same with status 2, for verbs whose 1 has another meaning.
-    pub fn as_failed(self) -> Self {
+    pub fn into_failed(self) -> Self {
         Self { status: if self.status == 1 { 2 } else { self.status }, ..self }
     }
 

@@ -43,9 +43,11 @@ impl Printer {
     /// [`Failure::unheard`] when nobody reads; any other trouble of stdout with status 2.
     pub fn line(self, text: &str) -> Result<(), Failure> {
         let mut out = stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Failure::unheard(),
-            _ => Failure::failed(Complaint::new("stdout", error, "make room, or send it elsewhere")),
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+            if error.kind() == ErrorKind::BrokenPipe {
+                return Failure::unheard();
+            }
+            Failure::failed(Complaint::new("stdout", error, "make room, or send it elsewhere"))
         })
     }
 

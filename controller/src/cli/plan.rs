@@ -66,7 +66,7 @@ pub async fn run(args: Args, config: &Config) -> Ended {
 
 /// The one document of the file, which must be of that environment.
 fn proposal(path: &std::path::Path, name: &str) -> Result<Document, Failure> {
-    let mut documents = document::read_file(path).map_err(Failure::as_failed)?;
+    let mut documents = document::read_file(path).map_err(Failure::into_failed)?;
     documents.retain(|document| document.name == name);
     documents.pop().ok_or_else(|| {
         let what = path.display().to_string();
@@ -76,7 +76,7 @@ fn proposal(path: &std::path::Path, name: &str) -> Result<Document, Failure> {
 
 fn judge(name: &str, pass: Pass, output: Output) -> Ended {
     if pass.is_gone {
-        return Err(Failure::not_found(name).as_failed());
+        return Err(Failure::not_found(name).into_failed());
     }
     let Some(plan) = pass.plan else {
         let wrong = pass.halt.map_or_else(|| "was not planned".to_owned(), |halt| halt.to_string());

@@ -242,9 +242,9 @@ pub fn age(at: Timestamp, now: Timestamp) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
         ..120 => format!("{seconds}s"),
-        ..7200 => format!("{minutes}m"),
-        ..172_800 if minutes % 60 == 0 => format!("{hours}h"),
-        ..172_800 => format!("{hours}h{}m", minutes % 60),
+        120..7200 => format!("{minutes}m"),
+        7200..172_800 if minutes % 60 == 0 => format!("{hours}h"),
+        7200..172_800 => format!("{hours}h{}m", minutes % 60),
         _ => format!("{days}d"),
     }
 }

@@ -5,6 +5,7 @@
 //! <https://docs.rs/dynoxide-rs>
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+#[cfg(test)]
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -54,10 +55,11 @@ impl Embedded {
         Self::serve(database)
     }
 
-    /// One that keeps its items in the file at `path`, which is made if it does not exist.
+    /// For tests of what a restart finds: one that keeps its items in the file at `path`, which is made if it does not exist.
     ///
     /// # Errors
     /// When the file cannot be opened, or the machine has no port or thread left.
+    #[cfg(test)]
     pub fn start_at(path: &Path) -> Result<Self, StartError> {
         let name = path.display().to_string();
         let database = Database::new(&name).map_err(|error| unopened(&name, &error))?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use engine::operation::Operation;
-use serde_json::Value;
 
 use crate::world::{World, ended};
 
@@ -32,9 +31,9 @@ fn the_iam_policy_allows_every_operation_and_needs_no_endpoint() {
     let policy = ended(command).yes().json();
     assert_eq!(policy["Version"], "2012-10-17");
     let statements = policy["Statement"].as_array().unwrap();
-    let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
-        Value::Array(actions) => actions.clone(),
-        action => vec![action.clone()],
+    let actions = statements.iter().flat_map(|statement| {
+        let action = &statement["Action"];
+        action.as_array().cloned().unwrap_or_else(|| vec![action.clone()])
     });
     let allowed: BTreeSet<String> = actions.map(|action| action.as_str().unwrap().to_owned()).collect();
     let missing: Vec<String> =
