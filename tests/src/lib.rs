@@ -3,7 +3,7 @@
 //! In: a record, a seed, and what a test does to the world. Out: the world, the record and the log of calls.
 //! Never: depends on `understudy` or the AWS SDK, waits in real time. Start at [`Stage`]; the scenarios are in tests/.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use planner::ownership::{TAG_INTENT, TAG_UID};
 use planner::status::{ConditionType, Status, Truth};
 use serde_json::{Value, json};
-use simulator::cloud::{Canonical, Kind};
+use simulator::cloud::{Canonical, Kind, ReadLag};
 use simulator::{Builder, CrashPoints, Executor, Seeded, SimCloud, SimStore, VirtualClock};
 
 /// The environment's name in every scenario.
@@ -41,6 +41,8 @@ pub struct Stage {
     pub store: SimStore,
     /// Where requests are cut.
     pub crash_points: CrashPoints,
+    /// Each replica's own view of the cloud, kept over its restarts.
+    clients: RefCell<BTreeMap<&'static str, SimCloud>>,
     replicas: Executor<'static>,
     seed: u64,
     started: Cell<u64>,
@@ -83,7 +85,16 @@ impl Stage {
         let cloud = change(Builder::new(seed)).crash_points(&crash_points).build(&clock);
         let store = SimStore::new(seed, &clock, &crash_points);
         let replicas = Executor::new(&clock);
-        Self { clock, cloud, store, crash_points, replicas, seed, started: Cell::default() }
+        Self {
+            clock,
+            cloud,
+            store,
+            crash_points,
+            clients: RefCell::default(),
+            replicas,
+            seed,
+            started: Cell::default(),
+        }
     }
 
     /// Starts a replica of the controller.
@@ -117,6 +128,15 @@ impl Stage {
             let options = Options { holder, resync_interval: RESYNC, observe_only: false, once: false };
             run(&ctx, &options, futures::future::pending()).await;
         });
+    }
+
+    fn client(&self, name: &'static str) -> SimCloud {
+        self.clients.borrow_mut().entry(name).or_insert_with(|| self.cloud.client(name)).clone()
+    }
+
+    /// How old what that replica sees of the cloud may be.
+    pub fn set_read_lag(&self, name: &'static str, lag: ReadLag) {
+        self.client(name).set_read_lag(lag);
     }
 
     /// Drops a replica, wherever it is.

@@ -69,7 +69,7 @@ fn reads_that_lag_neither_double_nor_undo_anything() {
     let mut stage = Stage::new(2);
     stage.apply(&record(2));
     stage.start("a");
-    stage.cloud.client("a").set_read_lag(simulator::cloud::ReadLag::UpTo(Duration::from_secs(20)));
+    stage.set_read_lag("a", simulator::cloud::ReadLag::UpTo(Duration::from_secs(20)));
     stage.settle();
     stage.run_for(Duration::from_secs(600));
     assert_eq!(stage.totals()[&Kind::Instance], (2, 0), "{}", stage.report());
