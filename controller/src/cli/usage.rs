@@ -1,6 +1,5 @@
 //! Wrong command lines, said in the one form that all our errors have.
 
-use std::error::Error as _;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
