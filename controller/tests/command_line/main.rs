@@ -15,5 +15,6 @@ mod comparing;
 mod reading;
 mod waiting;
 mod deleting;
+mod watching;
 mod controlling;
 mod usage;
