@@ -84,7 +84,13 @@ pub(crate) fn known_names<'a>(name: &str, known: impl Iterator<Item = &'a str> +
     }
 }
 
+/// A longer text is no slip of the pen, and comparing it takes the square of its length.
+const NEAR_CHARS_MAX: usize = 64;
+
 fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if text.chars().count() > NEAR_CHARS_MAX {
+        return None;
+    }
     let lower = text.to_lowercase();
     let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&lower, &name.to_lowercase());
     let scored = known.map(|name| (likeness(name), name)).filter(|(score, _)| *score >= LIKENESS_MIN);

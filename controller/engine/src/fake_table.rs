@@ -271,7 +271,11 @@ pub fn linted(record: &Record, plan: Plan) -> Linted {
     let observed = Observed::unread("a test");
     let now = "2026-11-24T09:00:00Z".parse().unwrap();
     let missing_after = std::time::Duration::from_secs(300);
-    planner::lint::lint(plan, &Sight { record, observed: &observed, now, seed: 1, missing_after }).unwrap()
+    planner::lint::lint(
+        plan,
+        &Sight { record, observed: &observed, now, seed: 1, missing_after, default_region: "us-east-2" },
+    )
+    .unwrap()
 }
 
 /// An intent to make a security group.

@@ -172,7 +172,14 @@ async fn attempt(
     let region = stored.region(&ctx.default_region);
     let observed = look(ctx, region, &stored.record, kept).await;
     let (record, now) = (&stored.record, ctx.clock.now());
-    let sight = Sight { record, observed: &observed, now, seed, missing_after: ctx.missing_after };
+    let sight = Sight {
+        record,
+        observed: &observed,
+        now,
+        seed,
+        missing_after: ctx.missing_after,
+        default_region: &ctx.default_region,
+    };
     let plan = plan(&sight, &mut kept.memory);
     let (linted, refused) = lint_or_hold(plan, &sight)?;
     let Some(desk) = desk else { return Ok(Pass::looked(&linted, refused)) };

@@ -81,9 +81,9 @@ struct Revision {
 }
 
 impl Stored {
-    /// The region of its AWS resources; `default` where the spec names none.
+    /// The region of its AWS resources; `default` where nothing else says.
     pub fn region<'a>(&'a self, default: &'a str) -> &'a str {
-        self.record.spec.as_ref().and_then(|spec| spec.region.as_deref()).unwrap_or(default)
+        self.record.region(default)
     }
 
     /// Why nothing of it may be written, if so.

@@ -76,6 +76,13 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
             Some(Outcome::NotTried(_)) | None => {}
         }
     }
+    let launched = |(id, outcome): (&crate::request::ActionId, &Outcome)| {
+        id.0.starts_with("launch/") && matches!(outcome, Outcome::Done(_))
+    };
+    let intended = plan.actions.iter().any(|action| action.id.0.starts_with("launch/"));
+    if intended && !outcomes.iter().any(launched) {
+        conclusion.status.keep_successions(before);
+    }
     // Only now, since entries of what an action made are put by actions after it.
     for (action, made) in made_by(plan, outcomes) {
         let (from, to) = (format!("(of {action})"), made.to_string());

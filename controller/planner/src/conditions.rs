@@ -71,13 +71,25 @@ fn troubled(draft: &Draft<'_>, kind: ConditionType) -> Option<Verdict> {
 fn spec_valid(draft: &Draft<'_>) -> Verdict {
     let record = draft.sight.record;
     match &record.stored {
-        Stored::Invalid(faults) => no(Reason::SpecInvalid, faults.join("\n")),
+        Stored::Invalid(faults) => no(Reason::SpecInvalid, bounded(faults)),
         Stored::Missing if record.deleting => yes(Reason::Valid, "being deleted"),
         Stored::Missing => {
             no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force", record.revision))
         }
         Stored::Valid => troubled(draft, ConditionType::SpecValid).unwrap_or_else(|| yes(Reason::Valid, "")),
     }
+}
+
+/// Faults that a status names. It must fit into an item of 400 KB, whatever a user wrote.
+const FAULTS_MAX: usize = 50;
+/// Characters of one of them.
+const FAULT_CHARS_MAX: usize = 400;
+
+fn bounded(faults: &[String]) -> String {
+    let shown = faults.iter().take(FAULTS_MAX).map(|fault| fault.chars().take(FAULT_CHARS_MAX).collect::<String>());
+    let more = faults.len().saturating_sub(FAULTS_MAX);
+    let rest = (more > 0).then(|| format!("and {more} more; `understudy apply` names them all"));
+    shown.chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 fn network(draft: &Draft<'_>) -> Verdict {

@@ -6,11 +6,13 @@ use crate::desired::{self, Wanted};
 use crate::diff;
 use crate::draft::Draft;
 use crate::healing;
+use crate::id::TargetGroupArn;
 use crate::members::{self, Member};
 use crate::order::{self, Scene};
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::resource::Instance;
+use crate::request::Ref;
+use crate::resource::{Instance, TargetHealth};
 use crate::status::{ImageStatus, NetworkStatus, WaitOn, WantedStatus};
 
 /// Plans towards the spec in force.
@@ -22,7 +24,7 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
         Err(why) => {
             draft.trouble(why.reason, why.message.clone());
             draft.wait(if why.reason == Reason::Unread { WaitOn::Aws } else { WaitOn::Person }, why.message, None);
-            members::assess(draft, None, "", |_| true);
+            members::assess(draft, None, None, "", |_| true);
             return;
         }
     };
@@ -36,7 +38,8 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     let serving = diff::target_groups::serving(draft, &wanted);
 
     let template = wanted.template.hash();
-    let members = members::assess(draft, serving.as_ref(), &template, |instance| is_current(&wanted, instance));
+    let next = group.as_ref().and_then(Ref::id);
+    let members = members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
     let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
     let instances = groups.get(&GroupRole::Instances).cloned();
     let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances.clone() };
@@ -48,6 +51,33 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     }
     diff::target_groups::retire(draft, &wanted);
     count(draft, spec, &members);
+    say_apart(draft, spec, next, serving.as_ref(), &members);
+}
+
+/// Old members that serve the old port only, and new ones that serve the new one only, cannot take turns one by one
+/// without serving fewer: it holds, and says what would let it go on.
+fn say_apart(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    next: Option<&TargetGroupArn>,
+    serving: Option<&TargetGroupArn>,
+    members: &[Member],
+) {
+    let count = spec.instances.count;
+    let surge = spec.rollout.max_surge.of(count, 1);
+    let well_next = next.filter(|next| Some(*next) != serving).and_then(|next| draft.sight.observed.targets_of(next));
+    let is_well_next = |member: &Member| {
+        let targets = well_next.unwrap_or_default();
+        targets.iter().any(|target| target.id == member.id().as_str() && target.health == TargetHealth::Healthy)
+    };
+    let apart = members.iter().any(|member| member.stays() && !member.is_healthy() && is_well_next(member));
+    if apart && draft.has_outdated && surge < count {
+        let message = format!(
+            "new members serve the new port only, and the old ones the old port only; set spec.rollout.maxSurge: {count}, or let \
+             the new image serve both ports"
+        );
+        draft.wait(WaitOn::Person, message, None);
+    }
 }
 
 /// What can change on an instance by hand and not be set right in place.
@@ -64,7 +94,9 @@ fn count(draft: &mut Draft<'_>, spec: &Spec, members: &[Member]) {
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
     let keys = spec.tags.keys().cloned();
-    if draft.actions.iter().any(|action| action.id.0.starts_with("untag/")) {
+    // A dropped key is forgotten once it was seen to be on nothing, and what was not read may still have it.
+    let is_left = draft.actions.iter().any(|action| action.id.0.starts_with("untag/"));
+    if is_left || !draft.sight.observed.gaps().is_empty() {
         draft.status.tag_keys.extend(keys);
     } else {
         draft.status.tag_keys = keys.collect();
@@ -73,21 +105,16 @@ fn count(draft: &mut Draft<'_>, spec: &Spec, members: &[Member]) {
 
 /// Keeps what AWS fixed at creation, and says which edit is refused for it. `None`: nothing can be planned meanwhile.
 fn keep_fixed(draft: &mut Draft<'_>, spec: &Spec, mut wanted: Wanted) -> Option<Wanted> {
-    let here = NetworkStatus { vpc_id: wanted.vpc.clone(), region: spec.region.clone() };
-    match draft.status.network.clone() {
-        Some(network) if network != here && !draft.status.holds_nothing() => {
-            let message = format!(
-                "spec.network: it stands in {} ({}) and cannot move to {} ({}); set it back, or delete the environment and apply it anew",
-                network.vpc_id,
-                network.region.as_deref().unwrap_or("the table's region"),
-                here.vpc_id,
-                here.region.as_deref().unwrap_or("the table's region")
-            );
-            draft.trouble(Reason::ImmutableField, message);
-            return None;
-        }
-        Some(_) | None => draft.status.network = Some(here),
+    let record = draft.sight.record;
+    let stands_in = record.region(draft.sight.default_region).to_owned();
+    if let Some(region) = spec.region.as_ref().filter(|region| **region != stands_in) {
+        refuse(draft, "spec.region", region, &stands_in);
     }
+    if let Some(network) = record.pinned().filter(|network| network.vpc_id != wanted.vpc) {
+        refuse(draft, "spec.network.vpcId", wanted.vpc.as_str(), network.vpc_id.as_str());
+        return None;
+    }
+    draft.status.network = Some(NetworkStatus { vpc_id: wanted.vpc.clone(), region: Some(stands_in) });
     fixed_load_balancer(draft, &mut wanted);
     for role in GroupRole::BOTH {
         let name = role.recorded(&draft.status).and_then(|id| draft.status.security_groups.names.get(id)).cloned();

@@ -308,7 +308,8 @@ pub fn fingerprint(wanted: &Wanted) -> BTreeSet<String> {
     let fixed = [
         format!("vpc {}", wanted.vpc),
         format!("target group {}", wanted.target_group.name),
-        format!("load balancer {}", wanted.load_balancer.name),
+        // Not by name: an edit of it is refused while there is one, and taken once there is none.
+        "load balancer".to_owned(),
     ];
     zones.chain(listeners).chain(fixed).collect()
 }

@@ -10,14 +10,12 @@ use crds_schema::Spec;
 
 use crate::desired;
 use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
-use crate::record::{GroupRole, Makes, Record};
-use crate::request::ElbTaggable;
+use crate::record::{GroupRole, Record};
+use crate::request::{ElbTaggable, Write};
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookups {
-    /// The region; `None`: the table's.
-    pub region: Option<String>,
     /// The VPC whose subnets are wanted; `None`: the default subnets of the default VPC.
     pub vpc: Option<String>,
     /// The image; `None`: there is no spec yet.
@@ -55,18 +53,18 @@ pub fn lookups(record: &Record) -> Lookups {
         load_balancer_names.insert(desired::load_balancer_name(&record.name, spec));
         target_group_names.extend(known_target_group_name(record, spec));
     }
+    // What was asked for may exist under the name that it was asked for by, whatever the spec says by now.
     for intent in &record.intents {
-        if let Makes::TargetGroup { name, .. } = &intent.makes {
-            target_group_names.insert(name.clone());
+        if let Write::CreateSecurityGroup(create) = &intent.write {
+            group_names.insert(create.name.clone());
+        } else if let Write::CreateLoadBalancer(create) = &intent.write {
+            load_balancer_names.insert(create.name.clone());
+        } else if let Write::CreateTargetGroup(create) = &intent.write {
+            target_group_names.insert(create.name.clone());
         }
     }
     Lookups {
-        // What stands in a region is looked for there, whatever the spec says by now.
-        region: match &status.network {
-            Some(network) => network.region.clone(),
-            None => spec.and_then(|spec| spec.region.clone()),
-        },
-        vpc: match &status.network {
+        vpc: match record.pinned() {
             Some(network) => Some(network.vpc_id.to_string()),
             None => spec.and_then(|spec| spec.network.vpc_id.clone()),
         },

@@ -3,7 +3,7 @@
 //! Brings the instants that grace, `unhealthyFor` and bake are measured from up to date in the status, and says of each
 //! member what it counts as. Never: decides what to do about it; that is [`crate::healing`] and [`crate::order`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
@@ -61,10 +61,12 @@ impl Member {
     }
 }
 
-/// The members, with the status brought up to date. `serving` is the target group whose health counts.
+/// The members, with the status brought up to date. `serving` is the target group whose health counts,
+/// `wanted` the one that is to serve.
 pub(crate) fn assess(
     draft: &mut Draft<'_>,
     serving: Option<&TargetGroupArn>,
+    wanted: Option<&TargetGroupArn>,
     template: &str,
     is_current: impl Fn(&Instance) -> bool,
 ) -> Vec<Member> {
@@ -77,6 +79,13 @@ pub(crate) fn assess(
             observed.targets_of(arn).map(|all| all.iter().map(|target| (target.id.as_str(), target)).collect())
         }
     };
+    let well: BTreeSet<&str> = wanted
+        .and_then(|arn| observed.targets_of(arn))
+        .into_iter()
+        .flatten()
+        .filter(|target| target.health == TargetHealth::Healthy)
+        .map(|target| target.id.as_str())
+        .collect();
     let mut members = Vec::new();
     for status in &mut draft.status.instances {
         let instance = observed.instances.seen().and_then(|all| all.get(&status.instance_id));
@@ -85,6 +94,10 @@ pub(crate) fn assess(
         note_instance(status, instance, observed.instances.seen().is_some());
         if let Some(targets) = &targets {
             note_health(status, targets.get(status.instance_id.as_str()).copied(), impaired, now);
+            // While a group is replaced, one that is well where it will serve is not sick for failing where it will not.
+            if !impaired && well.contains(status.instance_id.as_str()) {
+                status.unhealthy_since = None;
+            }
         }
         members.push(Member {
             life: life_of(status),

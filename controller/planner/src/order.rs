@@ -14,7 +14,7 @@ use crate::desired::Wanted;
 use crate::diff::instances;
 use crate::draft::Draft;
 use crate::healing::{self, Verdicts};
-use crate::id::{InstanceId, SubnetId, TargetGroupArn, Zone};
+use crate::id::{InstanceId, SecurityGroupId, SubnetId, TargetGroupArn, Zone};
 use crate::members::{Life, Member};
 use crate::memory::later;
 use crate::ownership;
@@ -31,7 +31,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) members: &'a [Member],
     pub(crate) verdicts: &'a Verdicts,
     /// The instances' group.
-    pub(crate) group: Option<Ref<crate::id::SecurityGroupId>>,
+    pub(crate) group: Option<Ref<SecurityGroupId>>,
 }
 
 impl Scene<'_> {
@@ -81,19 +81,19 @@ fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) {
         .filter(|intent| !draft.settled.iter().any(|settled| settled.id == intent.id))
         .collect();
     let template = scene.wanted.template.hash();
+    let live = number(scene.members.iter().filter(|member| member.is_live()).count()) + number(open.len());
+    let most = scene.count() + scene.spec.rollout.max_surge.of(scene.count(), 1);
     let mut missing = scene.count().saturating_sub(scene.good());
     // What was asked for before comes first: an open launch is resolved, never doubled.
     for intent in &open {
         if missing > 0 && is_current(intent, &template) {
             missing -= 1;
-            replay(draft, scene, intent);
+            replay(draft, scene.group.as_ref(), intent);
         } else {
-            unwanted(draft, intent);
+            unwanted(draft, scene.group.as_ref(), intent, live <= most);
         }
     }
-    let live = number(scene.members.iter().filter(|member| member.is_live()).count()) + number(open.len());
-    let surge = scene.spec.rollout.max_surge.of(scene.count(), 1);
-    let room = (scene.count() + surge).saturating_sub(live);
+    let room = most.saturating_sub(live);
     let mut taken: BTreeSet<u32> = scene.members.iter().map(|member| member.status.slot).collect();
     taken.extend(open.iter().filter_map(|intent| slot_of(intent)));
     let mut crowd = zone_crowd(scene);
@@ -117,7 +117,7 @@ fn slot_of(intent: &Intent) -> Option<u32> {
 /// Longest that an open launch is replayed. AWS promises a client token no longer than a day.
 pub(crate) const REPLAY_MAX: Duration = Duration::from_secs(20 * 3600);
 
-fn replay(draft: &mut Draft<'_>, scene: &Scene<'_>, intent: &Intent) {
+fn replay(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>>, intent: &Intent) {
     if later(intent.created_at, REPLAY_MAX) <= draft.now() {
         return launch_unknown(draft, intent);
     }
@@ -126,7 +126,7 @@ fn replay(draft: &mut Draft<'_>, scene: &Scene<'_>, intent: &Intent) {
     }
     let Makes::Member { slot, .. } = intent.makes else { return };
     let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", intent.id));
-    let after = instances::group_dependencies(scene.group.as_ref());
+    let after = instances::group_dependencies(group);
     draft
         .act(format!("launch/{slot}"), Does::Replay(Box::new(intent.clone())), format!("slot {slot}"), why)
         .after(after);
@@ -143,14 +143,15 @@ fn launch_unknown(draft: &mut Draft<'_>, intent: &Intent) {
     draft.wait(WaitOn::Person, message, None);
 }
 
-/// A launch that nobody wants any more is not sent again; should it appear, it is a member too many.
-pub(crate) fn unwanted(draft: &mut Draft<'_>, intent: &Intent) {
-    if later(intent.created_at, REPLAY_MAX) <= draft.now() {
-        return launch_unknown(draft, intent);
+/// A launch that nobody wants any more. Asking again with its token is the only way to learn what became of it: AWS
+/// returns the instance if there is one, and otherwise launches one that is terminated at once. Only where there is room
+/// for it (promise I1); until then it may appear by itself.
+pub(crate) fn unwanted(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>>, intent: &Intent, has_room: bool) {
+    if has_room {
+        return replay(draft, group, intent);
     }
-    let what =
-        format!("{} (a launch that is no longer wanted) to appear and be terminated, or to be given up", intent.id);
-    draft.wait(WaitOn::Time, what, Some(later(intent.created_at, REPLAY_MAX)));
+    let what = format!("room to ask what became of {}, a launch that is no longer wanted", intent.id);
+    draft.wait(WaitOn::Aws, what, None);
 }
 
 /// Members that count, by zone.
@@ -323,11 +324,12 @@ fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32) {
 
 /// A stopped member's disk may be wanted, so it goes only when its successor is healthy, and is charged.
 fn stopped_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: u32) {
-    let taken = number(draft.actions.iter().filter(|action| matches!(action.does, Does::TakeOut { .. })).count());
+    let goes = |does: &Does| matches!(does, Does::TakeOut { .. } | Does::Terminate { .. });
+    let taken = number(draft.actions.iter().filter(|action| goes(&action.does)).count());
     let mut allowed = scene.verdicts.allowance.saturating_sub(taken);
     let stopped = scene.members.iter().filter(|member| member.life == Life::Stopped && member.status.leaving.is_none());
     for member in stopped {
-        if healthy < scene.count() {
+        if healthy < scene.count() || scene.verdicts.braked {
             keep(draft, member, healthy, scene.count());
         } else if allowed == 0 {
             healing::spent(draft, scene.spec.healing.max_terminations_per_hour);
@@ -360,7 +362,9 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
     let mut outdated: Vec<&Member> = scene
         .members
         .iter()
-        .filter(|member| member.stays() && !member.current && !scene.verdicts.replaces(member))
+        .filter(|member| member.stays() && !member.current)
+        // What healing may not take out, the rollout that the user asked for does.
+        .filter(|member| scene.verdicts.braked || !scene.verdicts.replaces(member))
         .collect();
     outdated.sort_by_key(|member| (member.is_healthy(), member.status.slot));
     // An old member that is not healthy is spared only while it may still become so in time for the count.
@@ -468,7 +472,13 @@ fn drain_bound(draft: &Draft<'_>) -> Duration {
 fn terminate(draft: &mut Draft<'_>, id: &InstanceId, owned: ownership::Owned<InstanceId>, why: Why, healing: bool) {
     let now = draft.now();
     let already = draft.status.terminations.iter().any(|charge| charge.instance_id == *id);
+    // A teardown that the user asked for is no healing, whatever the member was leaving for before.
+    let healing = healing && !draft.sight.record.deleting;
     if healing && !already {
+        let limit = draft.sight.record.spec.as_ref().map_or(u32::MAX, |spec| spec.healing.max_terminations_per_hour);
+        if number(draft.status.terminations.len()) >= limit {
+            return healing::spent(draft, limit);
+        }
         draft.status.terminations.push(Charge { at: now, instance_id: id.clone() });
     }
     draft.act(format!("terminate/{id}"), Does::Terminate { member: owned, charged: healing }, id, why);

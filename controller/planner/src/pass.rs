@@ -35,6 +35,8 @@ pub struct Sight<'a> {
     pub seed: u64,
     /// How long a recorded resource must be absent before it is missing.
     pub missing_after: Duration,
+    /// The region of environments that name none.
+    pub default_region: &'a str,
 }
 
 /// What to do now. Total: where sight is incomplete the plan says so and does less.
@@ -46,7 +48,8 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
     let mut torn_down = false;
     if !record.status.damaged {
         recognise::recognise(&mut draft);
-        if record.spec.is_none() && record.revision > 0 {
+        let is_ending = record.deleting && record.status.holds_nothing();
+        if record.spec.is_none() && record.revision > 0 && !is_ending {
             // The revision in force cannot be read: what it wants, and what it protects, is not known.
             let message =
                 format!("revision {} is in force, but its REV item is gone; apply the record again", record.revision);
@@ -99,6 +102,11 @@ fn withhold_failed(draft: &mut Draft<'_>) {
         }
         !hold
     });
+    // A member has a successor only if one is launched.
+    if !draft.actions.iter().any(|action| action.id.0.starts_with("launch/")) {
+        let before = &draft.sight.record.status;
+        draft.status.keep_successions(before);
+    }
 }
 
 /// Says what would be done, and does none of it. The conditions are set before, from what differs.
@@ -112,5 +120,6 @@ fn pause(draft: &mut Draft<'_>) {
         let was = before.instances.iter().find(|was| was.instance_id == member.instance_id);
         member.leaving = was.and_then(|was| was.leaving.clone());
     }
+    draft.status.keep_successions(before);
     draft.wait(WaitOn::Person, "spec.paused to be false", None);
 }

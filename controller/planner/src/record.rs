@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{IntentId, SecurityGroupId};
 use crate::request::Write;
-use crate::status::Status;
+use crate::status::{NetworkStatus, Status};
 
 /// One environment's record.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +131,20 @@ impl GroupRole {
 }
 
 impl Record {
+    /// The network that it stands in. Nothing is pinned while nothing of it exists or may exist.
+    pub fn pinned(&self) -> Option<&NetworkStatus> {
+        let exists = !self.status.holds_nothing() || !self.intents.is_empty();
+        self.status.network.as_ref().filter(|_| exists)
+    }
+
+    /// The region that it stands in; before it stands anywhere, the one that its spec names. What exists is looked for,
+    /// and torn down, where it was made, whatever the spec or the controller's own region say by now.
+    pub fn region<'a>(&'a self, default: &'a str) -> &'a str {
+        let pinned = self.pinned().and_then(|network| network.region.as_deref());
+        let wanted = self.spec.as_ref().and_then(|spec| spec.region.as_deref());
+        pinned.or(wanted).unwrap_or(default)
+    }
+
     /// The open intents that make `makes`.
     pub fn intent_for(&self, wanted: impl Fn(&Makes) -> bool) -> Option<&Intent> {
         self.intents.iter().find(|intent| wanted(&intent.makes))

@@ -124,6 +124,14 @@ impl Status {
         self.conditions.iter().find(|c| c.kind == kind)
     }
 
+    /// Forgets successions that are newer than `before`: the launch that was to make them did not take place.
+    pub(crate) fn keep_successions(&mut self, before: &Self) {
+        for member in &mut self.instances {
+            let was = before.instances.iter().find(|was| was.instance_id == member.instance_id);
+            member.succeeded &= was.is_some_and(|was| was.succeeded);
+        }
+    }
+
     /// Whether this is recorded as ours.
     pub fn records(&self, made: &Made) -> bool {
         match made {
@@ -217,7 +225,7 @@ pub struct Condition {
 pub struct NetworkStatus {
     /// The VPC.
     pub vpc_id: VpcId,
-    /// The region, where the spec names one. It is fixed: an edit of it is refused.
+    /// The region. It is fixed: an edit of it is refused.
     #[serde(default)]
     pub region: Option<String>,
 }

@@ -21,7 +21,7 @@ use crate::status::{Leaving, WaitOn};
 
 /// Plans the end of everything that is ours. Returns whether nothing is left.
 pub(crate) fn teardown(draft: &mut Draft<'_>, retain: bool) -> bool {
-    let members = members::assess(draft, None, "", |_| true);
+    let members = members::assess(draft, None, None, "", |_| true);
     let open = open_intents(draft);
     if retain {
         return untag_everything(draft) && !open;
@@ -65,7 +65,8 @@ fn open_intents(draft: &mut Draft<'_>) -> bool {
     let mut open = false;
     for intent in unsettled {
         if let Makes::Member { .. } = intent.makes {
-            order::unwanted(draft, intent);
+            let empty = draft.status.instances.is_empty();
+            order::unwanted(draft, None, intent, empty);
             open = true;
             continue;
         }

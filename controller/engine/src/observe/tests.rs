@@ -196,7 +196,6 @@ fn target_group(name: &str) -> TargetGroup {
 /// What is looked for once everything is recorded.
 fn lookups(name: &str) -> Lookups {
     Lookups {
-        region: None,
         vpc: Some("vpc-1".into()),
         image: Some("ami-1".into()),
         types: vec!["t3.medium".into()],

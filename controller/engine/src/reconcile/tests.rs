@@ -222,8 +222,14 @@ fn a_refused_plan_becomes_one_that_holds_and_says_so() {
     let read = records::read(ctx.store, "a", ctx.clock.now(), ctx.entropy);
     let record = scene.replica.clock.run(read).unwrap().unwrap().record;
     let observed = Observed::unread("not looked");
-    let sight =
-        Sight { record: &record, observed: &observed, now: ctx.clock.now(), seed: 1, missing_after: Duration::ZERO };
+    let sight = Sight {
+        record: &record,
+        observed: &observed,
+        now: ctx.clock.now(),
+        seed: 1,
+        missing_after: Duration::ZERO,
+        default_region: "us-east-2",
+    };
     let twice = || Action {
         id: ActionId("twice".into()),
         does: Does::Change(Box::new(Write::DeleteListener { listener: ListenerArn::parse("arn:l").unwrap() })),

@@ -100,6 +100,13 @@ fn wanted_rules(
         GroupRole::Instances => {
             let mut ports = wanted.target_group.ports();
             ports.extend(draft.status.target_groups.iter().map(|group| group.port));
+            // What is checked elsewhere than where it serves stays open too while it is replaced.
+            let seen = draft.sight.observed.target_groups.seen().into_iter().flatten();
+            let ours = seen.filter(|seen| draft.status.target_groups.iter().any(|group| group.arn == seen.arn));
+            ports.extend(
+                ours.filter(|seen| seen.name != wanted.target_group.name)
+                    .filter_map(|seen| seen.health_check.port.parse::<u16>().ok()),
+            );
             if let Some(balancer) = groups.get(&GroupRole::LoadBalancer) {
                 ingress.extend(ports.into_iter().map(|port| tcp(port, Peer::Group(balancer.clone()))));
             }

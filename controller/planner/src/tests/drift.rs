@@ -111,6 +111,15 @@ fn removed_tags_are_put_back_on_everything() {
 }
 
 #[test]
+fn a_tag_that_the_spec_drops_is_not_forgotten_while_tags_are_unread() {
+    let mut world = World::healthy(2);
+    world.record.status.tag_keys = ["Team".to_owned()].into();
+    world.observed.tags = Part::Unread("throttled".into());
+    let plan = world.pass();
+    assert!(plan.status.tag_keys.contains("Team"), "{plan}");
+}
+
+#[test]
 fn a_tag_that_the_spec_drops_is_removed_and_a_foreign_one_left() {
     let mut world = World::healthy(1);
     world.record.status.tag_keys = ["Team".to_owned()].into();

@@ -87,11 +87,12 @@ fn i1_after_twenty_hours_an_open_launch_is_held_and_the_way_out_is_named() {
 }
 
 #[test]
-fn i1_an_unwanted_launch_is_not_sent_again_and_is_terminated_when_it_appears() {
+fn i1_an_unwanted_launch_is_asked_for_where_there_is_room_and_what_it_made_is_terminated() {
     let (mut world, intent) = with_open_launch();
     world = world.edited(|spec| spec.instances.count = 1);
     let plan = world.pass();
-    assert_eq!(plan.actions, [], "{plan}");
+    assert_eq!(launch(&plan), &intent, "its token tells what became of it");
+    assert!(matches!(plan.actions[0].does, Does::Replay(_)), "{plan}");
     launched_by(&mut world, &intent, intent.id.as_str());
     let plan = world.pass();
     assert!(ids(&plan).contains("terminate/i-9"), "{plan}");
@@ -210,6 +211,7 @@ fn lint_refuses_plans_that_break_a_promise() {
             now: world.now,
             seed: 7,
             missing_after: std::time::Duration::from_secs(300),
+            default_region: "us-east-2",
         };
         lint(plan, &sight).unwrap_err().join("; ")
     };

@@ -166,7 +166,7 @@ impl World {
             self.record.status.security_groups.names.insert(group_id(role), name);
         }
         let vpc_id = VpcId::parse("vpc-1").unwrap();
-        self.record.status.network = Some(NetworkStatus { vpc_id, region: None });
+        self.record.status.network = Some(NetworkStatus { vpc_id, region: Some("us-east-2".into()) });
     }
 
     fn make_target_group(&mut self) {
@@ -356,6 +356,7 @@ impl World {
             now: self.now,
             seed: 7,
             missing_after: Duration::from_secs(300),
+            default_region: "us-east-2",
         };
         let mut again = self.memory.clone();
         let made = plan(&sight, &mut self.memory);

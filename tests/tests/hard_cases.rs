@@ -1,0 +1,202 @@
+//! Combinations that once went wrong: each was found by reading, and stands here so that it stays mended.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use e2e::{NAME, Stage, record};
+use engine::operation::Operation;
+use engine::store::Key;
+use planner::id::AmiId;
+use serde_json::{Value, json};
+use simulator::cloud::{Answer, App, Fault, Kind};
+use simulator::{Builder, Cut};
+
+const OTHER: &str = "ami-0aaaaaaaaaaaaaaaa";
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn with(count: u32, change: impl FnOnce(&mut Value)) -> Value {
+    let mut record = record(count);
+    change(&mut record);
+    record
+}
+
+/// Running for longer than every grace, with a second image in the account.
+fn running(seed: u64, record: &Value) -> Stage {
+    running_apps(seed, record, App::default(), App::default())
+}
+
+fn running_apps(seed: u64, record: &Value, app: App, other: App) -> Stage {
+    let mut stage = Stage::with(seed, |builder| builder.image(Builder::IMAGE, app).image(OTHER, other));
+    stage.apply(record);
+    stage.start("a");
+    stage.settle();
+    stage.run_for(Duration::from_secs(600));
+    stage
+}
+
+fn broken() -> App {
+    App::answering(Answer::Status(500))
+}
+
+#[test]
+fn an_edit_of_the_region_is_refused_and_the_environment_is_kept_where_it_stands() {
+    let mut stage = running(71, &record(2));
+    stage.apply(&with(2, |record| record["spec"]["region"] = json!("us-west-2")));
+    let victim = stage.cloud.view().live_instances()[0].id.clone();
+    stage.cloud.console().terminate(&victim).unwrap();
+    stage.run_for(HOUR);
+    assert!(stage.says("spec.region"), "{}", stage.report());
+    assert_eq!(stage.status().unwrap().ready, 2, "it is healed where it stands\n{}", stage.report());
+    stage.delete();
+    stage.until("gone", |world| world.is_gone());
+    assert!(stage.cloud.view().live_instances().is_empty(), "{}", stage.report());
+}
+
+#[test]
+fn naming_the_region_that_it_stands_in_is_no_move() {
+    let mut stage = running(72, &record(2));
+    stage.apply(&with(2, |record| record["spec"]["region"] = json!("us-east-2")));
+    stage.settle();
+}
+
+#[test]
+fn after_a_bad_image_a_good_one_rolls_out_though_healing_is_braked() {
+    for count in [1, 2] {
+        let mut stage = running(73, &record(count));
+        stage.cloud.console().set_image_app(&AmiId::parse(Builder::IMAGE).unwrap(), broken()).unwrap();
+        let victim = stage.cloud.view().live_instances()[0].id.clone();
+        stage.cloud.console().set_app(&victim, broken()).unwrap();
+        stage.run_for(HOUR);
+        stage.apply(&with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
+        stage.settle();
+    }
+}
+
+#[test]
+fn a_budget_that_is_lowered_while_a_member_drains_holds_that_member_and_nothing_else() {
+    let mut stage = running(76, &record(2));
+    let victim = stage.cloud.view().live_instances()[0].id.clone();
+    stage.cloud.console().set_app(&victim, broken()).unwrap();
+    stage.until("leaving", |world| {
+        world.status().is_some_and(|status| status.instances.iter().any(|member| member.leaving.is_some()))
+    });
+    stage.apply(&with(2, |record| record["spec"]["healing"] = json!({"maxTerminationsPerHour": 0})));
+    stage.run_for(Duration::from_secs(300));
+    assert!(!stage.says("a plan was refused"), "{}", stage.report());
+    assert!(stage.cloud.view().live_instances().iter().any(|instance| instance.id == victim));
+    stage.delete();
+    stage.until("gone", |world| world.is_gone());
+}
+
+#[test]
+fn a_launch_that_was_lost_holds_up_neither_delete_nor_rollout() {
+    let mut stage = Stage::new(77);
+    stage.cloud.fail_often(Operation::RunInstances, 1000, Fault::LostRequest);
+    stage.apply(&record(2));
+    stage.start("a");
+    stage.run_for(Duration::from_secs(60));
+    stage.delete();
+    stage.run_for(Duration::from_secs(30));
+    stage.cloud.faults_off();
+    stage.until("gone", |world| world.is_gone());
+    assert!(stage.cloud.view().live_instances().is_empty());
+
+    let mut stage = running(78, &record(2));
+    stage.cloud.fail_next(Operation::RunInstances, Fault::LostRequest);
+    stage.apply(&with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
+    stage.run_for(Duration::from_secs(6));
+    stage.apply(&with(2, |record| {
+        record["spec"]["image"]["amiId"] = json!(OTHER);
+        record["spec"]["instances"]["userData"] = json!("#cloud-config\na: b");
+    }));
+    stage.settle();
+}
+
+#[test]
+fn a_load_balancer_whose_rename_was_refused_is_rebuilt_when_it_is_lost() {
+    let mut stage = running(80, &record(2));
+    stage.apply(&with(2, |record| record["spec"]["loadBalancer"]["name"] = json!("renamed")));
+    stage.run_for(Duration::from_secs(60));
+    let arn = stage.cloud.view().load_balancers()[0].arn.clone();
+    stage.cloud.console().delete_load_balancer(&arn).unwrap();
+    stage.settle();
+}
+
+#[test]
+fn a_record_with_a_thousand_faults_stops_no_healing() {
+    let mut stage = running(81, &record(2));
+    stage.apply(&with(2, |record| {
+        for nth in 0..1000 {
+            record["spec"][format!("unknown{nth}")] = json!("x".repeat(300));
+        }
+    }));
+    stage.run_for(Duration::from_secs(60));
+    let victim = stage.cloud.view().live_instances()[0].id.clone();
+    stage.cloud.console().terminate(&victim).unwrap();
+    stage.run_for(Duration::from_secs(300));
+    assert_eq!(stage.totals()[&Kind::Instance].0, 3, "{}", stage.report());
+    assert!(stage.says("and 950 more"), "{}", stage.report());
+}
+
+#[test]
+fn a_delete_whose_record_is_half_removed_ends_though_its_spec_is_missing() {
+    // The last pass of the teardown, from its first read to the record's removal, takes fewer requests than this.
+    for cut in 1..=24 {
+        let mut stage = Stage::new(82);
+        stage.apply(&record(1));
+        stage.start("a");
+        stage.settle();
+        stage.store.user().delete(&Key::new(NAME, "SPEC"));
+        stage.run_for(Duration::from_secs(30));
+        stage.delete();
+        let ours = |name: &str| name.starts_with(NAME);
+        stage.until("nothing left", |world| world.cloud.view().groups().iter().all(|group| !ours(&group.name)));
+        stage.crash_points.arm(cut, Cut::AfterReply);
+        assert!(stage.until_cut(), "request {cut} is never sent");
+        stage.kill("a");
+        stage.crash_points.disarm();
+        stage.start("b");
+        stage.until("gone", |world| world.is_gone());
+    }
+}
+
+/// Each image listens on its own port only, so members cannot take turns one by one without serving fewer.
+#[test]
+fn images_that_serve_different_ports_are_held_with_the_way_out_and_go_on_with_enough_surge() {
+    let on = |port: u16| App { ports: Some([port].into()), ..App::default() };
+    let mut stage = running_apps(91, &record(2), on(8080), on(9090));
+    let edit = |surge: u32| {
+        with(2, |record| {
+            record["spec"]["services"][0]["port"] = json!(9090);
+            record["spec"]["image"]["amiId"] = json!(OTHER);
+            record["spec"]["rollout"]["maxSurge"] = json!(surge);
+        })
+    };
+    stage.apply(&edit(1));
+    stage.run_for(HOUR);
+    assert_eq!(stage.totals()[&Kind::Instance], (3, 0), "nobody is sick\n{}", stage.report());
+    let waits = stage.status().unwrap().waiting_for;
+    assert!(waits.iter().any(|wait| wait.what.contains("spec.rollout.maxSurge: 2")), "{}", stage.report());
+    stage.apply(&edit(2));
+    stage.settle();
+}
+
+#[test]
+fn a_health_check_port_stays_open_while_its_group_is_replaced() {
+    let checked = |port: u16, service: u16| {
+        with(2, |record| {
+            record["spec"]["services"][0]["port"] = json!(service);
+            record["spec"]["services"][0]["healthCheck"]["port"] = json!(port);
+        })
+    };
+    let slow = App { ports: Some([8080, 9000, 9090].into()), ..App::default() };
+    let mut stage = running_apps(92, &checked(9000, 8080), slow.clone(), slow);
+    // The new check port does not answer, so the new group never serves and the old one must go on.
+    stage.apply(&checked(9001, 9090));
+    let mut least = usize::MAX;
+    for _ in 0..60 {
+        stage.run_for(Duration::from_secs(10));
+        least = least.min(stage.serving());
+    }
+    assert_eq!(least, 2, "{}", stage.report());
+}
