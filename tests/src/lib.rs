@@ -3,6 +3,8 @@
 //! In: a record, a seed, and what a test does to the world. Out: the world, the record and the log of calls.
 //! Never: depends on `understudy` or the AWS SDK, waits in real time. Start at [`Stage`]; the scenarios are in tests/.
 
+pub mod edits;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -214,6 +216,14 @@ impl Stage {
     /// Runs until the environment is ready and has nothing more to do.
     pub fn settle(&mut self) {
         self.until("ready and quiet", |world| world.is_settled());
+    }
+
+    /// Whether it came to be ready, with nothing more to do, within that time.
+    pub fn settles_within(&mut self, limit: Duration) -> bool {
+        (0..limit.as_secs()).any(|_| {
+            self.run_for(Duration::from_secs(1));
+            World { cloud: &self.cloud, store: &self.store }.is_settled()
+        })
     }
 
     /// Lets so much time pass and checks that not one mutating call is made in it (promise I6).
