@@ -328,3 +328,9 @@ fn seed_51_a_dropped_tag_is_remembered_while_tags_are_unread() {
 fn seed_149_a_dropped_tag_is_remembered_over_lost_reads() {
     run(149);
 }
+
+/// A target group's create was lost, and its port edited away: its intent stayed open for ever.
+#[test]
+fn seed_389_a_lost_create_that_nobody_wants_any_more_is_given_up() {
+    run(389);
+}

@@ -8,6 +8,7 @@ use crate::draft::Draft;
 use crate::healing;
 use crate::id::TargetGroupArn;
 use crate::members::{self, Member};
+use crate::open;
 use crate::order::{self, Scene};
 use crate::reason::Reason;
 use crate::record::GroupRole;
@@ -50,6 +51,7 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
         diff::listeners::diff(draft, spec, &wanted, balancer, group);
     }
     diff::target_groups::retire(draft, &wanted);
+    open::give_up_orphans(draft);
     count(draft, spec, &members);
     say_apart(draft, spec, next, serving.as_ref(), &members);
 }

@@ -25,6 +25,7 @@ mod diff;
 mod members;
 mod healing;
 mod order;
+mod open;
 mod teardown;
 mod conditions;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::id::Zone;
+use crate::id::{IntentId, Zone};
 use crate::request::{ActionId, Made};
 
 /// Complete readings without it before a recorded resource is missing.
@@ -23,6 +23,7 @@ pub struct Memory {
     removed: BTreeMap<Made, Timestamp>,
     capacity: BTreeMap<Zone, Timestamp>,
     failures: BTreeMap<ActionId, Failure>,
+    unwanted: BTreeMap<IntentId, Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -179,6 +180,16 @@ impl Memory {
     /// Until when a zone is not tried.
     pub fn capacity_pause(&self, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
         self.capacity.get(zone).copied().filter(|until| *until > now)
+    }
+
+    /// Since when nothing asks for an open intent any more; from now on, if that is new.
+    pub(crate) fn unwanted_since(&mut self, intent: &IntentId, now: Timestamp) -> Timestamp {
+        *self.unwanted.entry(intent.clone()).or_insert(now)
+    }
+
+    /// Forgets open intents that are settled or wanted again.
+    pub(crate) fn keep_unwanted(&mut self, unwanted: impl Fn(&IntentId) -> bool) {
+        self.unwanted.retain(|intent, _| unwanted(intent));
     }
 
     /// Notes that an action failed.

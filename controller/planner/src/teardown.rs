@@ -10,7 +10,7 @@ use crate::desired::DELETION_PROTECTION;
 use crate::diff;
 use crate::draft::Draft;
 use crate::members::{self, Life};
-use crate::memory::later;
+use crate::open;
 use crate::order;
 use crate::ownership::{self, TAG_PREFIX};
 use crate::reason::{Reason, Why};
@@ -55,31 +55,19 @@ pub(crate) fn teardown(draft: &mut Draft<'_>, retain: bool) -> bool {
 
 /// Creates whose end is not known yet. What they made, if anything, must be seen before the record can go.
 fn open_intents(draft: &mut Draft<'_>) -> bool {
-    let unsettled: Vec<_> = draft
+    let launches: Vec<_> = draft
         .sight
         .record
         .intents
         .iter()
+        .filter(|intent| matches!(intent.makes, Makes::Member { .. }))
         .filter(|intent| !draft.settled.iter().any(|settled| settled.id == intent.id))
         .collect();
-    let mut open = false;
-    for intent in unsettled {
-        if let Makes::Member { .. } = intent.makes {
-            let empty = draft.status.instances.is_empty();
-            order::unwanted(draft, None, intent, empty);
-            open = true;
-            continue;
-        }
-        // A named create that AWS has not shown for this long did not take place.
-        let given_up = later(intent.created_at, draft.sight.missing_after);
-        if given_up <= draft.now() && draft.sight.observed.gaps().is_empty() {
-            draft.settled.push(intent.clone());
-        } else {
-            draft.wait(WaitOn::Time, format!("{} to appear, or to be given up", intent.id), Some(given_up));
-            open = true;
-        }
+    for intent in &launches {
+        let empty = draft.status.instances.is_empty();
+        order::unwanted(draft, None, intent, empty);
     }
-    open
+    open::give_up_orphans(draft) || !launches.is_empty()
 }
 
 /// Actions that lift the protection, if the spec wants it lifted; `None` while it holds the whole teardown.
