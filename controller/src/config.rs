@@ -20,6 +20,8 @@ pub const RESYNC_INTERVAL: &str = "10s";
 pub const MISSING_AFTER: &str = "5m";
 /// How long `wait` waits: an ALB takes about three minutes, an instance about two more.
 pub const WAIT_TIMEOUT: &str = "10m";
+/// How long `delete --wait` waits: every member drains, and the load balancer's interfaces linger for minutes.
+pub const DELETE_TIMEOUT: &str = "30m";
 
 /// What can follow `-o`.
 pub const OUTPUTS: [&str; 4] = ["table", "wide", "json", "yaml"];
@@ -67,7 +69,7 @@ pub struct Config {
     pub resync_interval: Duration,
     /// How long a recorded resource must be absent before it is missing.
     pub missing_after: Duration,
-    /// How long `wait` waits.
+    /// How long `wait` and `delete --wait` wait.
     pub timeout: Duration,
 }
 
@@ -89,12 +91,23 @@ impl Config {
             check.that("--endpoint-url", url, is_url, "http://HOST:PORT or https://HOST");
         }
         let output = given(&global.output).unwrap_or(OUTPUTS[0]);
-        check.that("--output", output, |text| OUTPUTS.contains(&text), "table, wide, json or yaml");
+        if global.written.contains("output") && !verb.takes_output() {
+            check.unused(
+                "--output",
+                "this verb prints no document",
+                "leave it out, and ask `understudy get` afterwards",
+            );
+        } else {
+            check.that("--output", output, |text| OUTPUTS.contains(&text), "table, wide, json or yaml");
+        }
         let log_format = given(&global.log_format);
         if let Some(format) = log_format {
             check.that("--log-format", format, |text| LOG_FORMATS.contains(&text), "human or json");
         }
         let durations = verb.durations();
+        if global.written.contains("timeout") && !verb.waits() {
+            check.unused("--timeout", "nothing is waited for", "write --wait too, or leave it out");
+        }
         let config = Self {
             table: table.to_owned(),
             region: region.map(str::to_owned),
@@ -105,7 +118,11 @@ impl Config {
             resync_interval: check.duration("--resync-interval", durations.resync_interval, (RESYNC_INTERVAL, 1)),
             missing_after: check.duration("--missing-after", durations.missing_after, (MISSING_AFTER, 1)),
             // Nothing: look once.
-            timeout: check.duration("--timeout", durations.timeout, (WAIT_TIMEOUT, 0)),
+            timeout: check.duration(
+                "--timeout",
+                durations.timeout,
+                (durations.timeout_default.unwrap_or(WAIT_TIMEOUT), 0),
+            ),
         };
         if check.complaints.is_empty() { Ok(config) } else { Err(check.complaints) }
     }
@@ -120,6 +137,8 @@ pub struct Durations<'a> {
     pub missing_after: Option<&'a String>,
     /// `--timeout`.
     pub timeout: Option<&'a String>,
+    /// What stands in for it; absent: [`WAIT_TIMEOUT`].
+    pub timeout_default: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -132,6 +151,11 @@ impl Check {
         if !holds(text) {
             self.complaints.push(Complaint::new(flag, format!("`{text}` is no value of it"), format!("write {write}")));
         }
+    }
+
+    /// A flag that was written and means nothing.
+    fn unused(&mut self, flag: &str, why: &str, instead: &str) {
+        self.complaints.push(Complaint::new(flag, format!("means nothing here: {why}"), instead));
     }
 
     /// The duration that was given, or the default; `seconds_min` is the least that makes sense.

@@ -6,6 +6,7 @@ mod config;
 mod telemetry;
 mod system;
 
+mod wire;
 mod aws;
 mod store;
 

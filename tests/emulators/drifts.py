@@ -187,6 +187,27 @@ def metadata_options(sight, _):
         InstanceId=sight.members()[0]["InstanceId"], HttpTokens="optional", HttpPutResponseHopLimit=5)
 
 
+def associations(lab, instance):
+    return lab.ec2.describe_iam_instance_profile_associations(
+        Filters=[{"Name": "instance-id", "Values": [instance]}])["IamInstanceProfileAssociations"]
+
+
+def profile_removed(sight, _):
+    [association] = associations(sight.lab, sight.members()[0]["InstanceId"])
+    sight.lab.ec2.disassociate_iam_instance_profile(AssociationId=association["AssociationId"])
+
+
+def profile_exchanged(sight, neighbours):
+    """In two calls: moto's DescribeInstances does not show what ReplaceIamInstanceProfileAssociation did."""
+    profile_removed(sight, neighbours)
+    profile_added(sight, neighbours)
+
+
+def profile_added(sight, neighbours):
+    sight.lab.ec2.associate_iam_instance_profile(
+        InstanceId=sight.members()[0]["InstanceId"], IamInstanceProfile={"Name": neighbours.profile})
+
+
 def balancer_deleted(sight, _):
     sight.lab.elbv2.delete_load_balancer(LoadBalancerArn=sight.balancer()["LoadBalancerArn"])
 
@@ -280,6 +301,7 @@ ALONE = [
     ("another group is attached to an instance", attach_to_instance),
     ("our group is detached from the load balancer", detach_from_balancer),
     ("an instance's metadata options are changed", metadata_options),
+    ("an instance's profile is removed", profile_removed),
     ("the load balancer is deleted", balancer_deleted),
     ("the target group is deleted", target_group_deleted),
     ("the load balancer's group is deleted", balancer_group_deleted),

@@ -81,8 +81,7 @@ def paused(run):
                 raise Failed(f"mutating calls while paused: {done}")
             if env.conditions()["InSync"]["status"] == "True":
                 raise Failed(f"the drift is not reported: {env.conditions()}")
-            if "stickiness.enabled" not in (ran := run.lab.run("plan", env.name)).out:
-                raise Failed(f"plan does not say what would be done\n{ran}")
+            expect(run.lab.run("plan", env.name), 1, "Paused", "stickiness.enabled")
         finally:
             env.edit({"spec.paused": False})
         env.settle()

@@ -91,6 +91,8 @@ class Neighbours:
     def __init__(self, lab, world):
         self.lab = lab
         subnets = list(world.subnets.values())
+        self.profile = "neighbour"
+        lab.iam.create_instance_profile(InstanceProfileName=self.profile)
         self.group = lab.ec2.create_security_group(
             GroupName="neighbour-sg", Description="Not Understudy's", VpcId=world.vpc)["GroupId"]
         self.instance = lab.ec2.run_instances(

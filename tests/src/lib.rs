@@ -4,15 +4,18 @@
 //! Never: depends on `understudy` or the AWS SDK, waits in real time. Start at [`Stage`]; the scenarios are in tests/.
 
 pub mod edits;
+pub mod simulation;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use engine::context::Ctx;
 use engine::controller::{Options, run};
 use engine::observe::reference::Reference;
 use engine::store::Key;
+use engine::throttle::{Share, Throttled};
 use jiff::SignedDuration;
 use planner::ownership::{TAG_INTENT, TAG_UID};
 use planner::status::{ConditionType, Status, Truth};
@@ -33,6 +36,9 @@ pub const SETTLE_MAX: Duration = Duration::from_secs(3600);
 /// How often [`Stage::until`] looks. A look costs more than what happens between two.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// The holders that each replica was, and from when on; shared with whoever looks on.
+pub type Holders = Rc<RefCell<BTreeMap<&'static str, Vec<(Duration, String)>>>>;
+
 /// A cloud, a table, and replicas of the controller.
 pub struct Stage {
     /// Virtual time.
@@ -45,6 +51,8 @@ pub struct Stage {
     pub crash_points: CrashPoints,
     /// Each replica's own view of the cloud, kept over its restarts.
     clients: RefCell<BTreeMap<&'static str, SimCloud>>,
+    /// Who each replica was since when: another holder of the lease at each of its starts.
+    holders: Holders,
     replicas: Executor<'static>,
     seed: u64,
     started: Cell<u64>,
@@ -93,6 +101,7 @@ impl Stage {
             store,
             crash_points,
             clients: RefCell::default(),
+            holders: Holders::default(),
             replicas,
             seed,
             started: Cell::default(),
@@ -101,22 +110,30 @@ impl Stage {
 
     /// Starts a replica of the controller.
     pub fn start(&mut self, name: &'static str) {
-        self.start_with(name, self.store.clone());
+        self.start_with(name, self.store.clone(), SignedDuration::ZERO);
+    }
+
+    /// Starts a replica whose wall clock is off by that.
+    pub fn start_skewed(&mut self, name: &'static str, skew: SignedDuration) {
+        self.start_with(name, self.store.clone(), skew);
     }
 
     /// Starts a replica whose requests to the table are neither counted nor cut: one that waits for the lease meanwhile.
     pub fn start_uncut(&mut self, name: &'static str) {
-        self.start_with(name, self.store.with_crash_points(&CrashPoints::default()));
+        self.start_with(name, self.store.with_crash_points(&CrashPoints::default()), SignedDuration::ZERO);
     }
 
-    fn start_with(&mut self, name: &'static str, store: SimStore) {
+    fn start_with(&mut self, name: &'static str, store: SimStore, skew: SignedDuration) {
         let nth = self.started.get();
         self.started.set(nth + 1);
-        let cloud = self.cloud.client(name);
-        let clock = self.clock.replica(SignedDuration::ZERO);
+        let cloud = self.client(name);
+        let clock = self.clock.replica(skew);
         let entropy = Seeded::new(self.seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9)));
+        let holder = format!("{name}-{nth}");
+        self.holders.borrow_mut().entry(name).or_default().push((self.clock.since_epoch(), holder.clone()));
         self.replicas.start(name, async move {
             let reference = Reference::default();
+            let cloud = Throttled::new(cloud, &clock, Share::default());
             let ctx = Ctx {
                 cloud: &cloud,
                 store: &store,
@@ -126,7 +143,6 @@ impl Stage {
                 missing_after: MISSING_AFTER,
                 reference: &reference,
             };
-            let holder = format!("{name}-{nth}");
             let options = Options { holder, resync_interval: RESYNC, observe_only: false, once: false };
             run(&ctx, &options, futures::future::pending()).await;
         });
@@ -191,6 +207,16 @@ impl Stage {
     /// Lets time pass.
     pub fn run_for(&mut self, duration: Duration) {
         self.replicas.run_for(duration);
+    }
+
+    /// Lets time pass, and lets somebody look after every step of a replica. Whether they stopped it.
+    pub fn run_watched(&mut self, duration: Duration, look: impl Fn() -> bool) -> bool {
+        self.replicas.run_until(duration, look)
+    }
+
+    /// The holders of the lease that each replica was.
+    pub fn holders(&self) -> Holders {
+        Rc::clone(&self.holders)
     }
 
     /// Runs until it holds, at most [`SETTLE_MAX`].

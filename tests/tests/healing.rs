@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crds_schema::Cidr;
 use e2e::{NAME, Stage, World, record};
+use engine::operation::Operation;
 use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use planner::request::{ElbTaggable, Ref, Taggable};
 use planner::resource::{Direction, Peer, Rule};
 use planner::status::{ConditionType, Truth};
+use serde_json::Value;
 use simulator::cloud::{Answer, App, Kind, Refusal};
 
 struct Parts {
@@ -119,6 +121,8 @@ fn drifts() -> Vec<(&'static str, Drift)> {
             let default = s.cloud.view().group("default").unwrap().id;
             s.cloud.console().set_load_balancer_groups(&p.balancer, &[default])
         }),
+        ("instance profile replaced", |s, p| s.cloud.console().set_instance_profile(&p.first, Some("admin"))),
+        ("instance profile removed", |s, p| s.cloud.console().set_instance_profile(&p.second, None)),
         ("load balancer deleted", |s, p| s.cloud.console().delete_load_balancer(&p.balancer)),
         ("target group deleted", |s, p| s.cloud.console().delete_target_group(&p.target_group)),
         ("load balancer's group deleted", |s, p| s.cloud.console().delete_group(&p.balancer_group)),
@@ -126,9 +130,20 @@ fn drifts() -> Vec<(&'static str, Drift)> {
     ]
 }
 
+/// Two members that have an instance profile.
+fn with_profile(profile: &str) -> Value {
+    let mut record = record(2);
+    record["spec"]["instances"]["instanceProfile"] = profile.into();
+    record
+}
+
 fn running(seed: u64) -> Stage {
+    running_as(seed, &with_profile("shop"))
+}
+
+fn running_as(seed: u64, record: &Value) -> Stage {
     let mut stage = Stage::new(seed);
-    stage.apply(&record(2));
+    stage.apply(record);
     stage.start("a");
     stage.settle();
     // Past the grace of every member.
@@ -185,6 +200,46 @@ fn every_two_drifts_are_healed_together() {
         stage.until(&name, |world| world.is_settled() && canonical(world) == wanted && (!is_sick || gone(world)));
         stage.is_quiet_for(Duration::from_secs(1800));
     }
+}
+
+#[test]
+fn a_profile_that_nobody_asked_for_is_taken_away() {
+    let mut stage = running_as(19, &record(2));
+    let (wanted, parts) = (stage.canonical(), parts(&stage));
+    let asked = |stage: &Stage| stage.cloud.ledger().calls(Operation::DescribeIamInstanceProfileAssociations);
+    assert_eq!(asked(&stage), 0, "nothing is asked about a profile that is as it should be");
+    stage.cloud.console().set_instance_profile(&parts.first, Some("admin")).unwrap();
+    stage.until("the profile is gone", |world| world.is_settled() && canonical(world) == wanted);
+    stage.is_quiet_for(Duration::from_secs(1800));
+    let instances = stage.totals()[&Kind::Instance];
+    assert_eq!((instances, stage.cloud.ledger().calls(Operation::DisassociateIamInstanceProfile)), ((2, 0), 1));
+}
+
+#[test]
+fn a_profile_that_was_changed_by_hand_is_set_back_in_place_by_one_call() {
+    let replaced = healed(20, "replaced", |s, p| s.cloud.console().set_instance_profile(&p.first, Some("admin")));
+    let removed = healed(21, "removed", |s, p| s.cloud.console().set_instance_profile(&p.first, None));
+    for (stage, call) in
+        [(replaced, Operation::ReplaceIamInstanceProfileAssociation), (removed, Operation::AssociateIamInstanceProfile)]
+    {
+        assert_eq!((stage.totals()[&Kind::Instance], stage.cloud.ledger().calls(call)), ((2, 0), 1), "{call}");
+    }
+}
+
+#[test]
+fn an_edit_of_the_profile_replaces_the_members_and_changes_none_in_place() {
+    let mut stage = running(22);
+    let before = parts(&stage);
+    stage.apply(&with_profile("other"));
+    stage.until("both are replaced", |world| {
+        let live = world.cloud.view().live_instances();
+        world.is_settled() && live.iter().all(|instance| instance.instance_profile.as_deref() == Some("other"))
+    });
+    let live = stage.cloud.view().live_instances();
+    assert!(live.iter().all(|instance| instance.id != before.first && instance.id != before.second));
+    let ledger = stage.cloud.ledger();
+    let calls = [Operation::ReplaceIamInstanceProfileAssociation, Operation::AssociateIamInstanceProfile];
+    assert_eq!(calls.map(|call| ledger.calls(call)), [0, 0]);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use planner::reason::{Reason, Severity};
 const LINES_MAX: usize = 600;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    // As cargo says at run time: what it was when this was built may be another checkout.
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned()
 }
 
 /// Every file of the repository with that ending, but for what is built or fetched.

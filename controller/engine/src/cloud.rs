@@ -9,7 +9,8 @@ use futures::future::LocalBoxFuture;
 use planner::id::{AmiId, InstanceId, LoadBalancerArn, TargetGroupArn, Zone};
 use planner::request::{ElbTaggable, Made, Write};
 use planner::resource::{
-    Image, Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
+    Image, Instance, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Tags, Target,
+    TargetGroup,
 };
 
 use crate::error::CloudError;
@@ -86,6 +87,13 @@ pub enum Read {
         /// Where to go on.
         page: Page,
     },
+    /// EC2 DescribeIamInstanceProfileAssociations.
+    ProfileAssociations {
+        /// Filters; `instance-id` does not fail for an unknown id.
+        filters: Vec<Filter>,
+        /// Where to go on.
+        page: Page,
+    },
     /// ELBv2 DescribeLoadBalancers by name, at most 20. A missing one fails the call with `LoadBalancerNotFound`.
     LoadBalancers {
         /// Which.
@@ -140,6 +148,8 @@ pub enum Reply {
     Instances(Vec<Instance>, Page),
     /// Of [`Read::InstanceStatus`].
     InstanceStatus(Vec<(InstanceId, StatusChecks)>, Page),
+    /// Of [`Read::ProfileAssociations`].
+    ProfileAssociations(Vec<ProfileAssociation>, Page),
     /// Of [`Read::LoadBalancers`].
     LoadBalancers(Vec<LoadBalancer>),
     /// Of [`Read::LoadBalancerAttributes`] and [`Read::TargetGroupAttributes`].

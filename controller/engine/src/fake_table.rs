@@ -194,6 +194,7 @@ impl RecordStore for Table {
             Some(Fault::Denied) => Err(StoreError::Denied {
                 action: "dynamodb:PutItem".into(),
                 resource: "table/understudy".into(),
+                code: "AccessDeniedException".into(),
                 message: "no".into(),
             }),
         };

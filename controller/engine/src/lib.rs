@@ -3,29 +3,36 @@
 //! In: a record store, a cloud, a clock and a source of chance, each behind a trait. Out: a staging environment that
 //! matches its record, and a status that says where it stands.
 //! Never: opens a socket, spawns a task, reads the system's clock or chance; so a replica is one future that tests drop,
-//! pause and replay. Start at `reconcile`.
+//! pause and replay. Start at [`mod@reconcile`]; modules stand in reading order.
 
-pub mod clock;
-pub mod cloud;
-pub mod error;
-pub mod operation;
-pub mod store;
-pub mod watch;
-pub mod backoff;
-pub mod context;
-pub mod observe;
-pub mod execute;
+// The spine: one pass over one environment.
 pub mod reconcile;
-pub mod work_queue;
+pub mod records;
+pub mod observe;
+pub mod journal;
+pub mod execute;
+pub mod recorder;
+
+// The loop around it: what to look at when, and who may.
 pub mod controller;
+pub mod watch;
+pub mod work_queue;
+pub mod backoff;
+pub mod lease;
+pub mod writer;
+pub mod heartbeat;
+
+// What it stands on: AWS, the table, time and chance, each a trait.
+pub mod context;
+pub mod cloud;
+pub mod throttle;
+pub mod operation;
+pub mod error;
+pub mod store;
+pub mod items;
+pub mod clock;
+
 #[cfg(test)]
 mod testing;
-pub mod heartbeat;
-pub mod items;
-pub mod journal;
-pub mod lease;
-pub mod recorder;
-pub mod records;
-pub mod writer;
 #[cfg(test)]
 mod fake_table;

@@ -20,15 +20,18 @@ use planner::lookup::Lookups;
 use planner::observed::{Observed, Part};
 use planner::ownership::TAG_UID;
 use planner::request::ElbTaggable;
-use planner::resource::{Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Tags, Target, TargetGroup};
+use planner::resource::{
+    Instance, InstanceState, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Tags, Target,
+    TargetGroup,
+};
 
 use self::read::{Answers, Batch, Filed};
 use self::reference::Referred;
 use crate::cloud::{Filter, Page, Read, Reply};
 use crate::context::Ctx;
 
-/// Rounds of reads at most: the recorded, what hangs on resources that the record does not know yet, and the tags of
-/// listeners found there.
+/// Rounds of reads at most: the recorded, what hangs on resources that the record does not know yet (or on an instance
+/// without its tags), and the tags of listeners found there.
 const ROUNDS_MAX: usize = 3;
 /// AWS's limits on one call: values of a filter, ids of DescribeInstanceStatus, names or ARNs of ELBv2.
 const FILTER_VALUES_MAX: usize = 200;
@@ -57,6 +60,7 @@ struct Sight {
     by_uid: Answers<String, Instance>,
     by_id: Answers<InstanceId, Instance>,
     status_checks: Answers<InstanceId, StatusChecks>,
+    profile_associations: Answers<InstanceId, ProfileAssociation>,
     groups: Answers<String, SecurityGroup>,
     load_balancers: Answers<String, LoadBalancer>,
     load_balancer_attributes: Answers<LoadBalancerArn, BTreeMap<String, String>>,
@@ -87,11 +91,13 @@ impl Sight {
         let balancers: BTreeSet<LoadBalancerArn> = lookups.iter().flat_map(|one| self.load_balancers_of(one)).collect();
         let groups: BTreeSet<TargetGroupArn> = lookups.iter().flat_map(|one| self.target_groups_of(one)).collect();
         let tagged: BTreeSet<ElbTaggable> = lookups.iter().flat_map(|one| self.tagged_of(one)).collect();
+        let profiled: BTreeSet<InstanceId> = lookups.iter().flat_map(|one| self.other_profiles_of(one)).collect();
         let uids = lookups.iter().map(|one| one.uid.clone()).collect();
         join!(
             self.by_uid.ask(ctx, region, uids, &INSTANCES_BY_UID),
             self.by_id.ask(ctx, region, hidden, &INSTANCES_BY_ID),
             self.status_checks.ask(ctx, region, recorded, &STATUS_CHECKS),
+            self.profile_associations.ask(ctx, region, profiled, &PROFILE_ASSOCIATIONS),
             self.groups.ask(ctx, region, all(|one| &one.group_names), &SECURITY_GROUPS),
             self.load_balancers.ask(ctx, region, all(|one| &one.load_balancer_names), &LOAD_BALANCERS),
             self.load_balancer_attributes.ask(ctx, region, balancers.clone(), &LOAD_BALANCER_ATTRIBUTES),
@@ -110,6 +116,20 @@ impl Sight {
             one.instances.iter().filter(|id| !shown.contains(id)).cloned().collect::<Vec<_>>()
         };
         lookups.iter().flat_map(hidden).collect()
+    }
+
+    /// Running instances of an environment that were shown with another profile than they should have.
+    fn other_profiles_of(&self, lookups: &Lookups) -> BTreeSet<InstanceId> {
+        let shown = |id: &InstanceId| {
+            let tagged = self.by_uid.found(&lookups.uid).find(|instance| instance.id == *id);
+            tagged.or_else(|| self.by_id.found(id).next())
+        };
+        let differs = |id: &InstanceId, profile: &Option<String>| {
+            shown(id).is_some_and(|instance| {
+                instance.state == InstanceState::Running && instance.instance_profile != *profile
+            })
+        };
+        lookups.profiles.iter().filter(|(id, profile)| differs(id, profile)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Load balancers of an environment: recorded ones, and those that were shown under its names.
@@ -153,6 +173,9 @@ impl Sight {
             groups: values(self.groups.part(&lookups.group_names, since)),
             instances: self.instances_of(sought),
             status_checks: self.status_checks.part(&lookups.instances, since).map(|all| all.into_iter().collect()),
+            profile_associations: parts(&self.other_profiles_of(lookups), |id| {
+                self.profile_associations.part([id], since).map(|all| all.into_iter().map(|(_, one)| one).collect())
+            }),
             load_balancer_attributes: parts(&balancers, |arn| {
                 self.load_balancer_attributes.part_of(arn, since, balancer_is_absent(arn)).map(only)
             }),
@@ -230,6 +253,19 @@ const STATUS_CHECKS: Batch<InstanceId, StatusChecks> = Batch {
     file: |_, reply| {
         let Reply::InstanceStatus(found, page) = reply else { return None };
         Some((found, page))
+    },
+};
+
+/// One that is ending is none any more.
+const PROFILE_ASSOCIATIONS: Batch<InstanceId, ProfileAssociation> = Batch {
+    size: FILTER_VALUES_MAX,
+    request: |ids, page| {
+        let standing = filter("state", &["associating", "associated"]);
+        Read::ProfileAssociations { filters: [filter("instance-id", ids), standing].concat(), page }
+    },
+    file: |_, reply| {
+        let Reply::ProfileAssociations(found, page) = reply else { return None };
+        Some((found.into_iter().map(|one| (one.instance.clone(), one)).collect(), page))
     },
 };
 

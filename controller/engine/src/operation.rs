@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use planner::request::Write;
+use planner::request::{ProfileChange, Write};
 use planner::resource::Direction;
 
 use crate::cloud::Read;
@@ -103,6 +103,7 @@ operations! {
     DescribeSecurityGroups Ec2 Read Ec2Describe,
     DescribeInstances Ec2 Read Ec2Describe,
     DescribeInstanceStatus Ec2 Read Ec2Describe,
+    DescribeIamInstanceProfileAssociations Ec2 Read Ec2Describe,
     CreateSecurityGroup Ec2 Write Ec2Mutate,
     AuthorizeSecurityGroupIngress Ec2 Write Ec2Rules,
     AuthorizeSecurityGroupEgress Ec2 Write Ec2Rules,
@@ -113,6 +114,9 @@ operations! {
     TerminateInstances Ec2 Write Ec2Terminate,
     ModifyInstanceAttribute Ec2 Write Ec2Mutate,
     ModifyInstanceMetadataOptions Ec2 Write Ec2Mutate,
+    AssociateIamInstanceProfile Ec2 Write Ec2Mutate,
+    ReplaceIamInstanceProfileAssociation Ec2 Write Ec2Mutate,
+    DisassociateIamInstanceProfile Ec2 Write Ec2Mutate,
     CreateTags Ec2 Write Ec2Tags,
     DeleteTags Ec2 Write Ec2Tags,
     DescribeLoadBalancers Elbv2 Read Elbv2Describe,
@@ -175,6 +179,11 @@ impl From<&Write> for Operation {
             Write::TerminateInstances { .. } => Self::TerminateInstances,
             Write::SetInstanceGroups { .. } => Self::ModifyInstanceAttribute,
             Write::SetMetadataOptions { .. } => Self::ModifyInstanceMetadataOptions,
+            Write::ChangeProfile { change, .. } => match change {
+                ProfileChange::Associate(_) => Self::AssociateIamInstanceProfile,
+                ProfileChange::Replace { .. } => Self::ReplaceIamInstanceProfileAssociation,
+                ProfileChange::Disassociate(_) => Self::DisassociateIamInstanceProfile,
+            },
             Write::CreateTags { .. } => Self::CreateTags,
             Write::DeleteTags { .. } => Self::DeleteTags,
             Write::CreateLoadBalancer(_) => Self::CreateLoadBalancer,
@@ -206,6 +215,7 @@ impl From<&Read> for Operation {
             Read::SecurityGroups { .. } => Self::DescribeSecurityGroups,
             Read::Instances { .. } => Self::DescribeInstances,
             Read::InstanceStatus { .. } => Self::DescribeInstanceStatus,
+            Read::ProfileAssociations { .. } => Self::DescribeIamInstanceProfileAssociations,
             Read::LoadBalancers { .. } => Self::DescribeLoadBalancers,
             Read::LoadBalancerAttributes { .. } => Self::DescribeLoadBalancerAttributes,
             Read::Listeners { .. } => Self::DescribeListeners,

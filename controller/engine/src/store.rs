@@ -87,7 +87,9 @@ pub enum StoreError {
         action: String,
         /// On what.
         resource: String,
-        /// AWS's words.
+        /// AWS's code, which tells a permission that is lacking from credentials that are no good.
+        code: String,
+        /// AWS's words, the code first.
         message: String,
     },
     /// No credentials were found.

@@ -19,7 +19,8 @@ use jiff::Timestamp;
 use planner::id::{AmiId, SubnetId, VpcId, Zone};
 use planner::request::{ElbTaggable, Write};
 use planner::resource::{
-    Image, Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
+    Image, Instance, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Tags, Target,
+    TargetGroup,
 };
 
 use crate::clock::{Clock, Entropy, Purpose};
@@ -155,6 +156,7 @@ pub struct World {
     pub offerings: Vec<(String, Zone)>,
     pub images: Vec<Image>,
     pub instances: Vec<Instance>,
+    pub profile_associations: Vec<ProfileAssociation>,
     pub groups: Vec<SecurityGroup>,
     pub load_balancers: Vec<LoadBalancer>,
     pub listeners: Vec<Listener>,
@@ -280,6 +282,11 @@ impl FakeCloud {
                 let all =
                     found(ids, &world.instances, |one| &one.id).ok_or_else(|| missing("InvalidInstanceID.NotFound"))?;
                 Reply::InstanceStatus(all.into_iter().map(|one| (one.id, StatusChecks::Ok)).collect(), None)
+            }
+            Read::ProfileAssociations { filters, page } => {
+                let of = |one: &&ProfileAssociation| passes(filters, "instance-id", one.instance.as_str());
+                let (all, next) = self.page(world.profile_associations.iter().filter(of).cloned().collect(), page);
+                Reply::ProfileAssociations(all, next)
             }
             Read::LoadBalancers { names } => Reply::LoadBalancers(
                 found(names, &world.load_balancers, |one| &one.name).ok_or_else(|| missing("LoadBalancerNotFound"))?,

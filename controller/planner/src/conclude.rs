@@ -234,7 +234,12 @@ fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, c
         if let (Write::RunInstances(run), ErrorKind::Capacity) = (&intent.write, fault.kind) {
             memory.note_no_capacity(run.zone.clone(), now);
         }
-        if closes(fault) {
+        if !fault.definite {
+            memory.note_unanswered(&intent.id, now);
+        }
+        // What was sent before and not answered may still arrive, whatever became of this sending.
+        let replayed = matches!(action.does, Does::Replay(_));
+        if closes(fault) && !(replayed && memory.may_still_arrive(&intent.id, now)) {
             conclusion.closed.push(Closed { intent: intent.id.clone(), made: None, message: why.message.clone() });
         }
     }

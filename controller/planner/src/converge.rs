@@ -1,5 +1,7 @@
 //! Plans what makes AWS match the spec. Each step uses what the ones before it found or planned.
 
+use std::collections::BTreeSet;
+
 use crds_schema::Spec;
 
 use crate::desired::{self, Wanted};
@@ -43,9 +45,9 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     let members = members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
     let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
     let instances = groups.get(&GroupRole::Instances).cloned();
-    let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances.clone() };
+    let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances };
     order::members(draft, &scene);
-    diff::instances::in_place(draft, spec, instances.as_ref(), &members);
+    diff::instances::in_place(draft, &scene);
     diff::target_groups::targets(draft, &wanted, group.as_ref(), serving.as_ref(), &members);
     if let (Some(balancer), Some(group)) = (&balancer, &group) {
         diff::listeners::diff(draft, spec, &wanted, balancer, group);
@@ -95,14 +97,21 @@ fn count(draft: &mut Draft<'_>, spec: &Spec, members: &[Member]) {
     draft.has_outdated = members.iter().any(|member| member.stays() && !member.current);
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
-    let keys = spec.tags.keys().cloned();
-    // A dropped key is forgotten once it was seen to be on nothing, and what was not read may still have it.
+    tag_keys(draft, spec);
+}
+
+/// A dropped key is forgotten once it was seen to be on nothing. What was not read may still have it, and a call of ours
+/// that nobody answered may still put it.
+fn tag_keys(draft: &mut Draft<'_>, spec: &Spec) {
     let is_left = draft.actions.iter().any(|action| action.id.0.starts_with("untag/"));
-    if is_left || !draft.sight.observed.gaps().is_empty() {
-        draft.status.tag_keys.extend(keys);
-    } else {
-        draft.status.tag_keys = keys.collect();
-    }
+    let may_be_left = is_left || !draft.sight.observed.gaps().is_empty();
+    let now = draft.now();
+    let dropped = std::mem::take(&mut draft.status.tag_keys).into_iter().filter(|key| !spec.tags.contains_key(key));
+    let mut kept: BTreeSet<String> =
+        dropped.filter(|key| draft.memory.dropped_tag_may_come(key, now) || may_be_left).collect();
+    draft.memory.keep_dropped_tags(&kept);
+    kept.extend(spec.tags.keys().cloned());
+    draft.status.tag_keys = kept;
 }
 
 /// Keeps what AWS fixed at creation, and says which edit is refused for it. `None`: nothing can be planned meanwhile.

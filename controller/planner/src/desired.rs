@@ -80,7 +80,8 @@ impl WantedTargetGroup {
 
 /// What members are launched from. A member whose hash of it differs is outdated.
 ///
-/// Groups, metadata options and tags are not in it: they are changed in place.
+/// Groups, metadata options and tags are not in it: they are changed in place. The profile is both: an edit of it replaces
+/// members one by one, and one that was changed by hand is set back in place.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Template {
     /// The image.
@@ -100,7 +101,8 @@ pub struct Template {
 }
 
 impl Template {
-    fn of(spec: &Spec) -> Option<Self> {
+    /// What the spec says; `None` if it lacks image or type.
+    pub(crate) fn of(spec: &Spec) -> Option<Self> {
         let instances = &spec.instances;
         Some(Self {
             image: AmiId::parse(spec.image.ami_id.clone()?).ok()?,

@@ -26,6 +26,8 @@ pub(crate) struct Verdicts {
     pub(crate) allowance: u32,
     /// Whether the sick count as what they are, or, braked, as if they were not.
     pub(crate) braked: bool,
+    /// Whether the brake is that too many are sick, which holds those on their way out, too.
+    pub(crate) too_many: bool,
 }
 
 impl Verdicts {
@@ -56,11 +58,12 @@ pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, member
         }
     }
     let allowance = allowance(draft, healing, members);
-    let braked = is_braked(draft, healing, count, &sick, allowance);
+    let too_many = are_too_many(draft, healing, count, &sick);
+    let braked = too_many || is_spent(draft, healing, &sick, allowance);
     for status in &mut draft.status.instances {
         status.succeeded &= sick.contains(&status.instance_id);
     }
-    Verdicts { allowance: if braked { 0 } else { allowance }, braked, sick }
+    Verdicts { allowance: if braked { 0 } else { allowance }, braked, too_many, sick }
 }
 
 /// When an unhealthy member is sick, if it stays so.
@@ -86,30 +89,28 @@ fn allowance(draft: &mut Draft<'_>, healing: &Healing, members: &[Member]) -> u3
     healing.max_terminations_per_hour.saturating_sub(spent)
 }
 
-fn is_braked(
-    draft: &mut Draft<'_>,
-    healing: &Healing,
-    count: u32,
-    sick: &BTreeSet<InstanceId>,
-    allowance: u32,
-) -> bool {
+fn are_too_many(draft: &mut Draft<'_>, healing: &Healing, count: u32, sick: &BTreeSet<InstanceId>) -> bool {
     let most = healing.max_unhealthy.of(count, 1);
     let number = u32::try_from(sick.len()).unwrap_or(u32::MAX);
-    if number > most {
-        let names: Vec<_> = sick.iter().map(InstanceId::as_str).collect();
-        let message = format!(
-            "{number} of {count} members are sick ({}), healing.maxUnhealthy allows {most}: none is taken out until fewer are",
-            names.join(", ")
-        );
-        draft.trouble(Reason::TooManySick, message.clone());
-        draft.wait(WaitOn::Person, message, None);
-        return true;
+    if number <= most {
+        return false;
     }
-    if number > 0 && allowance == 0 {
-        spent(draft, healing.max_terminations_per_hour);
-        return true;
+    let names: Vec<_> = sick.iter().map(InstanceId::as_str).collect();
+    let message = format!(
+        "{number} of {count} members are sick ({}), healing.maxUnhealthy allows {most}: none is taken out until fewer are",
+        names.join(", ")
+    );
+    draft.trouble(Reason::TooManySick, message.clone());
+    draft.wait(WaitOn::Person, message, None);
+    true
+}
+
+fn is_spent(draft: &mut Draft<'_>, healing: &Healing, sick: &BTreeSet<InstanceId>, allowance: u32) -> bool {
+    let spent = !sick.is_empty() && allowance == 0;
+    if spent {
+        self::spent(draft, healing.max_terminations_per_hour);
     }
-    false
+    spent
 }
 
 /// Says that the hour's budget is used up, and until when.

@@ -79,6 +79,8 @@ ids! {
     TargetGroupArn "arn:",
     /// A listener, by ARN.
     ListenerArn "arn:",
+    /// An association of an instance profile with an instance. A replaced one gets another.
+    ProfileAssociationId "iip-assoc-",
     /// One intent to create one thing. It is the `understudy:intent` tag and, for an instance, the client token.
     IntentId "in-",
     /// One environment over its whole life. A record deleted and made anew has another.

@@ -4,11 +4,11 @@
 //! look at stays pure and tested here. ELBv2 resources are found by fixed name, then their tags are read; never by a
 //! tag search over the account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds_schema::Spec;
 
-use crate::desired;
+use crate::desired::{self, Template};
 use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
 use crate::record::{GroupRole, Record};
 use crate::request::{ElbTaggable, Write};
@@ -32,6 +32,9 @@ pub struct Lookups {
     pub uid: String,
     /// Recorded instances: those that the search by uid does not find are asked for by id.
     pub instances: BTreeSet<InstanceId>,
+    /// The instance profile that each member of the current revision should have: where another is seen, it is asked by
+    /// which association. A member of an older one keeps its own until it is replaced.
+    pub profiles: BTreeMap<InstanceId, Option<String>>,
     /// Recorded load balancers: what hangs on them can be asked for at once.
     pub load_balancers: BTreeSet<LoadBalancerArn>,
     /// Recorded target groups, likewise.
@@ -75,6 +78,7 @@ pub fn lookups(record: &Record) -> Lookups {
         target_group_names,
         uid: status.uid.to_string(),
         instances: status.instances.iter().map(|member| member.instance_id.clone()).collect(),
+        profiles: profiles(record),
         load_balancers: status.load_balancer.iter().map(|lb| lb.arn.clone()).collect(),
         target_groups: status.target_groups.iter().map(|group| group.arn.clone()).collect(),
         tagged: tagged(record),
@@ -84,6 +88,15 @@ pub fn lookups(record: &Record) -> Lookups {
 /// The wanted name needs no VPC: what AWS fixes at creation is told apart by port and protocol.
 fn known_target_group_name(record: &Record, spec: &Spec) -> Option<String> {
     spec.services.first().map(|service| desired::target_group_name(&record.name, service))
+}
+
+fn profiles(record: &Record) -> BTreeMap<InstanceId, Option<String>> {
+    let Some(template) = record.spec.as_ref().filter(|_| !record.deleting).and_then(Template::of) else {
+        return BTreeMap::new();
+    };
+    let hash = template.hash();
+    let current = record.status.instances.iter().filter(|member| member.template == hash);
+    current.map(|member| (member.instance_id.clone(), template.instance_profile.clone())).collect()
 }
 
 fn tagged(record: &Record) -> BTreeSet<ElbTaggable> {

@@ -56,6 +56,11 @@ impl Member {
         self.stays() && self.status.health == Some(TargetHealth::Healthy) && !self.impaired
     }
 
+    /// Whether its target is healthy though the member is not: it serves, and is missed when it goes.
+    pub(crate) fn serves_unwell(&self) -> bool {
+        self.status.health == Some(TargetHealth::Healthy) && !self.is_healthy()
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.instance.as_ref().is_some_and(|instance| instance.state == InstanceState::Running)
     }
@@ -113,6 +118,8 @@ pub(crate) fn assess(
 
 fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool) {
     match instance {
+        // What is being terminated never comes back; a reading that shows it alive is an older one (promise I5).
+        Some(_) if life_of(status) == Life::Ending => {}
         Some(instance) => {
             status.state = Some(instance.state);
             status.instance_type = instance.instance_type.clone();
@@ -120,7 +127,7 @@ fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_rea
             status.public_ip = instance.public_ip.clone();
             status.zone = instance.zone.clone();
         }
-        None if was_read => status.state = None,
+        None if was_read && life_of(status) != Life::Ending => status.state = None,
         None => {}
     }
 }

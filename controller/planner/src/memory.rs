@@ -4,7 +4,7 @@
 //! saw is believed gone only at its second complete reading. A restart forgets all of it, which only makes the
 //! controller slower to believe a loss of a recorded resource, never quicker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +24,8 @@ pub struct Memory {
     capacity: BTreeMap<Zone, Timestamp>,
     failures: BTreeMap<ActionId, Failure>,
     unwanted: BTreeMap<IntentId, Timestamp>,
+    unanswered: BTreeMap<IntentId, Timestamp>,
+    dropped_tags: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +84,10 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(2);
 pub const RETRY_MAX: Duration = Duration::from_secs(120);
 /// How long a zone without capacity is not tried again. Karpenter uses the same three minutes.
 pub const CAPACITY_PAUSE: Duration = Duration::from_secs(180);
+
+/// How long a call that nobody answered may still be on its way. AWS names no bound; a connection that is silent for so
+/// long has been given up by both ends.
+pub const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 
 impl Memory {
     /// Notes a complete reading of where `resource`, which is recorded, should be.
@@ -190,6 +196,33 @@ impl Memory {
     /// Forgets open intents that are settled or wanted again.
     pub(crate) fn keep_unwanted(&mut self, unwanted: impl Fn(&IntentId) -> bool) {
         self.unwanted.retain(|intent, _| unwanted(intent));
+    }
+
+    /// Notes that a create was sent and not answered; it may still arrive.
+    pub(crate) fn note_unanswered(&mut self, intent: &IntentId, now: Timestamp) {
+        self.unanswered.insert(intent.clone(), now);
+    }
+
+    /// Whether an earlier sending of a create may still be on its way. One of before a restart was sent at the latest now.
+    pub(crate) fn may_still_arrive(&mut self, intent: &IntentId, now: Timestamp) -> bool {
+        let sent = *self.unanswered.entry(intent.clone()).or_insert(now);
+        elapsed(sent, now) < ARRIVES_WITHIN
+    }
+
+    /// Forgets intents that are no longer open.
+    pub(crate) fn keep_unanswered(&mut self, open: impl Fn(&IntentId) -> bool) {
+        self.unanswered.retain(|intent, _| open(intent));
+    }
+
+    /// Whether a call that put a tag, which the spec names no more, may still be on its way.
+    pub(crate) fn dropped_tag_may_come(&mut self, key: &str, now: Timestamp) -> bool {
+        let since = *self.dropped_tags.entry(key.to_owned()).or_insert(now);
+        elapsed(since, now) < ARRIVES_WITHIN
+    }
+
+    /// Forgets tags that are forgotten or named again.
+    pub(crate) fn keep_dropped_tags(&mut self, dropped: &BTreeSet<String>) {
+        self.dropped_tags.retain(|key, _| dropped.contains(key));
     }
 
     /// Notes that an action failed.

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn, Zone};
 use crate::request::ElbTaggable;
 use crate::resource::{
-    Image, Instance, Listener, LoadBalancer, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
+    Image, Instance, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Tags, Target,
+    TargetGroup,
 };
 
 /// A part of what was seen.
@@ -64,6 +65,9 @@ pub struct Observed {
     pub instances: Part<BTreeMap<InstanceId, Instance>>,
     /// Status checks of recorded instances.
     pub status_checks: Part<BTreeMap<InstanceId, StatusChecks>>,
+    /// Profile associations of the instances that were seen with another profile than they should have. Nobody else's
+    /// are asked for, so a quiet pass asks for none.
+    pub profile_associations: BTreeMap<InstanceId, Part<Vec<ProfileAssociation>>>,
     /// Load balancers of the names that are recorded or wanted.
     pub load_balancers: Part<Vec<LoadBalancer>>,
     /// Attributes by load balancer.
@@ -90,6 +94,7 @@ impl Observed {
             groups: Part::Unread(why.into()),
             instances: Part::Unread(why.into()),
             status_checks: Part::Unread(why.into()),
+            profile_associations: BTreeMap::new(),
             load_balancers: Part::Unread(why.into()),
             load_balancer_attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
@@ -129,7 +134,8 @@ impl Observed {
             .map(|part| ("load balancer attributes", part.unread()))
             .chain(self.listeners.values().map(|part| ("listeners", part.unread())))
             .chain(self.target_group_attributes.values().map(|part| ("target group attributes", part.unread())))
-            .chain(self.targets.values().map(|part| ("target health", part.unread())));
+            .chain(self.targets.values().map(|part| ("target health", part.unread())))
+            .chain(self.profile_associations.values().map(|part| ("instance profile associations", part.unread())));
         plain.into_iter().chain(by_parent).filter_map(|(what, why)| why.map(|why| (what, why))).collect()
     }
 }

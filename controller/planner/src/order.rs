@@ -67,8 +67,24 @@ pub(crate) fn members(draft: &mut Draft<'_>, scene: &Scene<'_>) {
     launches(draft, scene);
     exits(draft, scene);
     for member in scene.members.iter().filter(|member| member.status.leaving.is_some()) {
-        see_out(draft, member);
+        leave(draft, scene, member);
     }
+}
+
+/// Goes on with an exit that was begun, unless what it was begun under no longer holds.
+fn leave(draft: &mut Draft<'_>, scene: &Scene<'_>, member: &Member) {
+    // One that is still registered and well (its call was lost, or somebody put it back) serves until others do.
+    if member.serves_unwell() && member.is_live() && scene.healthy() < scene.floor() {
+        return keep(draft, member, scene.healthy(), scene.floor());
+    }
+    if scene.verdicts.too_many && member.status.leaving.as_ref().is_some_and(|leaving| leaving.healing) {
+        return draft.wait(
+            WaitOn::Person,
+            format!("fewer members to be sick before {} goes on its way", member.id()),
+            None,
+        );
+    }
+    see_out(draft, member);
 }
 
 fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) {
@@ -296,6 +312,9 @@ fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
                 continue;
             }
             *healthy -= 1;
+        } else if is_missed(scene, member, *healthy) {
+            keep(draft, member, *healthy, scene.floor());
+            continue;
         }
         let message = format!("slot {}: {} live, {} wanted", member.status.slot, scene.good(), scene.count());
         take_out(draft, member, Why::new(Reason::MemberSurplus, message), false);
@@ -313,7 +332,7 @@ fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32) {
         let since = member.status.unhealthy_since.unwrap_or(draft.now());
         let cause = member.status.reason.as_deref().unwrap_or("unhealthy");
         let message = format!("slot {}: {cause} since {since:.0}", member.status.slot);
-        if allowed == 0 {
+        if allowed == 0 || is_missed(scene, member, *healthy) {
             keep(draft, member, *healthy, scene.count());
             continue;
         }
@@ -374,7 +393,7 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
         let message = format!("slot {}: launched from an older revision", member.status.slot);
         let why = Why::new(Reason::MemberOutdated, message);
         if !member.is_healthy() {
-            if ready + unwell > scene.count() {
+            if ready + unwell > scene.count() && !is_missed(scene, member, *healthy) {
                 unwell -= 1;
                 take_out(draft, member, why, false);
             } else {
@@ -387,6 +406,11 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
             keep(draft, member, ready, scene.floor());
         }
     }
+}
+
+/// Whether a member that is unwell (its status checks fail) still serves, and too few others do.
+fn is_missed(scene: &Scene<'_>, member: &Member, healthy: u32) -> bool {
+    member.serves_unwell() && healthy < scene.floor()
 }
 
 fn keep(draft: &mut Draft<'_>, member: &Member, healthy: u32, floor: u32) {

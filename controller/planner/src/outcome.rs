@@ -93,6 +93,7 @@ pub fn holds_already(write: &Write, code: &str) -> bool {
         | Write::TerminateInstances { .. }
         | Write::SetInstanceGroups { .. }
         | Write::SetMetadataOptions { .. }
+        | Write::ChangeProfile { .. }
         | Write::CreateTags { .. }
         | Write::DeleteTags { .. }
         | Write::CreateLoadBalancer(_)

@@ -79,6 +79,8 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
 /// Holds back what failed a moment ago, and all that depends on it. The rest goes on (promise I8).
 fn withhold_failed(draft: &mut Draft<'_>) {
     let planned: BTreeSet<ActionId> = draft.actions.iter().map(|action| action.id.clone()).collect();
+    let intents = &draft.sight.record.intents;
+    draft.memory.keep_unanswered(|id| intents.iter().any(|intent| intent.id == *id));
     draft.memory.keep_failures(|action| planned.contains(action));
     let now = draft.now();
     let failures: Vec<_> = draft.memory.failures().map(|(id, failure)| (id.clone(), failure.clone())).collect();

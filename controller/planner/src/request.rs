@@ -11,7 +11,8 @@ use crds_schema::spec::{HttpTokens, Protocol, Scheme};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{
-    AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+    AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, ProfileAssociationId, SecurityGroupId, SubnetId,
+    TargetGroupArn, VpcId, Zone,
 };
 use crate::resource::{Direction, Peer, Rule, Tags, TargetHealthCheck};
 
@@ -137,6 +138,14 @@ pub enum Write {
         /// Options from now on.
         options: MetadataRequest,
     },
+    /// EC2 AssociateIamInstanceProfile, ReplaceIamInstanceProfileAssociation or DisassociateIamInstanceProfile. Not
+    /// idempotent: a second association fails with `IncorrectState`, one that is gone with `InvalidAssociationID.NotFound`.
+    ChangeProfile {
+        /// Of which instance. Only an association is sent where there is one.
+        instance: InstanceId,
+        /// To what.
+        change: ProfileChange,
+    },
     /// EC2 CreateTags. Idempotent; overwrites.
     CreateTags {
         /// On what.
@@ -248,6 +257,22 @@ pub enum Write {
         /// Which.
         keys: BTreeSet<String>,
     },
+}
+
+/// How an instance's profile is changed. An instance has at most one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProfileChange {
+    /// It has none and gets this one, by name.
+    Associate(String),
+    /// It has that one and gets another, without a moment between.
+    Replace {
+        /// The association that ends.
+        association: ProfileAssociationId,
+        /// The profile from now on, by name.
+        profile: String,
+    },
+    /// It loses the one that it has.
+    Disassociate(ProfileAssociationId),
 }
 
 /// EC2 CreateSecurityGroup. AWS adds an egress rule that lets all IPv4 out.
@@ -437,6 +462,7 @@ impl Write {
             | Self::DeleteSecurityGroup { .. }
             | Self::TerminateInstances { .. }
             | Self::SetMetadataOptions { .. }
+            | Self::ChangeProfile { .. }
             | Self::SetSubnets { .. }
             | Self::DeleteLoadBalancer { .. }
             | Self::CreateTargetGroup(_)

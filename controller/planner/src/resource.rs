@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{
-    AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+    AmiId, InstanceId, ListenerArn, LoadBalancerArn, ProfileAssociationId, SecurityGroupId, SubnetId, TargetGroupArn,
+    VpcId, Zone,
 };
 use crate::request::Ref;
 
@@ -137,6 +138,17 @@ pub struct Instance {
     pub state_reason: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// An instance profile that an instance has, or is about to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileAssociation {
+    /// Its id, by which it is replaced or ended.
+    pub id: ProfileAssociationId,
+    /// The instance. It has at most one.
+    pub instance: InstanceId,
+    /// The profile's name (the last part of its ARN).
+    pub profile: String,
 }
 
 /// Where an instance is in its life.

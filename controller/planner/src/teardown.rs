@@ -37,6 +37,10 @@ pub(crate) fn teardown(draft: &mut Draft<'_>, retain: bool) -> bool {
         }
         order::see_out(draft, &member);
     }
+    if draft.sight.observed.instances.seen().is_none() {
+        draft.wait(WaitOn::Aws, "instances to be read before anything else goes", None);
+        return false;
+    }
     let drained = draft
         .status
         .instances

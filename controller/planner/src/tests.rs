@@ -3,9 +3,15 @@
 
 mod world;
 
+mod brakes;
 mod converging;
+mod creates;
 mod drift;
 mod exits;
+mod found;
+mod lint;
 mod memory;
+mod ours;
 mod promises;
+mod ready;
 mod teardown;

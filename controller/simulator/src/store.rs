@@ -42,6 +42,20 @@ pub enum StoreFault {
     Failed,
 }
 
+impl StoreFault {
+    /// What it is counted as. A conflict is none that a read can have: it fails.
+    pub fn name(self, write: bool) -> String {
+        let what = match self {
+            Self::Conflict if write => "conflict",
+            Self::LostReply => "reply lost",
+            Self::LostRequest => "request lost",
+            Self::Throttled => "throttled",
+            Self::Conflict | Self::Failed => "failed",
+        };
+        format!("table {}: {what}", if write { "write" } else { "read" })
+    }
+}
+
 /// One table, as one client sees it.
 #[derive(Clone)]
 pub struct SimStore {
@@ -68,6 +82,18 @@ struct State {
     /// Of a thousand writes.
     often: Vec<(u16, StoreFault)>,
     chance: Prng,
+    counts: BTreeMap<String, u64>,
+    /// Writes that went through, while somebody looks on.
+    tape: Option<Vec<Written>>,
+}
+
+/// A write of a client that went through, for a judge who looks on while a run goes on.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// When, since the clock's epoch.
+    pub at: Duration,
+    /// What it changed, checks included.
+    pub changes: Vec<Change>,
 }
 
 impl SimStore {
@@ -84,6 +110,8 @@ impl SimStore {
             planned_reads: VecDeque::new(),
             often: Vec::new(),
             chance: Prng::new(seed ^ 0x0073_746f_7265),
+            counts: BTreeMap::new(),
+            tape: None,
         };
         let table = Table { clock: clock.clone(), state: RefCell::new(state) };
         Self { table: Rc::new(table), crash_points: crash_points.clone() }
@@ -127,6 +155,21 @@ impl SimStore {
         state.often.clear();
     }
 
+    /// From now on every write of a client that goes through is kept until it is taken by [`written`](Self::written).
+    pub fn record_writes(&self) {
+        self.table.state.borrow_mut().tape.get_or_insert_default();
+    }
+
+    /// The writes that went through since this was last asked, in their order.
+    pub fn written(&self) -> Vec<Written> {
+        self.table.state.borrow_mut().tape.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// How often each fault happened to a request.
+    pub fn fault_counts(&self) -> BTreeMap<String, u64> {
+        self.table.state.borrow().counts.clone()
+    }
+
     /// A user with the table in hand: reads and writes at once, without conditions, faults or time.
     pub fn user(&self) -> StoreUser {
         StoreUser { table: Rc::clone(&self.table) }
@@ -148,7 +191,11 @@ impl SimStore {
             let half = state.latency / 2;
             let there = half / 2 + state.chance.duration(half);
             let back = half / 2 + state.chance.duration(half);
-            (state.fault(write), there, back, state.reply_timeout)
+            let fault = state.fault(write);
+            if let Some(fault) = fault {
+                *state.counts.entry(fault.name(write)).or_default() += 1;
+            }
+            (fault, there, back, state.reply_timeout)
         };
         clock.sleep(there).await;
         let unanswered = || StoreError::Unanswered {
@@ -246,6 +293,9 @@ impl State {
             (0..changes.len()).filter(|place| !self.holds(&keys[*place], &changes[*place])).collect();
         if !failed.is_empty() {
             return Err(StoreError::ConditionFailed { failed });
+        }
+        if let Some(tape) = &mut self.tape {
+            tape.push(Written { at, changes: changes.clone() });
         }
         for (key, change) in keys.into_iter().zip(changes) {
             match change {

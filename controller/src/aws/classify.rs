@@ -1,7 +1,7 @@
 //! What became of a call: the SDK's result as our answer or our error.
 //!
 //! In: the SDK's result of any operation. Out: an [`Answer`] with AWS's request id, or a [`CloudError`] whose kind says
-//! what to do and whether it is certain that nothing was done.
+//! what to do and whether it is certain that nothing was done, and [`Failed`] whether anybody answered.
 //! Never: reads message text to decide. The table of codes is [`engine::error::kind_of`].
 
 use std::error::Error;
@@ -17,7 +17,7 @@ use engine::operation::Operation;
 use planner::request::Ref;
 
 use super::convert::Unreadable;
-use super::{Answer, Answered};
+use super::{Answer, Answered, Failed};
 
 /// Where credentials are looked for, in order; told to the user when there are none.
 const CREDENTIALS_TRIED: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile of AWS_PROFILE (SSO and \
@@ -34,7 +34,9 @@ where
     let request_id = out.request_id().map(str::to_owned);
     match convert(&out) {
         Ok(reply) => Ok(Answer { reply, request_id }),
-        Err(unreadable) => Err(CloudError { request_id, ..CloudError::bug(operation, unreadable.to_string()) }),
+        Err(unreadable) => {
+            Err(Failed::Judged(CloudError { request_id, ..CloudError::bug(operation, unreadable.to_string()) }))
+        }
     }
 }
 
@@ -74,30 +76,32 @@ pub(super) fn some<T>(operation: Operation, what: &str, list: &[T]) -> Result<()
 }
 
 /// The SDK's error as ours.
-pub(super) fn classify<E>(operation: Operation, error: SdkError<E, HttpResponse>) -> CloudError
+pub(super) fn classify<E>(operation: Operation, error: SdkError<E, HttpResponse>) -> Failed
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let request_id = error.request_id().map(str::to_owned);
     let status = error.raw_response().map(|response| response.status().as_u16());
+    let unanswered = |words| Failed::Unanswered(CloudError::unanswered(operation, words));
     let classified = match &error {
         SdkError::ServiceError(service) => match service.err().meta().code() {
-            Some(code) => coded(operation, code, service.err().meta().message().unwrap_or_default(), status),
-            None => {
-                CloudError::unanswered(operation, format!("HTTP {} without an error code", status.unwrap_or_default()))
-            }
+            Some(code) => coded(operation, code, service.err().meta().message().unwrap_or_default(), status).into(),
+            None => unanswered(format!("HTTP {} without an error code", status.unwrap_or_default())),
         },
         // Nothing was sent, and nothing will be until somebody changes the request.
-        SdkError::ConstructionFailure(_) => CloudError::bug(operation, words(&error)),
+        SdkError::ConstructionFailure(_) => CloudError::bug(operation, words(&error)).into(),
         // Also what the SDK may add one day: without a reply nothing is certain.
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
             match credentials_error(&error) {
-                Some(missing) => without_credentials(operation, missing),
-                None => CloudError::unanswered(operation, words(&error)),
+                Some(missing) => without_credentials(operation, missing).into(),
+                None => unanswered(words(&error)),
             }
         }
     };
-    CloudError { request_id, ..classified }
+    match classified {
+        Failed::Judged(error) => Failed::Judged(CloudError { request_id, ..error }),
+        Failed::Unanswered(error) => Failed::Unanswered(CloudError { request_id, ..error }),
+    }
 }
 
 /// A failure that AWS named. A code that the table does not know is judged by its status: of a 5xx one cannot tell

@@ -21,13 +21,15 @@ use engine::error::CloudError;
 use engine::operation::Operation;
 use planner::id::{AmiId, InstanceId, SecurityGroupId};
 use planner::request::{
-    BlockDeviceRequest, ChangeRules, CreateSecurityGroup, Made, MetadataRequest, Ref, RunInstances, Taggable, UserData,
+    BlockDeviceRequest, ChangeRules, CreateSecurityGroup, Made, MetadataRequest, ProfileChange, Ref, RunInstances,
+    Taggable, UserData,
 };
 use planner::resource::{Direction, Peer, Rule, Tags};
 
 use super::Answered;
 use super::classify::{all_known, answer, done, known, some};
 use super::convert::{self, each, ec2 as read, only, page_of};
+use crate::wire::Wire;
 
 /// The largest page of EC2's Describe calls.
 const PAGE_MAX: i32 = 1000;
@@ -36,8 +38,8 @@ const PAGE_MAX: i32 = 1000;
 pub(super) struct Ec2(Client);
 
 impl Ec2 {
-    pub(super) fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+    pub(super) fn new(config: &SdkConfig, wire: Wire) -> Self {
+        Self(Client::from_conf(Builder::from(config).interceptor(wire).build()))
     }
 
     pub(super) async fn subnets(&self, filters: Vec<Filter>, page: Page) -> Answered {
@@ -98,6 +100,15 @@ impl Ec2 {
         })
     }
 
+    pub(super) async fn profile_associations(&self, filters: Vec<Filter>, page: Page) -> Answered {
+        let call = self.0.describe_iam_instance_profile_associations().set_filters(sdk_filters(filters));
+        let sent = call.set_next_token(page).max_results(PAGE_MAX).send().await;
+        answer(Operation::DescribeIamInstanceProfileAssociations, sent, |out| {
+            let found = each(out.iam_instance_profile_associations(), read::profile_association)?;
+            Ok(Reply::ProfileAssociations(found, page_of(out.next_token())))
+        })
+    }
+
     pub(super) async fn create_security_group(&self, create: CreateSecurityGroup) -> Answered {
         let call = self.0.create_security_group().group_name(create.name).description(create.description);
         let call = call.vpc_id(create.vpc).set_tag_specifications(tagged([(ResourceType::SecurityGroup, create.tags)]));
@@ -153,7 +164,7 @@ impl Ec2 {
         if unknown {
             let missing =
                 CloudError::coded(operation, "InvalidPermission.NotFound", "some of the rules were not there");
-            return Err(CloudError { request_id: answer.request_id, ..missing });
+            return Err(CloudError { request_id: answer.request_id, ..missing }.into());
         }
         Ok(answer)
     }
@@ -167,7 +178,7 @@ impl Ec2 {
         let groups = all_known(operation, &run.groups)?;
         let user_data = run.user_data.map(|data| sdk_user_data(operation, data)).transpose()?;
         let disks = run.block_devices.into_iter().map(|disk| sdk_disk(operation, disk)).collect::<Result<_, _>>()?;
-        let profile = run.instance_profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let profile = run.instance_profile.map(sdk_profile);
         let call = (self.0.run_instances().min_count(1).max_count(1))
             .client_token(run.token)
             .image_id(run.image)
@@ -223,6 +234,25 @@ impl Ec2 {
         done(operation, call.http_put_response_hop_limit(hops).send().await)
     }
 
+    pub(super) async fn change_profile(&self, instance: InstanceId, change: ProfileChange) -> Answered {
+        match change {
+            ProfileChange::Associate(profile) => {
+                let call = self.0.associate_iam_instance_profile().instance_id(instance);
+                let sent = call.iam_instance_profile(sdk_profile(profile)).send().await;
+                done(Operation::AssociateIamInstanceProfile, sent)
+            }
+            ProfileChange::Replace { association, profile } => {
+                let call = self.0.replace_iam_instance_profile_association().association_id(association);
+                let sent = call.iam_instance_profile(sdk_profile(profile)).send().await;
+                done(Operation::ReplaceIamInstanceProfileAssociation, sent)
+            }
+            ProfileChange::Disassociate(association) => {
+                let sent = self.0.disassociate_iam_instance_profile().association_id(association).send().await;
+                done(Operation::DisassociateIamInstanceProfile, sent)
+            }
+        }
+    }
+
     pub(super) async fn create_tags(&self, resource: Taggable, tags: Tags) -> Answered {
         let id = taggable(Operation::CreateTags, &resource)?;
         let call = self.0.create_tags().resources(id).set_tags(Some(sdk_tags(tags)));
@@ -249,6 +279,10 @@ fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
 fn sdk_filters(filters: Vec<Filter>) -> Option<Vec<SdkFilter>> {
     let sdk = |filter: Filter| SdkFilter::builder().name(filter.name).set_values(Some(filter.values)).build();
     Some(filters.into_iter().map(sdk).collect())
+}
+
+fn sdk_profile(name: String) -> IamInstanceProfileSpecification {
+    IamInstanceProfileSpecification::builder().name(name).build()
 }
 
 fn sdk_tags(tags: Tags) -> Vec<Tag> {

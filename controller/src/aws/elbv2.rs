@@ -23,6 +23,7 @@ use planner::resource::{Tags, TargetHealthCheck};
 use super::Answered;
 use super::classify::{all_known, answer, done, known, some};
 use super::convert::{self, each, elbv2 as read, only, page_of};
+use crate::wire::Wire;
 
 /// The largest page of DescribeListeners.
 const LISTENERS_PAGE_MAX: i32 = 400;
@@ -31,8 +32,8 @@ const LISTENERS_PAGE_MAX: i32 = 400;
 pub(super) struct Elbv2(Client);
 
 impl Elbv2 {
-    pub(super) fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+    pub(super) fn new(config: &SdkConfig, wire: Wire) -> Self {
+        Self(Client::from_conf(Builder::from(config).interceptor(wire).build()))
     }
 
     pub(super) async fn load_balancers(&self, names: Vec<String>) -> Answered {

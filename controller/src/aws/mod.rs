@@ -4,7 +4,7 @@
 //! Never: decides, pages, batches or caches; takes a missing value for another than its documented default; logs user
 //! data. What cannot be read fails the call, so that nobody acts on half a sight.
 //! Next: [`config`] (where clients come from), [`ec2`] and [`elbv2`] (the calls), [`convert`] (their replies),
-//! [`classify`] (their errors), [`throttle`] (our share of the account's quota).
+//! [`classify`] (their errors). Our share of the quota is [`engine::throttle`]'s.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,15 +14,15 @@ use std::time::Instant;
 use aws_config::{Region, SdkConfig};
 use engine::cloud::{Cloud, Read, Reply, Request};
 use engine::error::CloudError;
-use engine::operation::Operation;
+use engine::operation::{Operation, Service};
 use futures::future::LocalBoxFuture;
 use planner::request::Write;
 
 use self::ec2::Ec2;
 use self::elbv2::Elbv2;
+use crate::wire::Wire;
 
 pub mod config;
-pub mod throttle;
 
 mod classify;
 mod convert;
@@ -41,7 +41,29 @@ pub struct Aws {
 /// The clients of one region.
 struct Clients {
     ec2: Ec2,
+    ec2_wire: Wire,
     elbv2: Elbv2,
+    elbv2_wire: Wire,
+}
+
+impl Clients {
+    fn new(config: &SdkConfig) -> Self {
+        let (ec2_wire, elbv2_wire) = (Wire::default(), Wire::default());
+        Self {
+            ec2: Ec2::new(config, ec2_wire.clone()),
+            ec2_wire,
+            elbv2: Elbv2::new(config, elbv2_wire.clone()),
+            elbv2_wire,
+        }
+    }
+
+    /// Where calls to that service are sent; absent before the first.
+    fn endpoint(&self, service: Service) -> Option<String> {
+        match service {
+            Service::Ec2 => self.ec2_wire.endpoint(),
+            Service::Elbv2 => self.elbv2_wire.endpoint(),
+        }
+    }
 }
 
 /// What a call answered, with AWS's id of it.
@@ -50,7 +72,33 @@ struct Answer {
     request_id: Option<String>,
 }
 
-type Answered = Result<Answer, CloudError>;
+type Answered = Result<Answer, Failed>;
+
+/// Why a call has no answer.
+enum Failed {
+    /// AWS said why, or it is ours to mend.
+    Judged(CloudError),
+    /// Nothing came that can be read. Where it was sent is worth saying, and only the client's wire knows.
+    Unanswered(CloudError),
+}
+
+impl From<CloudError> for Failed {
+    fn from(error: CloudError) -> Self {
+        Self::Judged(error)
+    }
+}
+
+impl Failed {
+    /// The error, which names `endpoint` if it was that which did not answer.
+    fn at(self, endpoint: Option<String>) -> CloudError {
+        match (self, endpoint) {
+            (Self::Unanswered(error), Some(endpoint)) => {
+                CloudError { message: format!("{endpoint}: {}", error.message), ..error }
+            }
+            (Self::Judged(error) | Self::Unanswered(error), _) => error,
+        }
+    }
+}
 
 impl Aws {
     /// The account that `config` (of [`config::load`]) leads to. Opens no connection.
@@ -62,7 +110,7 @@ impl Aws {
         let mut regions = self.regions.borrow_mut();
         let clients = regions.entry(region.to_owned()).or_insert_with(|| {
             let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
-            Rc::new(Clients { ec2: Ec2::new(&config), elbv2: Elbv2::new(&config) })
+            Rc::new(Clients::new(&config))
         });
         Rc::clone(clients)
     }
@@ -81,13 +129,14 @@ impl Cloud for Aws {
                 Request::Read(request) => read(&clients, request).await,
                 Request::Write(request) => write(&clients, request).await,
             };
+            let answered = answered.map_err(|failed| failed.at(clients.endpoint(operation.service())));
             log(operation, region, started, &answered);
             answered.map(|answer| answer.reply)
         })
     }
 }
 
-fn log(operation: Operation, region: &str, started: Instant, answered: &Answered) {
+fn log(operation: Operation, region: &str, started: Instant, answered: &Result<Answer, CloudError>) {
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match answered {
         Ok(Answer { request_id, .. }) => {
@@ -104,7 +153,7 @@ fn log(operation: Operation, region: &str, started: Instant, answered: &Answered
 }
 
 fn read(on: &Clients, read: Read) -> LocalBoxFuture<'_, Answered> {
-    let Clients { ec2, elbv2 } = on;
+    let Clients { ec2, elbv2, .. } = on;
     match read {
         Read::Subnets { filters, page } => Box::pin(ec2.subnets(filters, page)),
         Read::InstanceTypeOfferings { types, page } => Box::pin(ec2.instance_type_offerings(types, page)),
@@ -112,6 +161,7 @@ fn read(on: &Clients, read: Read) -> LocalBoxFuture<'_, Answered> {
         Read::SecurityGroups { filters, page } => Box::pin(ec2.security_groups(filters, page)),
         Read::Instances { filters, page } => Box::pin(ec2.instances(filters, page)),
         Read::InstanceStatus { ids, page } => Box::pin(ec2.instance_status(ids, page)),
+        Read::ProfileAssociations { filters, page } => Box::pin(ec2.profile_associations(filters, page)),
         Read::LoadBalancers { names } => Box::pin(elbv2.load_balancers(names)),
         Read::LoadBalancerAttributes { load_balancer } => Box::pin(elbv2.load_balancer_attributes(load_balancer)),
         Read::Listeners { load_balancer, page } => Box::pin(elbv2.listeners(load_balancer, page)),
@@ -123,7 +173,7 @@ fn read(on: &Clients, read: Read) -> LocalBoxFuture<'_, Answered> {
 }
 
 fn write(on: &Clients, write: Write) -> LocalBoxFuture<'_, Answered> {
-    let Clients { ec2, elbv2 } = on;
+    let Clients { ec2, elbv2, .. } = on;
     match write {
         Write::CreateSecurityGroup(create) => Box::pin(ec2.create_security_group(create)),
         Write::AuthorizeRules(change) => Box::pin(ec2.authorize_rules(change)),
@@ -133,6 +183,7 @@ fn write(on: &Clients, write: Write) -> LocalBoxFuture<'_, Answered> {
         Write::TerminateInstances { instance } => Box::pin(ec2.terminate_instances(instance)),
         Write::SetInstanceGroups { instance, groups } => Box::pin(ec2.set_instance_groups(instance, groups)),
         Write::SetMetadataOptions { instance, options } => Box::pin(ec2.set_metadata_options(instance, options)),
+        Write::ChangeProfile { instance, change } => Box::pin(ec2.change_profile(instance, change)),
         Write::CreateTags { resource, tags } => Box::pin(ec2.create_tags(resource, tags)),
         Write::DeleteTags { resource, keys } => Box::pin(ec2.delete_tags(resource, keys)),
         Write::CreateLoadBalancer(create) => Box::pin(elbv2.create_load_balancer(create)),

@@ -72,7 +72,7 @@ async fn store_it(store: &DynamoDb, document: &Document, wishes: Wishes, edit: E
                 wishes = record::read(store, &document.name).await?;
                 edit = wishes.edit(document)?;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(record::not_stored(store, &document.name, error).await),
         }
     }
     Ok(edit)

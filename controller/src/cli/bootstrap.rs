@@ -3,7 +3,7 @@
 use super::failure::{Ended, Verdict};
 use super::output::Printer;
 use super::{policy, session};
-use crate::config::Config;
+use crate::config::{Config, Output};
 
 /// `bootstrap`.
 #[derive(Debug, clap::Args)]
@@ -13,14 +13,18 @@ pub struct Args {
     /// Print the IAM policy that the controller and the command line need, and do nothing.
     #[arg(long, env = "UNDERSTUDY_PRINT_IAM_POLICY", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
-    print_iam_policy: bool,
+    pub print_iam_policy: bool,
 }
 
 /// Makes the table; running it again is harmless.
 pub async fn run(args: Args, config: &Config) -> Ended {
     let printer = Printer::new();
     if args.print_iam_policy {
-        printer.json(&policy::iam_policy(&config.table, config.region.as_deref()))?;
+        let policy = policy::iam_policy(&config.table, config.region.as_deref());
+        match config.output {
+            Output::Yaml => printer.yaml(&policy)?,
+            Output::Json | Output::Table | Output::Wide => printer.json(&policy)?,
+        }
         return Ok(Verdict::Yes);
     }
     let session = session::open(config).await?;

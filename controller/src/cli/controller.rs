@@ -20,9 +20,9 @@ use super::failure::{Complaint, Ended, Failure, Verdict};
 use super::output::Printer;
 use super::session;
 use crate::aws::Aws;
-use crate::aws::throttle::{Pressure, Share, Throttled};
 use crate::config::Config;
 use crate::system::{SystemClock, SystemEntropy};
+use engine::throttle::{Pressure, Share, Throttled};
 
 /// How long an orderly end may take. What is cut off then is taken up by the next leader, as after a crash.
 const ENDING_MAX: Duration = Duration::from_secs(18);

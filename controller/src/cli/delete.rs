@@ -3,28 +3,33 @@
 use engine::items::DELETION;
 use engine::store::{Change, Condition, RecordStore as _, StoreError};
 use serde_json::{Map, json};
+use tokio::time::Instant;
 
 use super::failure::{Ended, Failure, Verdict};
 use super::output::Printer;
 use super::poll::{self, Until};
 use super::session;
 use super::view::{self, View};
-use super::wait::{is_gone, waits};
+use super::wait::{Goal, holdup, is_gone, still_waiting};
 use crate::config::Config;
 use crate::store::DynamoDb;
 
 /// `delete`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit status: 0 the wish is recorded (--wait: the environment is gone); 1 not found, or \
-    interrupted while waiting; 2 usage or failure. Asking twice is harmless.\n\n\
-    Example:\n  understudy delete chatmrpt-staging --wait")]
+#[command(after_help = "Exit status: 0 the wish is recorded (--wait: the environment is gone); 1 not found, or timed \
+    out or interrupted while waiting, saying on stderr what it still waits for (the wish stands); 2 usage or failure. \
+    Asking twice is harmless.\n\n\
+    Example:\n  understudy delete chatmrpt-staging --wait --timeout 30m")]
 pub struct Args {
     /// The environment.
     name: String,
     /// Wait until it is gone.
     #[arg(long, env = "UNDERSTUDY_WAIT", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
-    wait: bool,
+    pub wait: bool,
+    /// With --wait: how long at most, such as 90s or 1h30m; 0s: look once [default: 30m].
+    #[arg(long, env = "UNDERSTUDY_TIMEOUT", hide_env_values = true, value_name = "DURATION")]
+    pub timeout: Option<String>,
 }
 
 /// Records the wish, and waits for its end if asked to.
@@ -37,9 +42,7 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     if !args.wait {
         return Ok(Verdict::Yes);
     }
-    if !until_gone(&store, view).await? {
-        return Ok(Verdict::No);
-    }
+    until_gone(&store, view, Instant::now() + config.timeout).await?;
     printer.line(&format!("stagingenvironment/{} deleted", args.name))?;
     Ok(Verdict::Yes)
 }
@@ -57,24 +60,32 @@ async fn wish(store: &DynamoDb, view: &View) -> Result<(), StoreError> {
     }
 }
 
-/// Waits, telling on stderr what for; whether it is gone rather than the user.
-async fn until_gone(store: &DynamoDb, first: View) -> Result<bool, StoreError> {
+/// Waits, telling on stderr what for.
+///
+/// # Errors
+/// The store's, or status 1 when time was up or the user had enough before it was gone.
+async fn until_gone(store: &DynamoDb, first: View, deadline: Instant) -> Result<(), Failure> {
     let mut told = String::new();
+    let mut seen = Some(first.clone());
     loop {
-        let found = match poll::patiently(|| view::read(store, &first.name), None).await? {
-            Until::Came(found) => found,
-            Until::TimeUp | Until::Interrupted => return Ok(false),
+        let ended = match poll::patiently(|| view::read(store, &first.name), Some(deadline)).await? {
+            Until::Came(found) if is_gone(Some(&first), found.as_ref()) => return Ok(()),
+            Until::Came(found) => {
+                let news = found.as_ref().map(holdup).unwrap_or_default();
+                if news != told && !news.is_empty() {
+                    eprintln!("waiting: {news}");
+                }
+                (told, seen) = (news, found);
+                poll::pause(Some(deadline)).await
+            }
+            Until::TimeUp => Until::TimeUp,
+            Until::Interrupted => Until::Interrupted,
         };
-        if is_gone(Some(&first), found.as_ref()) {
-            return Ok(true);
-        }
-        let news = found.as_ref().map(|view| view.unattended().unwrap_or_else(|| waits(view))).unwrap_or_default();
-        if news != told && !news.is_empty() {
-            eprintln!("waiting: {news}");
-        }
-        told = news;
-        if poll::pause(None).await == Until::Interrupted {
-            return Ok(false);
-        }
+        let why = match ended {
+            Until::Came(()) => continue,
+            Until::TimeUp => "timed out",
+            Until::Interrupted => "interrupted",
+        };
+        return Err(still_waiting(&first.name, Goal::Delete, seen.as_ref(), why));
     }
 }

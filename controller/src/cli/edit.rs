@@ -103,11 +103,11 @@ async fn apply(store: &DynamoDb, wishes: &Wishes, name: &str, text: &str) -> Res
     }
     match wishes.store(store, &document).await {
         Ok(()) => Ok(edit),
-        Err(StoreError::ConditionFailed { .. }) => {
+        Err(StoreError::ConditionFailed { .. }) if record::read(store, name).await? != *wishes => {
             let wrong = "somebody else changed it while the editor was open";
             Err(Failure::no(Complaint::of_environment(name, wrong, "edit it again, with the draft beside it")))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(record::not_stored(store, name, error).await),
     }
 }
 

@@ -122,7 +122,7 @@ impl From<StoreError> for Failure {
                 "does not exist",
                 "run `understudy bootstrap`, or name another with --table or --region",
             ),
-            StoreError::Denied { action, resource, message } => denied(&action, &resource, &message),
+            StoreError::Denied { action, resource, code, message } => denied(&action, &resource, &code, &message),
             StoreError::NoCredentials { message } => Complaint::new(
                 "AWS credentials",
                 format!("none were found ({message})"),
@@ -164,9 +164,10 @@ impl From<TableError> for Failure {
 }
 
 /// Which action, on what, and the statement to add. What is not about permissions is about the credentials themselves.
-fn denied(action: &str, resource: &str, message: &str) -> Complaint {
+fn denied(action: &str, resource: &str, code: &str, message: &str) -> Complaint {
     let what = format!("{action} on {resource}");
-    if !message.contains("AccessDenied") {
+    // The first is DynamoDB's code of a call, the second that of a part of a transaction.
+    if !matches!(code, "AccessDeniedException" | "AccessDenied") {
         return Complaint::new(what, format!("was refused ({message})"), "renew or correct the AWS credentials");
     }
     let actions: Vec<String> = action
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn a_denied_permission_names_the_action_the_table_and_the_statement() {
         let action = "dynamodb:PutItem, DeleteItem or ConditionCheckItem";
-        let line = denied(action, "table/t", "AccessDeniedException: no").to_string();
+        let line = denied(action, "table/t", "AccessDeniedException", "no").to_string();
         assert!(line.starts_with("error: dynamodb:PutItem, DeleteItem or ConditionCheckItem on table/t: was denied"));
         assert!(line.contains(r#""Action":["dynamodb:PutItem","dynamodb:DeleteItem","dynamodb:ConditionCheckItem"]"#));
         assert!(line.contains(r#""arn:aws:dynamodb:*:*:table/t""#), "{line}");
@@ -201,7 +202,8 @@ mod tests {
 
     #[test]
     fn an_expired_token_asks_for_no_permission() {
-        let line = denied("dynamodb:GetItem", "table/t", "ExpiredTokenException: old").to_string();
-        assert!(!line.contains("Effect"), "{line}");
+        let words = "the token that AccessDenied was said of is old";
+        let line = denied("dynamodb:GetItem", "table/t", "ExpiredTokenException", words).to_string();
+        assert!(line.contains("was refused") && !line.contains("Effect"), "{line}");
     }
 }

@@ -30,12 +30,14 @@ mod schema;
 mod completions;
 mod demo;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{Config, Durations, LOG_FORMATS, OUTPUTS};
+use crate::config::{Config, DELETE_TIMEOUT, Durations, LOG_FORMATS, OUTPUTS};
 use crate::telemetry;
 use failure::{Ended, Failure, Verdict};
 use usage::Suggested;
@@ -63,7 +65,8 @@ pub struct Global {
     /// Where every AWS service is asked; beats AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>.
     #[arg(long, global = true, env = "UNDERSTUDY_ENDPOINT_URL", hide_env_values = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// How results are printed [default: table].
+    /// How results are printed [default: table]. Of get, describe, events, plan, schema and bootstrap --print-iam-policy;
+    /// other verbs print no document, and refuse it.
     #[arg(short, long, global = true, env = "UNDERSTUDY_OUTPUT", hide_env_values = true, value_name = "FORMAT")]
     #[arg(value_parser = Suggested(&OUTPUTS))]
     pub output: Option<String>,
@@ -74,6 +77,10 @@ pub struct Global {
     #[arg(long, global = true, env = "UNDERSTUDY_LOG_FORMAT", hide_env_values = true, value_name = "FORMAT")]
     #[arg(value_parser = Suggested(&LOG_FORMATS))]
     pub log_format: Option<String>,
+    /// The flags that were written, rather than given by a variable: what is written and means nothing is refused, and
+    /// a variable is for every verb.
+    #[arg(skip)]
+    pub written: BTreeSet<String>,
 }
 
 /// What is to be done.
@@ -114,6 +121,11 @@ impl Verb {
     pub fn durations(&self) -> Durations<'_> {
         match self {
             Self::Wait(args) => Durations { timeout: args.timeout.as_ref(), ..Durations::default() },
+            Self::Delete(args) => Durations {
+                timeout: args.timeout.as_ref(),
+                timeout_default: Some(DELETE_TIMEOUT),
+                ..Durations::default()
+            },
             Self::Plan(args) => Durations { missing_after: args.missing_after.as_ref(), ..Durations::default() },
             Self::Controller(args) => Durations {
                 resync_interval: args.resync_interval.as_ref(),
@@ -127,11 +139,31 @@ impl Verb {
             | Self::Describe(_)
             | Self::Events(_)
             | Self::Diff(_)
-            | Self::Delete(_)
             | Self::Schema(_)
             | Self::Completions(_)
             | Self::Demo(_) => Durations::default(),
         }
+    }
+
+    /// Whether what it prints is a document or a table, so that there is a choice of how.
+    pub fn takes_output(&self) -> bool {
+        match self {
+            Self::Get(_) | Self::Describe(_) | Self::Events(_) | Self::Plan(_) | Self::Schema(_) => true,
+            Self::Bootstrap(args) => args.print_iam_policy,
+            Self::Apply(_)
+            | Self::Edit(_)
+            | Self::Diff(_)
+            | Self::Wait(_)
+            | Self::Delete(_)
+            | Self::Controller(_)
+            | Self::Completions(_)
+            | Self::Demo(_) => false,
+        }
+    }
+
+    /// Whether `--timeout` bounds anything.
+    pub fn waits(&self) -> bool {
+        if let Self::Delete(args) = self { args.wait } else { true }
     }
 
     /// What it logs without `-v`.
@@ -161,7 +193,7 @@ impl Verb {
 
 /// Reads the command line and does what it says. Everything that is wrong is on stderr when it returns.
 pub async fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
@@ -177,11 +209,24 @@ pub async fn run() -> ExitCode {
     }
 }
 
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // A global flag may stand before the verb or after it.
+    let of_verb = matches.subcommand().map(|(_, of_verb)| of_verb);
+    cli.global.written = std::iter::once(&matches).chain(of_verb).flat_map(written).collect();
+    Ok(cli)
+}
+
+fn written(matches: &ArgMatches) -> impl Iterator<Item = String> {
+    let is_written = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    matches.ids().filter(is_written).map(ToString::to_string)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -23,15 +23,15 @@ use super::failure::{Complaint, Ended, Failure, Verdict};
 use super::output::Printer;
 use super::session;
 use crate::aws::Aws;
-use crate::aws::throttle::{Share, Throttled};
 use crate::config::{Config, Output};
 use crate::system::{SystemClock, SystemEntropy};
+use engine::throttle::{Share, Throttled};
 
 /// `plan`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 0 nothing would be done; 1 something would; 2 failure, not found and invalid too, and \
-    when a part of AWS could not be read.\n\n\
+    after_help = "Exit status: 0 nothing would be done; 1 something would (while spec.paused: once it is false; it is \
+    listed as left alone, Paused); 2 failure, not found and invalid too, and when a part of AWS could not be read.\n\n\
     Example:\n  understudy plan chatmrpt-staging\n  understudy plan chatmrpt-staging -f edited.yaml -o json"
 )]
 pub struct Args {
@@ -88,7 +88,13 @@ fn judge(name: &str, pass: Pass, output: Output) -> Ended {
     if !complaints.is_empty() {
         return Err(Failure::usage(complaints));
     }
-    Ok(if plan.actions.is_empty() { Verdict::Yes } else { Verdict::No })
+    Ok(verdict(&plan))
+}
+
+/// A pause does nothing now, but AWS differs from the record all the same.
+fn verdict(plan: &Plan) -> Verdict {
+    let is_put_off = plan.left_alone.iter().any(|left| left.reason == Reason::Paused);
+    if plan.actions.is_empty() && !is_put_off { Verdict::Yes } else { Verdict::No }
 }
 
 /// What makes the plan less than the whole answer: an invalid record, or a part of AWS that was not read.
@@ -176,5 +182,28 @@ impl RecordStore for Proposal<'_> {
     fn write<'a>(&'a self, _: Vec<Change>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         let refusal = StoreError::Failed { operation: "plan".to_owned(), message: "a plan writes nothing".to_owned() };
         std::future::ready(Err(refusal)).boxed_local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::Timestamp;
+    use planner::action::LeftAlone;
+    use planner::id::EnvUid;
+    use planner::status::Status;
+
+    use super::*;
+
+    #[test]
+    fn drift_is_something_though_it_is_paused_and_what_is_not_ours_is_nothing() {
+        let status = Status::new(EnvUid::parse("env-1").unwrap(), Timestamp::UNIX_EPOCH);
+        let leaving = |reason| {
+            let left = LeftAlone { resource: "sg-1".into(), reason, message: String::new() };
+            Plan { left_alone: vec![left], ..Plan::nothing(status.clone()) }
+        };
+        assert_eq!(verdict(&Plan::nothing(status.clone())), Verdict::Yes);
+        assert_eq!(verdict(&leaving(Reason::NotOurs)), Verdict::Yes);
+        assert_eq!(verdict(&leaving(Reason::Paused)), Verdict::No);
     }
 }

@@ -47,7 +47,7 @@ pub fn iam_policy(table: &str, region: Option<&str>) -> Value {
                 "Condition": { "Null": { "aws:ResourceTag/understudy:uid": "false" } },
             },
             {
-                "Sid": "LaunchWithProfile",
+                "Sid": "PassProfile",
                 "Effect": "Allow",
                 "Action": "iam:PassRole",
                 "Resource": "*",
@@ -73,6 +73,9 @@ fn only_on_ours(operation: Operation) -> bool {
         | Operation::RevokeSecurityGroupEgress
         | Operation::DeleteSecurityGroup
         | Operation::TerminateInstances
+        | Operation::AssociateIamInstanceProfile
+        | Operation::ReplaceIamInstanceProfileAssociation
+        | Operation::DisassociateIamInstanceProfile
         | Operation::ModifyLoadBalancerAttributes
         | Operation::SetSubnets
         | Operation::SetSecurityGroups
@@ -86,6 +89,7 @@ fn only_on_ours(operation: Operation) -> bool {
         | Operation::DescribeSecurityGroups
         | Operation::DescribeInstances
         | Operation::DescribeInstanceStatus
+        | Operation::DescribeIamInstanceProfileAssociations
         | Operation::DescribeLoadBalancers
         | Operation::DescribeLoadBalancerAttributes
         | Operation::DescribeListeners
@@ -133,6 +137,18 @@ mod tests {
         let wanted: BTreeSet<String> = Operation::ALL.iter().map(|operation| operation.iam_action()).collect();
         assert_eq!(listed.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>(), wanted);
         assert_eq!(listed.len(), wanted.len());
+    }
+
+    #[test]
+    fn a_profile_may_be_passed_to_ec2_and_given_to_what_carries_our_tag() {
+        let policy = iam_policy("t", None);
+        let statements = policy["Statement"].as_array().unwrap();
+        let pass = statements.iter().find(|statement| statement["Action"] == "iam:PassRole").unwrap();
+        assert_eq!(pass["Condition"]["StringEquals"]["iam:PassedToService"], "ec2.amazonaws.com");
+        let ours = statements.iter().find(|statement| statement["Sid"] == "ChangeOurs").unwrap();
+        for action in ["AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation"] {
+            assert!(ours["Action"].as_array().unwrap().contains(&json!(format!("ec2:{action}"))), "{action}");
+        }
     }
 
     #[test]

@@ -99,6 +99,21 @@ impl Wishes {
     }
 }
 
+/// Why a record that was read could not be replaced: what another program wrote into it, if that is what keeps it from
+/// being compared, and else the store's error.
+pub async fn not_stored(store: &DynamoDb, name: &str, error: StoreError) -> Failure {
+    match (&error, store.foreign_attribute(&Key::new(name, SPEC)).await) {
+        (StoreError::ConditionFailed { .. }, Ok(Some((path, what)))) => {
+            let wrong =
+                format!("{path} is {what}, which another program wrote, so that no edit can be compared with it");
+            let instead =
+                "let that program write SPEC with lists, text and plain numbers, then run the same command again";
+            Failure::failed(Complaint::of_environment(name, wrong, instead))
+        }
+        (_, Ok(_) | Err(_)) => error.into(),
+    }
+}
+
 /// Whether two records say the same.
 pub fn same(a: &Value, b: &Value) -> bool {
     crds_schema::spec_hash(a) == crds_schema::spec_hash(b) && labels(a) == labels(b)

@@ -31,8 +31,10 @@ pub struct Args {
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Goal {
+pub enum Goal {
+    /// That this condition is true.
     Condition(ConditionType),
+    /// That the environment is no more.
     Delete,
 }
 
@@ -70,8 +72,8 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         };
         found = match ended {
             Until::Came(view) => view,
-            Until::TimeUp => return Err(still_waiting(&args, found.as_ref(), "timed out")),
-            Until::Interrupted => return Err(still_waiting(&args, found.as_ref(), "interrupted")),
+            Until::TimeUp => return Err(still_waiting(&args.name, args.goal, found.as_ref(), "timed out")),
+            Until::Interrupted => return Err(still_waiting(&args.name, args.goal, found.as_ref(), "interrupted")),
         };
     }
 }
@@ -84,30 +86,32 @@ pub fn is_gone(first: Option<&View>, now: Option<&View>) -> bool {
     }
 }
 
-fn still_waiting(args: &Args, view: Option<&View>, why: &str) -> Failure {
-    let waits = view.map(waits).filter(|waits| !waits.is_empty());
-    let what = match (args.goal, view) {
+/// Says with status 1 what is still waited for.
+pub fn still_waiting(name: &str, goal: Goal, view: Option<&View>, why: &str) -> Failure {
+    let holdup = view.map(if goal == Goal::Delete { holdup } else { waits }).filter(|holdup| !holdup.is_empty());
+    let what = match (goal, view) {
         (Goal::Condition(condition), Some(view)) => {
             let (truth, because) = view.truth(condition);
             format!("condition {condition}, which is {truth} ({because})")
         }
         (Goal::Condition(condition), None) => format!("condition {condition}"),
         (Goal::Delete, Some(view)) if !view.deleting() => {
-            format!("its end, which nobody asked for (`understudy delete {}` does)", view.name)
+            format!("its end, which nobody asked for (`understudy delete {name}` does)")
         }
         (Goal::Delete, _) => "its end".to_owned(),
     };
-    let what = waits.map_or(what.clone(), |waits| format!("{what}, and so for: {waits}"));
+    let what = holdup.map_or(what.clone(), |holdup| format!("{what}, and so for: {holdup}"));
     let wrong = format!("{why} waiting for {what}");
-    Failure::no(Complaint::of_environment(
-        &args.name,
-        wrong,
-        format!("see `understudy describe {}`, or wait longer", args.name),
-    ))
+    Failure::no(Complaint::of_environment(name, wrong, format!("see `understudy describe {name}`, or wait longer")))
+}
+
+/// What a teardown waits for: a controller, if there is none.
+pub fn holdup(view: &View) -> String {
+    view.unattended().unwrap_or_else(|| waits(view))
 }
 
 /// What the controller says that it waits for, as far as that is known.
-pub fn waits(view: &View) -> String {
+fn waits(view: &View) -> String {
     let waits = view.status.as_ref().map(|status| status.waiting_for.as_slice()).unwrap_or_default();
     waits.iter().map(said).collect::<Vec<_>>().join("; ")
 }

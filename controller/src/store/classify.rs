@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use engine::error::{ErrorKind, kind_of};
 use engine::store::StoreError;
 
-use super::wire::Wire;
+use crate::wire::Wire;
 
 /// One call, for what its errors have to name.
 #[derive(Debug)]
@@ -83,11 +83,11 @@ impl Call {
                 self.unless_uncertain(StoreError::TransactionConflict)
             }
             "IncompleteSignatureException" | "InvalidSignatureException" | "MissingAuthenticationTokenException" => {
-                self.denied(message)
+                self.denied(code, message)
             }
             code => match kind_of(code) {
                 ErrorKind::Throttled => self.throttled(message),
-                ErrorKind::Denied => self.denied(message),
+                ErrorKind::Denied => self.denied(code, message),
                 ErrorKind::Conflict
                 | ErrorKind::NotFound
                 | ErrorKind::Exists
@@ -120,7 +120,7 @@ impl Call {
         };
         let is_throttle = |code: &str| matches!(code, "ThrottlingError" | "ProvisionedThroughputExceeded");
         if let Some(said) = text(&|code| code == "AccessDenied") {
-            return self.denied(said);
+            return self.denied("AccessDenied", said);
         }
         if let Some(said) = text(&|code| code != "None" && code != "TransactionConflict" && !is_throttle(code)) {
             return self.other(said);
@@ -134,13 +134,13 @@ impl Call {
         }
     }
 
-    fn denied(&self, message: String) -> StoreError {
+    fn denied(&self, code: &str, message: String) -> StoreError {
         let action = match self.operation {
             // It has no IAM action of its own.
             "TransactWriteItems" => "dynamodb:PutItem, DeleteItem or ConditionCheckItem".to_owned(),
             operation => format!("dynamodb:{operation}"),
         };
-        StoreError::Denied { action, resource: format!("table/{}", self.table), message }
+        StoreError::Denied { action, resource: format!("table/{}", self.table), code: code.to_owned(), message }
     }
 
     /// That error, which says that nothing was written, unless an attempt before it may have written.

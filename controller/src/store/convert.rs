@@ -6,7 +6,7 @@
 //! Never: fails. A value that nobody expected is for validation to name, with its field; a read that failed would hold
 //! up every other environment of its batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::{Blob, base64};
@@ -47,6 +47,27 @@ pub(super) fn key_of(attributes: &HashMap<String, AttributeValue>) -> Option<Key
 /// Attributes as an item.
 pub(super) fn item(attributes: HashMap<String, AttributeValue>) -> Item {
     attributes.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()
+}
+
+/// What makes the attribute of that name another after it was read and written again, if anything does: where, and what
+/// it is.
+pub(super) fn foreign(name: &str, attribute: &AttributeValue) -> Option<(String, &'static str)> {
+    let what = match attribute {
+        AttributeValue::Null(_) | AttributeValue::Bool(_) | AttributeValue::S(_) => return None,
+        AttributeValue::N(text) if exact(text).is_some() => return None,
+        AttributeValue::N(_) => "a number of more digits than are read",
+        AttributeValue::L(values) => {
+            return values.iter().enumerate().find_map(|(nth, value)| foreign(&format!("{name}[{nth}]"), value));
+        }
+        AttributeValue::M(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            return fields.into_iter().find_map(|(field, value)| foreign(&format!("{name}.{field}"), value));
+        }
+        AttributeValue::B(_) => "binary",
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => "a set",
+        AttributeValue::Unknown { .. } | _ => "of a type that is not known",
+    };
+    Some((name.to_owned(), what))
 }
 
 fn value(attribute: AttributeValue) -> Value {
@@ -205,6 +226,20 @@ mod tests {
         for text in long.into_iter().chain(["", "-", "1e", "0x10", "NaN", "inf", "1e99999999999"]) {
             assert_eq!(number(text.to_owned()), json!(text));
         }
+    }
+
+    #[test]
+    fn what_would_not_be_written_as_it_was_read_is_told_with_its_path() {
+        let list = |values: &[AttributeValue]| AttributeValue::L(values.to_vec());
+        let map = |name: &str, value| AttributeValue::M(HashMap::from([(name.to_owned(), value)]));
+        let set = AttributeValue::Ss(vec!["a".into()]);
+        let found = |attribute| foreign("spec", &attribute);
+        assert_eq!(found(map("types", list(&[AttributeValue::S("a".into()), AttributeValue::N("2.50".into())]))), None);
+        assert_eq!(found(map("types", set)), Some(("spec.types".into(), "a set")));
+        let binary = AttributeValue::B(Blob::new("key"));
+        assert_eq!(found(list(&[AttributeValue::Null(true), binary])), Some(("spec[1]".into(), "binary")));
+        let long = AttributeValue::N("0.1234567890123456789".into());
+        assert_eq!(found(long), Some(("spec".into(), "a number of more digits than are read")));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! The SDK tries again by itself, within [`CALL_LIMIT`]; a transaction carries the same token each time (the SDK makes
 //! it), so that a lost answer does not apply it twice. Errors: `classify`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -69,11 +69,27 @@ impl DynamoDb {
     /// # Errors
     /// As [`RecordStore::get`].
     pub async fn get_with_date(&self, key: &Key) -> Result<(Option<Item>, Option<Timestamp>), StoreError> {
+        let (found, date) = self.get_attributes(key).await?;
+        Ok((found.map(convert::item), date))
+    }
+
+    /// An attribute of the item that no condition can be made from, because it is of a type that only others write (a
+    /// set, binary): where it is, and what. `None`: the item can be compared with what is read of it.
+    ///
+    /// # Errors
+    /// As [`RecordStore::get`].
+    pub async fn foreign_attribute(&self, key: &Key) -> Result<Option<(String, &'static str)>, StoreError> {
+        let (found, _) = self.get_attributes(key).await?;
+        let sorted: BTreeMap<_, _> = found.unwrap_or_default().into_iter().collect();
+        Ok(sorted.iter().find_map(|(name, attribute)| convert::foreign(name, attribute)))
+    }
+
+    async fn get_attributes(&self, key: &Key) -> Result<(Option<Attributes>, Option<Timestamp>), StoreError> {
         let call = self.call("GetItem");
         let request = self.client.get_item().table_name(&self.table).consistent_read(true);
         let request = request.set_key(Some(convert::key_attributes(key))).customize().interceptor(call.wire.clone());
         let output = request.send().boxed_local().await.map_err(|error| call.failed(&error))?;
-        Ok((output.item.map(convert::item), call.wire.date()))
+        Ok((output.item, call.wire.date()))
     }
 
     pub(super) fn call(&self, operation: &'static str) -> Call {

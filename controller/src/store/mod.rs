@@ -2,7 +2,7 @@
 //!
 //! In: [`aws_config::SdkConfig`] and a table's name. Out: [`engine::store::RecordStore`] and its errors.
 //! Never: knows what an item means, decides anything, or lets a type of the SDK out.
-//! Start at [`dynamodb`], then `convert` (values), `condition` (expressions), `classify` and `wire` (errors);
+//! Start at [`dynamodb`], then `convert` (values), `condition` (expressions), `classify` (errors);
 //! [`table`] makes the table, [`embedded`] is the DynamoDB that needs no account.
 
 pub mod dynamodb;
@@ -12,7 +12,6 @@ pub mod table;
 mod classify;
 mod condition;
 mod convert;
-mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -442,7 +442,8 @@ fn a_refused_call_names_its_action_and_resource() {
         let error = DynamoDb::new(&elsewhere(&endpoint), "t").by_kind("k").await.unwrap_err();
         let (action, resource) = ("dynamodb:Query".to_owned(), "table/t".to_owned());
         let message = "AccessDeniedException: not you".to_owned();
-        assert_eq!(error, StoreError::Denied { action, resource, message });
+        let code = "AccessDeniedException".to_owned();
+        assert_eq!(error, StoreError::Denied { action, resource, code, message });
     });
 }
 

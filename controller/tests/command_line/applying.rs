@@ -75,6 +75,19 @@ fn what_get_prints_can_be_applied_and_changes_nothing() {
 }
 
 #[test]
+fn what_another_program_wrote_as_a_set_is_named_and_not_taken_for_somebody_elses_edit() {
+    let world = World::with_shop();
+    let mut item = world.item("shop", "SPEC").unwrap();
+    item["spec"]["M"]["instances"]["M"]["types"] = serde_json::json!({ "SS": ["t3.medium"] });
+    world.put_attributes(item.clone());
+    assert_eq!(world.apply(SHOP), "stagingenvironment/shop unchanged\n");
+    let edited = world.file("edited.yaml", SHOP.replace("count: 2", "count: 3"));
+    let ran = world.run(&["apply", "-f", &edited]);
+    ran.complains(2, &["stagingenvironment/shop: spec.instances.types is a set", "another program"]);
+    assert_eq!(world.item("shop", "SPEC"), Some(item));
+}
+
+#[test]
 fn only_what_a_teardown_reads_can_be_applied_while_deleting() {
     let world = World::with_shop();
     world.run(&["delete", "shop"]).yes();

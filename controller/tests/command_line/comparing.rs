@@ -35,7 +35,7 @@ fn a_plan_names_the_first_call_that_aws_did_not_answer_and_is_2() {
     let before = world.item("shop", "STATUS");
     let ran = world.run(&["plan", "shop"]);
     assert_eq!(ran.status, 2, "{ran:?}");
-    ran.tells(&["error: stagingenvironment/shop: Unread: ", "DescribeSubnets", "refused"]);
+    ran.tells(&["error: stagingenvironment/shop: Unread: ", "DescribeSubnets: http://127.0.0.1:1: ", "refused"]);
     assert_eq!(world.item("shop", "STATUS"), before);
 }
 

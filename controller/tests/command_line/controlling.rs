@@ -23,7 +23,10 @@ fn once_says_that_aws_does_not_answer() {
     let world = World::with_shop();
     let ran = world.run(&["controller", "--once"]);
     assert_eq!(ran.status, 0, "{ran:?}");
-    assert!(ran.out.starts_with("stagingenvironment/shop waits for AWS: subnets: DescribeSubnets: "), "{ran:?}");
+    assert!(
+        ran.out.starts_with("stagingenvironment/shop waits for AWS: subnets: DescribeSubnets: http://127.0.0.1:1: "),
+        "{ran:?}"
+    );
     let document = world.run(&["get", "shop", "-o", "json"]).yes().json();
     assert_ne!(document["status"]["conditions"][0]["status"], "True", "{document}");
 }

@@ -24,6 +24,23 @@ fn what_is_not_there_cannot_be_deleted() {
 }
 
 #[test]
+fn a_waiting_delete_that_times_out_says_what_it_still_waits_for() {
+    let world = World::with_shop();
+    let ran = world.run(&["delete", "shop", "--wait", "--timeout", "0s"]);
+    assert_eq!((ran.status, ran.out.as_str()), (1, "stagingenvironment/shop deleting\n"), "{ran:?}");
+    ran.tells(&["error: stagingenvironment/shop: timed out waiting for its end", "no controller has ever reported"]);
+    world.heartbeat(0);
+    world.seen_but(
+        ("False", "Deleting", "being torn down"),
+        serde_json::json!({ "waitingFor": [{ "what": "the load balancer to be gone", "until": null, "on": "aws" }] }),
+    );
+    let ran = world.run(&["delete", "shop", "--wait", "--timeout", "1s"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    ran.tells(&["waiting: the load balancer to be gone", "timed out", "and so for: the load balancer to be gone"]);
+    assert!(world.item("shop", "DELETION").is_some(), "the wish stands");
+}
+
+#[test]
 fn a_waiting_delete_ends_when_the_record_is_gone() {
     let world = World::with_shop();
     let mut child = world.command(&["delete", "shop", "--wait"]).spawn().unwrap();

@@ -36,6 +36,43 @@ fn every_wrong_value_is_told_at_once() {
 }
 
 #[test]
+fn a_flag_that_means_nothing_for_a_verb_is_refused_and_a_variable_is_not() {
+    let world = World::with_shop();
+    let file = world.file("shop.yaml", SHOP);
+    for verb in [
+        vec!["apply", "-f", &file],
+        vec!["edit", "shop"],
+        vec!["diff", "-f", &file],
+        vec!["wait", "shop", "--for", "delete"],
+        vec!["delete", "shop"],
+        vec!["bootstrap"],
+        vec!["controller"],
+        vec!["completions", "bash"],
+        vec!["demo"],
+    ] {
+        world.run(&[&verb[..], &["-o", "json"]].concat()).complains(2, &["error: --output: means nothing here"]);
+    }
+    world.run(&["-o", "json", "apply", "-f", &file]).complains(2, &["error: --output: means nothing here"]);
+    world.run(&["delete", "shop", "--timeout", "1m"]).complains(2, &["error: --timeout: means nothing", "--wait"]);
+    assert_eq!(world.item("shop", "DELETION"), None);
+    let mut command = world.command(&["apply", "-f", &file]);
+    command.env("UNDERSTUDY_OUTPUT", "json").env("UNDERSTUDY_TIMEOUT", "1m");
+    ended(command).says("stagingenvironment/shop unchanged\n");
+    let mut command = world.command(&["delete", "shop"]);
+    command.env("UNDERSTUDY_TIMEOUT", "1m");
+    ended(command).says("stagingenvironment/shop deleting\n");
+}
+
+#[test]
+fn a_policy_is_printed_as_json_or_yaml() {
+    let world = World::empty();
+    let json = world.run(&["bootstrap", "--print-iam-policy"]).yes().json();
+    assert_eq!(json["Version"], "2012-10-17");
+    let yaml = world.run(&["bootstrap", "--print-iam-policy", "-o", "yaml"]).yes().out;
+    assert!(yaml.contains("2012-10-17") && !yaml.contains('{'), "{yaml}");
+}
+
+#[test]
 fn a_variable_stands_in_for_a_flag_and_a_flag_beats_it() {
     let world = World::with_shop();
     world.run(&["bootstrap", "--table", "other"]).yes();

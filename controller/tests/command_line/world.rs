@@ -146,7 +146,11 @@ impl World {
     /// Stores an item, as another program would.
     pub fn put(&self, item: Value) {
         let Value::Object(item) = item else { panic!("an item is a map") };
-        let item: Map<String, Value> = item.into_iter().map(|(name, value)| (name, attribute(value))).collect();
+        self.put_attributes(item.into_iter().map(|(name, value)| (name, attribute(value))).collect());
+    }
+
+    /// The same, of an item as DynamoDB's protocol writes it.
+    pub fn put_attributes(&self, item: Value) {
         let request = json!({ "TableName": "understudy", "Item": item });
         self.database.put_item(serde_json::from_value(request).unwrap()).unwrap();
     }

@@ -3,7 +3,7 @@
 use crds_schema::spec::*;
 use crds_schema::{Amount, SpecDuration, parse};
 
-use crate::{example, minimal};
+use crate::{example, home, minimal};
 
 #[test]
 fn the_minimal_example_is_the_least_that_is_accepted() {
@@ -88,7 +88,7 @@ fn the_team_s_environment_has_every_figure_of_theirs() {
 
 #[test]
 fn the_adopt_lines_stand_there_as_comments() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/chatmrpt-staging.yaml")).unwrap();
+    let text = std::fs::read_to_string(format!("{}/examples/chatmrpt-staging.yaml", home())).unwrap();
     assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("# adopt: ")).count(), 4);
     assert_eq!(text.matches("adopt:").count(), 4, "none outside a comment");
 }
@@ -96,7 +96,7 @@ fn the_adopt_lines_stand_there_as_comments() {
 #[test]
 fn the_examples_name_the_schema_for_editors() {
     for name in ["minimal", "chatmrpt-staging"] {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+        let folder = format!("{}/examples", home());
         let text = std::fs::read_to_string(format!("{folder}/{name}.yaml")).unwrap();
         let path = text.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
         let schema = std::fs::canonicalize(format!("{folder}/{path}")).unwrap();

@@ -3,17 +3,16 @@
 use crds_schema::{json_schema, parse};
 use serde_json::{Value, json};
 
-use crate::{example, with};
-
-const GENERATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/generated/stagingenvironment.v1alpha1.schema.json");
+use crate::{example, home, with};
 
 #[test]
 fn the_generated_file_is_fresh() {
+    let generated = format!("{}/generated/stagingenvironment.v1alpha1.schema.json", home());
     let wanted = format!("{}\n", serde_json::to_string_pretty(&json_schema()).unwrap());
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(GENERATED, &wanted).unwrap();
+        std::fs::write(&generated, &wanted).unwrap();
     }
-    let written = std::fs::read_to_string(GENERATED).unwrap_or_default();
+    let written = std::fs::read_to_string(&generated).unwrap_or_default();
     assert!(written == wanted, "stale: run `UPDATE_SCHEMA=1 cargo test -p crds-schema`");
 }
 

@@ -375,3 +375,40 @@ fn the_end_of_the_last_change_is_kept_even_when_the_call_is_cut_off() {
     drop(changing);
     assert_eq!(scene.changed.get(), LATENCY * 3);
 }
+
+#[test]
+fn a_code_that_tells_nothing_of_the_effect_is_not_definite() {
+    let is_definite = |code: &str| CloudError::coded(Operation::RunInstances, code, "no").is_definite();
+    let ambiguous = [
+        "InternalError",
+        "InternalFailure",
+        "ServiceUnavailable",
+        "Unavailable",
+        "RequestTimeout",
+        "RequestLimitExceeded",
+        "Throttling",
+    ];
+    assert_eq!(ambiguous.map(is_definite), [false; 7]);
+    let definite = ["InsufficientInstanceCapacity", "UnauthorizedOperation", "InvalidAMIID.NotFound", "AnyOther.Code"];
+    assert_eq!(definite.map(is_definite), [true; 4]);
+}
+
+#[test]
+fn a_reply_that_makes_no_sense_is_not_definite() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    *scene.cloud.on_write.borrow_mut() = Box::new(|_| Ok(Reply::TargetHealth(Vec::new())));
+    let outcomes = scene.execute(&[create_group("g", &[])]);
+    let Outcome::Failed(fault) = outcome(&outcomes, "g") else { panic!("it failed") };
+    assert_eq!((fault.kind, fault.definite), (ErrorKind::Bug, false), "it may have been made");
+}
+
+#[test]
+fn nothing_is_stored_for_calls_that_the_lease_has_no_time_for() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.desk.lease_ends.set(LEASE_NEEDED.saturating_sub(Duration::from_millis(1)));
+    let outcomes = scene.execute(&[create_group("g", &[])]);
+    assert!(not_tried(&outcomes, "g"));
+    assert_eq!((scene.desk.stored.borrow().len(), scene.sent().len()), (0, 0), "no intent is left open for nothing");
+}

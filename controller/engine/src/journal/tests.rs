@@ -527,6 +527,22 @@ fn a_status_that_changed_meanwhile_stops_the_end_of_a_teardown() {
 }
 
 #[test]
+fn a_status_that_changed_after_all_else_went_is_not_removed() {
+    world(|world| {
+        let error = finish(world, |table| {
+            // As an earlier try left it, which came no further.
+            let gone = [REVISIONS, INTENTS, OPEN_PASSES];
+            table.items.borrow_mut().retain(|key, _| !gone.iter().any(|prefix| key.sk.starts_with(prefix)));
+            let mut newer = table.item("a", STATUS).unwrap();
+            newer["version"] = json!(99);
+            table.put("a", STATUS, newer);
+        });
+        assert_eq!(error, Err(WriteError::Changed { items: vec![Key::new("a", STATUS)] }));
+        assert_eq!((world.keys(SPEC).len(), world.keys(DELETION).len(), world.keys(STATUS).len()), (1, 1, 1));
+    });
+}
+
+#[test]
 fn a_teardown_with_much_to_remove_ends_all_the_same() {
     world(|world| {
         world.known();

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use futures::future::LocalBoxFuture;
 use serde_json::json;
 
 use super::*;
 use crate::fake_table::{Fault, Replica, Table};
+use crate::store::{Item, Query};
+use crate::testing::TestClock;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -196,4 +199,48 @@ fn a_lease_item_that_is_none_is_an_error_and_not_a_free_lease() {
     let error = a.clock.run(a.lease(&table).try_acquire()).unwrap_err();
     assert!(error.to_string().contains("item _controller LEASE is not a lease"), "{error}");
     assert_eq!(table.take_sent(), 0);
+}
+
+/// A table whose writes take a while on their way back.
+struct Slow<'t> {
+    table: &'t Table,
+    clock: &'t TestClock,
+}
+
+impl RecordStore for Slow<'_> {
+    fn get<'a>(&'a self, key: &'a Key) -> LocalBoxFuture<'a, Result<Option<Item>, StoreError>> {
+        self.table.get(key)
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> LocalBoxFuture<'a, Result<Vec<Item>, StoreError>> {
+        self.table.get_many(keys)
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> LocalBoxFuture<'a, Result<Vec<Item>, StoreError>> {
+        self.table.query(query)
+    }
+
+    fn by_kind<'a>(&'a self, kind: &'a str) -> LocalBoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.table.by_kind(kind)
+    }
+
+    fn write<'a>(&'a self, changes: Vec<Change>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async {
+            let written = self.table.write(changes).await;
+            self.clock.sleep(seconds(2)).await;
+            written
+        })
+    }
+}
+
+#[test]
+fn a_slow_renewal_counts_from_its_sending() {
+    let (table, a) = (Table::default(), Replica::new("a"));
+    let slow = Slow { table: &table, clock: &a.clock };
+    let lease = Lease::new("a".into(), &slow, &a.clock, &a.entropy);
+    assert_eq!(attempt(&a, &lease), Attempt::Acquired);
+    assert_eq!(lease.remaining(), seconds(11));
+    a.clock.pass(seconds(5));
+    a.clock.run(lease.renew()).unwrap();
+    assert_eq!(lease.remaining(), seconds(11), "another replica counts from the writing, not from the reply");
 }

@@ -4,8 +4,8 @@
 
 use crds_schema::spec::Scheme;
 use jiff::Timestamp;
-use planner::id::{AmiId, ListenerArn, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::resource::{Image, InstanceState, LoadBalancerState, Subnet, TargetHealth, TargetHealthCheck};
+use planner::id::{AmiId, ListenerArn, ProfileAssociationId, SecurityGroupId, SubnetId, VpcId, Zone};
+use planner::resource::{Image, LoadBalancerState, Subnet, TargetHealth, TargetHealthCheck};
 
 use super::reference::{IMAGE_TTL, Reference, SUBNETS_TTL};
 use super::*;
@@ -204,6 +204,7 @@ fn lookups(name: &str) -> Lookups {
         target_group_names: [format!("{name}-web")].into(),
         uid: uid(name),
         instances: [instance_id(name, 1), instance_id(name, 2)].into(),
+        profiles: [(instance_id(name, 1), None), (instance_id(name, 2), None)].into(),
         load_balancers: [balancer_arn(name)].into(),
         target_groups: [group_arn(name)].into(),
         tagged: [
@@ -219,6 +220,7 @@ fn lookups(name: &str) -> Lookups {
 fn lookups_by_name(name: &str) -> Lookups {
     Lookups {
         instances: BTreeSet::new(),
+        profiles: BTreeMap::new(),
         load_balancers: BTreeSet::new(),
         target_groups: BTreeSet::new(),
         tagged: BTreeSet::new(),
@@ -300,6 +302,38 @@ fn a_recorded_instance_without_its_tags_is_asked_for_by_its_id() {
     let (calls, depth) = scene.cost(lookups("a"));
     assert_eq!((count(&calls, DescribeInstances), depth), (2, 2));
     assert!(scene.observe_one(lookups("a")).instances.seen().unwrap().contains_key(&instance_id("a", 2)));
+}
+
+#[test]
+fn associations_are_asked_for_where_another_profile_is_seen_and_nowhere_else() {
+    let scene = Scene::new(&["shop"]);
+    let (first, second) = (instance_id("shop", 1), instance_id("shop", 2));
+    let association = |instance: &InstanceId, profile: &str| ProfileAssociation {
+        id: ProfileAssociationId::parse(format!("iip-assoc-{profile}")).unwrap(),
+        instance: instance.clone(),
+        profile: profile.into(),
+    };
+    let mut world = scene.cloud.world.borrow_mut();
+    world.profile_associations = vec![association(&first, "web"), association(&second, "admin")];
+    world.instances[0].instance_profile = Some("web".into());
+    world.instances[1].instance_profile = Some("admin".into());
+    // Found by its id only, so that it takes one round more.
+    world.instances[1].tags.clear();
+    drop(world);
+    let profiles = BTreeMap::from([(first, Some("web".to_owned())), (second.clone(), Some("web".to_owned()))]);
+    let lookups = Lookups { profiles, ..lookups("shop") };
+    let seen = scene.observe_one(lookups.clone());
+    let expected = Part::Seen(vec![association(&second, "admin")]);
+    assert_eq!(seen.profile_associations, BTreeMap::from([(second, expected)]));
+    assert_eq!(count(&scene.cloud.take_operations(), DescribeIamInstanceProfileAssociations), 1);
+    scene.cloud.world.borrow_mut().instances[1].instance_profile = Some("web".into());
+    assert_eq!(scene.observe_one(lookups.clone()).profile_associations, BTreeMap::new());
+    // EC2 changes the profiles of running instances only.
+    let mut world = scene.cloud.world.borrow_mut();
+    (world.instances[1].instance_profile, world.instances[1].state) = (None, InstanceState::Pending);
+    drop(world);
+    assert_eq!(scene.observe_one(lookups).profile_associations, BTreeMap::new());
+    assert_eq!(count(&scene.cloud.take_operations(), DescribeIamInstanceProfileAssociations), 0);
 }
 
 #[test]

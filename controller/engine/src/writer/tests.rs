@@ -173,3 +173,32 @@ fn too_large_a_write_is_refused_and_an_empty_one_asks_nothing() {
     a.clock.run(writer.write(many(99))).unwrap();
     assert_eq!(table.keys(CONTROLLER), ["LEASE"]);
 }
+
+/// A write that is still under way when its replica gives it up.
+fn left_under_way(table: &Table, replica: &Replica, lease: &Lease<'_>) {
+    table.fail([Fault::Late, Fault::Denied]);
+    replica.clock.run(Writer::new(lease).write(edit())).unwrap_err();
+}
+
+#[test]
+fn a_write_of_an_earlier_tenure_that_arrives_late_does_not_go_through() {
+    let (table, a, b) = (table(), Replica::new("a"), Replica::new("b"));
+    let (first, second) = (a.leading(&table), b.lease(&table));
+    left_under_way(&table, &a, &first);
+    b.clock.run(second.try_acquire()).unwrap();
+    b.clock.pass(Duration::from_secs(16));
+    b.clock.run(second.try_acquire()).unwrap();
+    b.clock.run(second.release()).unwrap();
+    a.clock.run(first.try_acquire()).unwrap();
+    assert_eq!(first.epoch(), 3, "the same replica leads again");
+    assert_eq!((table.arrive(), value(&table)), (vec![false], Some(json!(1))));
+}
+
+#[test]
+fn a_write_that_arrives_after_the_lease_was_given_back_does_not_go_through() {
+    let (table, a) = (table(), Replica::new("a"));
+    let lease = a.leading(&table);
+    left_under_way(&table, &a, &lease);
+    a.clock.run(lease.release()).unwrap();
+    assert_eq!((table.arrive(), value(&table)), (vec![false], Some(json!(1))));
+}

@@ -1,4 +1,5 @@
-//! Instances: the request that launches one, and what is changed in place on one that runs (groups, metadata, tags).
+//! Instances: the request that launches one, and what is changed in place on one that runs (groups, metadata, profile,
+//! tags).
 //!
 //! How many there should be, and which go, is [`crate::order`]'s.
 
@@ -12,13 +13,17 @@ use super::load_balancer::made;
 use crate::desired::Wanted;
 use crate::draft::Draft;
 use crate::id::{IntentId, SecurityGroupId, SubnetId, Zone};
-use crate::members::Member;
 use crate::memory::Entry;
+use crate::observed::Part;
+use crate::order::Scene;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Record;
-use crate::request::{ActionId, BlockDeviceRequest, MetadataRequest, Ref, RunInstances, UserData, Write};
+use crate::request::{
+    ActionId, BlockDeviceRequest, MetadataRequest, ProfileChange, Ref, RunInstances, UserData, Write,
+};
 use crate::resource::{Image, Instance};
+use crate::status::WaitOn;
 
 /// Where a member is launched.
 pub(crate) struct Place<'a> {
@@ -107,14 +112,20 @@ fn wanted_groups(spec: &Spec, group: &Ref<SecurityGroupId>) -> BTreeSet<Ref<Secu
 }
 
 /// Sets right what can be changed on a member in place.
-pub(crate) fn in_place(draft: &mut Draft<'_>, spec: &Spec, group: Option<&Ref<SecurityGroupId>>, members: &[Member]) {
+pub(crate) fn in_place(draft: &mut Draft<'_>, scene: &Scene<'_>) {
+    let Scene { spec, wanted, members, .. } = scene;
     for member in members.iter().filter(|member| member.stays()) {
         let Some(instance) = member.instance.as_ref() else { continue };
         super::tags::instance(draft, spec, member.status.slot, instance);
-        if let Some(group) = group {
+        if let Some(group) = &scene.group {
             groups(draft, spec, group, instance);
         }
         metadata_options(draft, spec, instance);
+        // A member of an older revision was launched with a profile of its own, and goes with it. EC2 changes the
+        // profiles of running instances only.
+        if member.current && member.is_running() {
+            profile(draft, wanted.template.instance_profile.as_deref(), instance);
+        }
     }
 }
 
@@ -150,4 +161,31 @@ fn metadata_options(draft: &mut Draft<'_>, spec: &Spec, seen: &Instance) {
         let write = Write::SetMetadataOptions { instance: seen.id.clone(), options };
         draft.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
     }
+}
+
+/// What DescribeInstances shows tells that it differs, and the association what to do about it: one that is on its way
+/// already is waited for.
+fn profile(draft: &mut Draft<'_>, wanted: Option<&str>, seen: &Instance) {
+    let have = seen.instance_profile.as_deref();
+    let entry = Entry::new(seen.id.as_str(), "instance profile");
+    if !draft.differs(&entry, wanted, have) {
+        return;
+    }
+    let associations = draft.sight.observed.profile_associations.get(&seen.id).and_then(Part::seen);
+    let change = match (associations.map(|all| all.first()), wanted) {
+        (Some(None), Some(profile)) => ProfileChange::Associate(profile.to_owned()),
+        (Some(Some(one)), Some(profile)) if one.profile != profile => {
+            ProfileChange::Replace { association: one.id.clone(), profile: profile.to_owned() }
+        }
+        (Some(Some(one)), None) => ProfileChange::Disassociate(one.id.clone()),
+        (Some(Some(_)), Some(_)) | (Some(None), None) | (None, _) => {
+            return draft.wait(WaitOn::Aws, format!("the instance profile of {} to be shown", seen.id), None);
+        }
+    };
+    let word = |profile: Option<&str>| profile.unwrap_or("none").to_owned();
+    let message = format!("instance profile of {}: {}, should be {}", seen.id, word(have), word(wanted));
+    let write = Write::ChangeProfile { instance: seen.id.clone(), change };
+    draft
+        .change(format!("set-profile/{}", seen.id), write, &seen.id, Why::new(Reason::AttributeDrifted, message))
+        .puts([(entry, wanted.map(str::to_owned))]);
 }

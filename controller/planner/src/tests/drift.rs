@@ -4,7 +4,7 @@ use super::world::*;
 use crate::id::*;
 use crate::observed::Part;
 use crate::record::GroupRole;
-use crate::request::ElbTaggable;
+use crate::request::{ElbTaggable, ProfileChange, Write};
 use crate::resource::*;
 
 #[test]
@@ -111,15 +111,6 @@ fn removed_tags_are_put_back_on_everything() {
 }
 
 #[test]
-fn a_tag_that_the_spec_drops_is_not_forgotten_while_tags_are_unread() {
-    let mut world = World::healthy(2);
-    world.record.status.tag_keys = ["Team".to_owned()].into();
-    world.observed.tags = Part::Unread("throttled".into());
-    let plan = world.pass();
-    assert!(plan.status.tag_keys.contains("Team"), "{plan}");
-}
-
-#[test]
 fn a_tag_that_the_spec_drops_is_removed_and_a_foreign_one_left() {
     let mut world = World::healthy(1);
     world.record.status.tag_keys = ["Team".to_owned()].into();
@@ -134,6 +125,89 @@ fn metadata_options_are_set_in_place() {
     world.instance(1).http_tokens = Some(crds_schema::spec::HttpTokens::Optional);
     let text = world.planned();
     assert_snapshot!(text, @"~ set-metadata/i-1                         AttributeDrifted: metadata options of i-1: Optional 2, should be Required 2");
+}
+
+/// Members that were launched with the profile `web`.
+fn with_profile(count: u32) -> World {
+    let mut world = World::healthy(count);
+    world.spec().instances.instance_profile = Some("web".into());
+    let template = crate::desired::Template::of(world.spec()).unwrap().hash();
+    for slot in 1..=count {
+        world.status(slot).template = template.clone();
+        world.instance(slot).instance_profile = Some("web".into());
+    }
+    assert_eq!(world.pass().actions, [], "a healthy world wants nothing done");
+    world
+}
+
+/// Lets an instance be seen with another profile, by another association.
+fn show_profile(world: &mut World, slot: u32, shown: Option<&str>, associated: Option<&str>) {
+    let instance = instance_id(slot);
+    world.instance(slot).instance_profile = shown.map(str::to_owned);
+    let association = associated.map(|profile| ProfileAssociation {
+        id: ProfileAssociationId::parse("iip-assoc-1").unwrap(),
+        instance: instance.clone(),
+        profile: profile.into(),
+    });
+    world.observed.profile_associations.insert(instance, Part::Seen(association.into_iter().collect()));
+}
+
+#[test]
+fn a_profile_that_was_changed_by_hand_is_believed_at_the_second_reading_and_set_back_in_place() {
+    let mut world = with_profile(2);
+    show_profile(&mut world, 1, Some("admin"), Some("admin"));
+    show_profile(&mut world, 2, None, None);
+    let first = world.pass();
+    assert_eq!(first.actions, [], "one reading may be stale: {first}");
+    let plan = world.pass();
+    assert_snapshot!(plan.to_string(), @r"
+    ~ set-profile/i-1                          AttributeDrifted: instance profile of i-1: admin, should be web
+    ~ set-profile/i-2                          AttributeDrifted: instance profile of i-2: none, should be web
+    ");
+    let changes: Vec<_> = plan.actions.iter().flat_map(|action| action.does.writes()).collect();
+    let association = ProfileAssociationId::parse("iip-assoc-1").unwrap();
+    let change = |slot, change| Write::ChangeProfile { instance: instance_id(slot), change };
+    let replace = ProfileChange::Replace { association, profile: "web".into() };
+    assert_eq!(changes, [change(1, replace), change(2, ProfileChange::Associate("web".into()))]);
+}
+
+#[test]
+fn a_profile_where_none_is_wanted_is_taken_away() {
+    let mut world = World::healthy(1);
+    show_profile(&mut world, 1, Some("admin"), Some("admin"));
+    let plan = world.pass();
+    let association = ProfileAssociationId::parse("iip-assoc-1").unwrap();
+    let take = Write::ChangeProfile { instance: instance_id(1), change: ProfileChange::Disassociate(association) };
+    assert_eq!(plan.actions.iter().flat_map(|action| action.does.writes()).collect::<Vec<_>>(), [take]);
+}
+
+#[test]
+fn a_profile_whose_change_is_under_way_or_unread_is_waited_for() {
+    for (shown, associated, wanted) in [(None, Some("web"), Some("web")), (Some("admin"), None, None)] {
+        let mut world = if wanted.is_some() { with_profile(1) } else { World::healthy(1) };
+        show_profile(&mut world, 1, shown, associated);
+        assert_eq!(world.planned(), "? the instance profile of i-1 to be shown\n");
+        world.observed.profile_associations.insert(instance_id(1), Part::Unread("throttled".into()));
+        let plan = world.pass();
+        assert_eq!(plan.actions, [], "{plan}");
+        let in_sync = plan.status.condition(crate::status::ConditionType::InSync).unwrap();
+        assert_eq!(in_sync.message, "instance profile associations: throttled");
+    }
+}
+
+#[test]
+fn an_edit_of_the_profile_replaces_members_and_sets_none_of_them_in_place() {
+    let mut world = with_profile(2).edited(|spec| spec.instances.instance_profile = Some("other".into()));
+    for slot in 1..=2 {
+        show_profile(&mut world, slot, Some("web"), Some("web"));
+    }
+    assert_eq!(crate::lookup::lookups(&world.record).profiles, Default::default(), "nobody is asked about");
+    world.pass();
+    assert_snapshot!(world.pass().to_string(), @r"
+    + launch/3                                 MemberOutdated: slot 3 in us-east-2a: successor of i-1, of an older revision
+    ? slot 1 (i-1) stays until others are healthy: 2 of 2
+    ? slot 2 (i-2) stays until others are healthy: 2 of 2
+    ");
 }
 
 #[test]

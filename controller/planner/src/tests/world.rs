@@ -110,6 +110,7 @@ impl World {
             groups: Part::Seen(Vec::new()),
             instances: Part::Seen(BTreeMap::new()),
             status_checks: Part::Seen(BTreeMap::new()),
+            profile_associations: BTreeMap::new(),
             load_balancers: Part::Seen(Vec::new()),
             load_balancer_attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),

@@ -61,7 +61,7 @@ impl Canonical<'_> {
                 instance.image,
                 instance.instance_type,
                 instance.key_name,
-                instance.instance_profile,
+                instance.profile_shown(world.at),
                 instance.http_tokens,
                 instance.hop_limit,
                 instance.public_ip.is_some(),

@@ -35,6 +35,8 @@ pub struct Timings {
     /// `running` until both status checks pass; they run once a minute.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html>
     pub status_checks: Duration,
+    /// From a change of an instance's profile until DescribeInstances shows it; not documented.
+    pub profile_change: Duration,
     /// `running` until the application answers.
     pub boot: Duration,
     /// CreateLoadBalancer until `active`.
@@ -58,6 +60,7 @@ impl Default for Timings {
             shutting_down: Duration::from_secs(30),
             terminated_visible: HOUR,
             status_checks: Duration::from_secs(150),
+            profile_change: Duration::from_secs(5),
             boot: Duration::from_secs(60),
             balancer_provisioning: Duration::from_secs(150),
             balancer_release: Duration::from_secs(90),

@@ -116,9 +116,9 @@ fn named_in(write: &Write) -> (Vec<&InstanceId>, Vec<&SecurityGroupId>) {
         Write::DeleteSecurityGroup { group } => (Vec::new(), vec![group]),
         Write::RunInstances(run) => (Vec::new(), run.groups.iter().filter_map(Ref::id).collect()),
         Write::SetInstanceGroups { instance, groups } => (vec![instance], groups.iter().filter_map(Ref::id).collect()),
-        Write::TerminateInstances { instance } | Write::SetMetadataOptions { instance, .. } => {
-            (vec![instance], Vec::new())
-        }
+        Write::TerminateInstances { instance }
+        | Write::SetMetadataOptions { instance, .. }
+        | Write::ChangeProfile { instance, .. } => (vec![instance], Vec::new()),
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::Instance(id) => (vec![id], Vec::new()),
             Taggable::SecurityGroup(group) => (Vec::new(), group.id().into_iter().collect()),

@@ -100,6 +100,11 @@ impl Console {
         self.act(|world| world.set_instance_groups(instance, &refs(groups)))
     }
 
+    /// Gives an instance another profile, or takes away the one that it has.
+    pub fn set_instance_profile(&self, instance: &InstanceId, profile: Option<&str>) -> Done {
+        self.act(|world| world.put_profile(instance, profile))
+    }
+
     // Images and capacity.
 
     /// From now on instances launched from an image run this.

@@ -3,6 +3,7 @@
 //! Faults of the call itself: refused, lost, unanswered, late. What breaks in the world is in [`super::console`]; where a
 //! replica dies is in [`crate::crash`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::operation::Operation;
@@ -23,6 +24,9 @@ pub enum Fault {
     LostReply,
     /// The caller waits in vain, and it takes effect so long after it was sent.
     Late(Duration),
+    /// It is answered, and takes effect once more so long after it was sent: a first try of the transport's own.
+    /// Creates are left out, since they are sent once.
+    Duplicate(Duration),
     /// It never arrives, and the caller waits for ever.
     Hang,
 }
@@ -32,12 +36,71 @@ impl Fault {
     pub fn refused(code: &str) -> Self {
         Self::Refused { code: code.to_owned() }
     }
+
+    /// What it is counted as.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Refused { code } => format!("refused: {code}"),
+            Self::LostRequest => "request lost".into(),
+            Self::LostReply => "reply lost".into(),
+            Self::Late(_) => "request late".into(),
+            Self::Duplicate(_) => "request doubled".into(),
+            Self::Hang => "call hangs".into(),
+        }
+    }
+
+    /// Whether it can befall that call.
+    fn fits(&self, operation: Operation) -> bool {
+        match self {
+            Self::Duplicate(_) => operation.is_write() && !is_sent_once(operation),
+            Self::Late(_) => operation.is_write(),
+            Self::Refused { .. } | Self::LostRequest | Self::LostReply | Self::Hang => true,
+        }
+    }
+}
+
+/// Whether the transport does not try it again by itself: a create, whose second try could hide what became of the first.
+fn is_sent_once(operation: Operation) -> bool {
+    let creates = operation == Operation::RunInstances || operation.name().starts_with("Create");
+    creates && operation != Operation::CreateTags
+}
+
+/// Which calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// Every one.
+    Any,
+    /// Those that change something.
+    Writes,
+    /// Those of that operation.
+    Of(Operation),
+}
+
+impl From<Operation> for Calls {
+    fn from(operation: Operation) -> Self {
+        Self::Of(operation)
+    }
+}
+
+impl From<Option<Operation>> for Calls {
+    fn from(operation: Option<Operation>) -> Self {
+        operation.map_or(Self::Any, Self::Of)
+    }
+}
+
+impl Calls {
+    fn include(self, operation: Operation) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Writes => operation.is_write(),
+            Self::Of(wanted) => wanted == operation,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
 struct Planned {
-    /// Absent: any.
-    operation: Option<Operation>,
+    calls: Calls,
     /// So many calls go through before.
     after: u32,
     fault: Fault,
@@ -45,7 +108,7 @@ struct Planned {
 
 #[derive(Debug, Clone)]
 struct Often {
-    operation: Option<Operation>,
+    calls: Calls,
     permille: u16,
     fault: Fault,
 }
@@ -55,26 +118,44 @@ struct Often {
 pub(crate) struct Faults {
     planned: Vec<Planned>,
     often: Vec<Often>,
+    counts: BTreeMap<String, u64>,
 }
 
 impl Faults {
-    pub fn plan(&mut self, operation: Option<Operation>, after: u32, fault: Fault) {
-        self.planned.push(Planned { operation, after, fault });
+    pub fn plan(&mut self, calls: Calls, after: u32, fault: Fault) {
+        self.planned.push(Planned { calls, after, fault });
     }
 
-    pub fn often(&mut self, operation: Option<Operation>, permille: u16, fault: Fault) {
-        self.often.push(Often { operation, permille, fault });
+    pub fn often(&mut self, calls: Calls, permille: u16, fault: Fault) {
+        self.often.push(Often { calls, permille, fault });
     }
 
+    /// Nothing more is to come. What happened stays counted.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.planned.clear();
+        self.often.clear();
+    }
+
+    /// How often each happened.
+    pub fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
+    }
+
+    pub fn count(&mut self, name: &str) {
+        *self.counts.entry(name.to_owned()).or_default() += 1;
     }
 
     /// The fault of this call. Planned ones come first, in the order of their planning; each happens once.
     pub fn next(&mut self, operation: Operation, prng: &mut Prng) -> Option<Fault> {
-        let concerns = |wanted: Option<Operation>| wanted.is_none_or(|wanted| wanted == operation);
+        let fault = self.draw(operation, prng)?;
+        self.count(&fault.name());
+        Some(fault)
+    }
+
+    fn draw(&mut self, operation: Operation, prng: &mut Prng) -> Option<Fault> {
         let mut due = None;
-        for (place, planned) in self.planned.iter_mut().enumerate().filter(|(_, p)| concerns(p.operation)) {
+        let concerned = |planned: &Planned| planned.calls.include(operation) && planned.fault.fits(operation);
+        for (place, planned) in self.planned.iter_mut().enumerate().filter(|(_, planned)| concerned(planned)) {
             match planned.after.checked_sub(1) {
                 Some(left) => planned.after = left,
                 None => {
@@ -86,7 +167,8 @@ impl Faults {
             return Some(self.planned.remove(place).fault);
         }
         // Every one draws, so that one that does not happen moves none that does.
-        let drawn = self.often.iter().filter(|often| concerns(often.operation));
-        drawn.filter(|often| prng.chance(often.permille)).map(|often| often.fault.clone()).collect::<Vec<_>>().pop()
+        let drawn = self.often.iter().filter(|often| often.calls.include(operation));
+        let drawn = drawn.filter(|often| prng.chance(often.permille)).map(|often| often.fault.clone());
+        drawn.collect::<Vec<_>>().pop().filter(|fault| fault.fits(operation))
     }
 }

@@ -18,6 +18,7 @@ use planner::resource::{Instance, InstanceState, StatusChecks, Tags};
 use super::apps::App;
 use super::filters;
 use super::ledger::Kind;
+use super::profiles::Association;
 use super::world::{Outcome, World, refuse};
 use crate::clock::timestamp;
 use crate::timeline::Timeline;
@@ -36,7 +37,7 @@ pub(crate) struct InstanceRecord {
     pub vpc: VpcId,
     pub groups: BTreeSet<SecurityGroupId>,
     pub key_name: Option<String>,
-    pub instance_profile: Option<String>,
+    pub profile: Option<Association>,
     pub private_ip: Ipv4Addr,
     pub public_ip: Option<Ipv4Addr>,
     pub http_tokens: HttpTokens,
@@ -106,7 +107,7 @@ impl InstanceRecord {
             vpc: present.then(|| self.vpc.clone()),
             groups: if present { self.groups.clone() } else { BTreeSet::new() },
             key_name: self.key_name.clone(),
-            instance_profile: self.instance_profile.clone(),
+            instance_profile: self.profile_shown(at).map(str::to_owned),
             private_ip: present.then(|| self.private_ip.to_string()),
             public_ip: self.public_ip.filter(|_| addressed).map(|ip| ip.to_string()),
             http_tokens: Some(self.http_tokens),

@@ -55,7 +55,7 @@ impl World {
             vpc: subnet.subnet.vpc.clone(),
             groups,
             key_name: run.key_name.clone(),
-            instance_profile: run.instance_profile.clone(),
+            profile: self.launched_with(run.instance_profile.as_deref()),
             private_ip,
             public_ip: public.then(|| Ipv4Addr::from(u32::from(Ipv4Addr::new(3, 12, 0, 0)) + self.addresses)),
             http_tokens: run.metadata_options.http_tokens,
@@ -98,20 +98,12 @@ impl World {
         check_tags(Service::Ec2, &run.tags, self.config.quotas.tags)?;
         check_tags(Service::Ec2, &run.volume_tags, self.config.quotas.tags)?;
         check_hop_limit(run.metadata_options.hop_limit)?;
-        let missing = |known: &Option<BTreeSet<String>>, name: &Option<String>| match (known, name) {
-            (Some(known), Some(name)) => !known.contains(name),
-            (None, _) | (_, None) => false,
-        };
-        let name = |name: &Option<String>| name.clone().unwrap_or_default();
-        if missing(&self.config.key_pairs, &run.key_name) {
-            let message = format!("The key pair '{}' does not exist", name(&run.key_name));
-            return refuse("InvalidKeyPair.NotFound", message);
+        if let (Some(known), Some(name)) = (&self.config.key_pairs, &run.key_name)
+            && !known.contains(name)
+        {
+            return refuse("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist"));
         }
-        if missing(&self.config.instance_profiles, &run.instance_profile) {
-            let message =
-                format!("Value ({}) for parameter iamInstanceProfile.name is invalid", name(&run.instance_profile));
-            return refuse("InvalidParameterValue", message);
-        }
+        run.instance_profile.as_deref().map_or(Ok(()), |profile| self.check_profile(profile))?;
         if matches!(&run.user_data, Some(UserData::Text(text)) if text.len() > USER_DATA_MAX) {
             return refuse("InvalidParameterValue", format!("User data is limited to {USER_DATA_MAX} bytes"));
         }

@@ -5,6 +5,7 @@
 //! Start at [`world`] for what AWS does, at [`console`] to break things, at [`view`] to look.
 
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,8 +33,10 @@ pub mod ledger;
 mod listeners;
 mod load_balancers;
 mod network;
+mod profiles;
 mod subject;
 mod tags;
+pub mod tape;
 mod target_groups;
 mod throttle;
 pub mod view;
@@ -44,7 +47,7 @@ pub use canonical::Canonical;
 pub use config::{Builder, Quotas, Timings};
 pub use consistency::ReadLag;
 pub use console::Console;
-pub use faults::Fault;
+pub use faults::{Calls, Fault};
 pub use instances::VolumeRecord;
 pub use ledger::{Kind, Ledger};
 pub use view::View;
@@ -56,6 +59,7 @@ use crate::entropy::Prng;
 use consistency::History;
 use faults::Faults;
 use ledger::Entry;
+use tape::{Arrival, Came, Changed, Tape};
 use throttle::Throttle;
 use world::{Outcome, World};
 
@@ -86,9 +90,17 @@ struct State {
     faults: Faults,
     throttle: Throttle,
     ledger: Ledger,
+    tape: Tape,
     chance: Prng,
-    /// Writes whose callers have given up, and which take effect later.
-    late: Vec<(Duration, Write)>,
+    late: Vec<Late>,
+}
+
+/// A write whose caller has given up, and which takes effect later.
+struct Late {
+    due: Duration,
+    sent: Duration,
+    client: String,
+    write: Write,
 }
 
 /// A call on its way.
@@ -96,7 +108,10 @@ struct Call<'a> {
     region: &'a str,
     operation: Operation,
     request: &'a Request,
+    sent: Duration,
     lag: Duration,
+    /// Whether its answer will reach the caller.
+    heard: bool,
 }
 
 impl SimCloud {
@@ -112,6 +127,7 @@ impl SimCloud {
             faults: Faults::default(),
             throttle: Throttle::default(),
             ledger: Ledger::default(),
+            tape: Tape::default(),
             chance: Prng::new(seed ^ 0x6661_756c_7473),
             late: Vec::new(),
         };
@@ -137,19 +153,19 @@ impl SimCloud {
         self.shared.state.borrow_mut().throttle.enabled = on;
     }
 
-    /// The next call of that operation (`None`: of any) meets this fault.
-    pub fn fail_next(&self, operation: impl Into<Option<Operation>>, fault: Fault) {
-        self.fail_after(operation, 0, fault);
+    /// The next such call meets this fault.
+    pub fn fail_next(&self, calls: impl Into<Calls>, fault: Fault) {
+        self.fail_after(calls, 0, fault);
     }
 
     /// As [`fail_next`](Self::fail_next), but so many such calls go through before.
-    pub fn fail_after(&self, operation: impl Into<Option<Operation>>, calls: u32, fault: Fault) {
-        self.shared.state.borrow_mut().faults.plan(operation.into(), calls, fault);
+    pub fn fail_after(&self, calls: impl Into<Calls>, through: u32, fault: Fault) {
+        self.shared.state.borrow_mut().faults.plan(calls.into(), through, fault);
     }
 
     /// From now on such calls meet this fault `permille` times in a thousand.
-    pub fn fail_often(&self, operation: impl Into<Option<Operation>>, permille: u16, fault: Fault) {
-        self.shared.state.borrow_mut().faults.often(operation.into(), permille, fault);
+    pub fn fail_often(&self, calls: impl Into<Calls>, permille: u16, fault: Fault) {
+        self.shared.state.borrow_mut().faults.often(calls.into(), permille, fault);
     }
 
     /// No faults any more. What is late already still comes.
@@ -166,6 +182,21 @@ impl SimCloud {
     pub fn ledger(&self) -> Ref<'_, Ledger> {
         self.catch_up();
         Ref::map(self.shared.state.borrow(), |state| &state.ledger)
+    }
+
+    /// From now on every call that arrives is kept until it is taken by [`arrivals`](Self::arrivals).
+    pub fn record_arrivals(&self) {
+        self.shared.state.borrow_mut().tape.start();
+    }
+
+    /// The calls that arrived since this was last asked, in the order of their taking effect.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.shared.state.borrow_mut().tape.take()
+    }
+
+    /// How often each fault happened to a call.
+    pub fn fault_counts(&self) -> BTreeMap<String, u64> {
+        self.shared.state.borrow().faults.counts().clone()
     }
 
     /// A person who changes things behind the product's back, at once and without a call.
@@ -192,12 +223,14 @@ impl SimCloud {
     fn catch_up(&self) -> Duration {
         let now = self.shared.clock.since_epoch();
         let mut state = self.shared.state.borrow_mut();
-        state.late.sort_by_key(|(due, _)| *due);
-        while state.late.first().is_some_and(|(due, _)| *due <= now) {
-            let (due, write) = state.late.remove(0);
-            // Nobody waits for the answer, a refusal included. A later change may have come first: time never goes back.
-            let at = due.max(state.history.present().at);
-            let _ = state.change(at, |world| world.apply(&write));
+        state.late.sort_by_key(|late| late.due);
+        while state.late.first().is_some_and(|late| late.due <= now) {
+            let late = state.late.remove(0);
+            // A later change may have come first: time never goes back.
+            let at = late.due.max(state.history.present().at);
+            let arrival = Arriving { at, sent: late.sent, client: &late.client, late: true, heard: false };
+            // Nobody waits for the answer, a refusal included.
+            let _ = state.write(&arrival, &late.write);
         }
         if let Some(events) = state.history.settle(now) {
             state.ledger.absorb(events);
@@ -215,7 +248,8 @@ impl SimCloud {
         shared.crash_points.pass(number, Cut::BeforeSending).await;
         let (fault, there, back, lag) = self.draw(operation);
         shared.clock.sleep(there).await;
-        let call = Call { region, operation, request: &request, lag };
+        let heard = !matches!(fault, Some(Fault::LostReply));
+        let call = Call { region, operation, request: &request, sent, lag, heard };
         let result = match fault {
             None => self.arrive(&call),
             Some(Fault::Refused { code }) => Err(CloudError::coded(operation, code, "refused by a fault")),
@@ -226,10 +260,12 @@ impl SimCloud {
                 self.wait_in_vain(operation, "the reply was lost").await
             }
             Some(Fault::Late(by)) => {
-                if let Request::Write(write) = &request {
-                    shared.state.borrow_mut().late.push((sent + by, write.clone()));
-                }
+                self.come_later(&call, by);
                 self.wait_in_vain(operation, "the request is late").await
+            }
+            Some(Fault::Duplicate(by)) => {
+                self.come_later(&call, by);
+                self.arrive(&call)
             }
             Some(Fault::LostRequest) => self.wait_in_vain(operation, "the request was lost").await,
             Some(Fault::Hang) => futures::future::pending().await,
@@ -262,6 +298,15 @@ impl SimCloud {
         Err(CloudError::unanswered(operation, why))
     }
 
+    /// Lets a write take effect (again) so long after it was sent.
+    fn come_later(&self, call: &Call<'_>, by: Duration) {
+        if let Request::Write(write) = call.request {
+            let late =
+                Late { due: call.sent + by, sent: call.sent, client: self.client.name.clone(), write: write.clone() };
+            self.shared.state.borrow_mut().late.push(late);
+        }
+    }
+
     /// What AWS does when the call arrives.
     fn arrive(&self, call: &Call<'_>) -> Result<Reply, CloudError> {
         let operation = call.operation;
@@ -271,23 +316,67 @@ impl SimCloud {
         }
         let now = self.catch_up();
         let mut state = self.shared.state.borrow_mut();
+        let arrival = Arriving { at: now, sent: call.sent, client: &self.client.name, late: false, heard: call.heard };
         if let Some(code) = state.throttle.take(operation, now) {
+            state.faults.count("throttled by its bucket");
+            state.tape.add(arrival.came(operation, Came::Refused(code.to_owned())));
             return Err(CloudError::coded(operation, code, "Request limit exceeded."));
         }
         let seen = Rc::clone(state.history.as_of(now, call.lag));
         let outcome = match call.request {
-            Request::Read(read) => seen.answer(read, now.saturating_sub(call.lag).max(seen.at)),
+            Request::Read(read) => {
+                let outcome = seen.answer(read, now.saturating_sub(call.lag).max(seen.at));
+                state.tape.add(arrival.came(operation, tape::read(read, &outcome)));
+                outcome
+            }
             Request::Write(write) => match subject::unresolved(write) {
                 Some(what) => return Err(CloudError::bug(operation, what)),
-                None => consistency::check_visible(write, state.history.present(), &seen)
-                    .and_then(|()| state.change(now, |world| world.apply(write))),
+                None => match consistency::check_visible(write, state.history.present(), &seen) {
+                    Ok(()) => state.write(&arrival, write),
+                    Err(refusal) => {
+                        state.tape.add(arrival.came(operation, Came::Refused(refusal.code.to_owned())));
+                        Err(refusal)
+                    }
+                },
             },
         };
         outcome.map_err(|refusal| CloudError::coded(operation, refusal.code, refusal.message))
     }
 }
 
+/// When, from when and from whom something arrives.
+struct Arriving<'a> {
+    at: Duration,
+    sent: Duration,
+    client: &'a str,
+    late: bool,
+    heard: bool,
+}
+
+impl Arriving<'_> {
+    fn came(&self, operation: Operation, came: Came) -> Arrival {
+        Arrival { at: self.at, sent: self.sent, client: self.client.to_owned(), operation, heard: self.heard, came }
+    }
+}
+
 impl State {
+    /// Does a mutating call, and keeps it for whoever looks on.
+    fn write(&mut self, arriving: &Arriving<'_>, write: &Write) -> Outcome<Reply> {
+        let before = self.tape.is_on().then(|| View::new(self.draft(arriving.at)));
+        let outcome = self.change(arriving.at, |world| world.apply(write));
+        if let Some(before) = before {
+            let came = match &outcome {
+                Ok(reply) => {
+                    let made = if let Reply::Made(made) = reply { Some(made.clone()) } else { None };
+                    Came::Changed(Box::new(Changed { write: write.clone(), made, late: arriving.late, before }))
+                }
+                Err(refusal) => Came::Refused(refusal.code.to_owned()),
+            };
+            self.tape.add(arriving.came(Operation::from(write), came));
+        }
+        outcome
+    }
+
     /// Changes a copy of the world, which takes its place unless the change is refused.
     fn change<T>(&mut self, now: Duration, change: impl FnOnce(&mut World) -> Outcome<T>) -> Outcome<T> {
         let mut world = self.draft(now);

@@ -21,9 +21,10 @@ fn of_read(read: &Read) -> String {
         each.collect::<Vec<_>>().join(" ")
     };
     match read {
-        Read::Subnets { filters, .. } | Read::SecurityGroups { filters, .. } | Read::Instances { filters, .. } => {
-            filtered(filters)
-        }
+        Read::Subnets { filters, .. }
+        | Read::SecurityGroups { filters, .. }
+        | Read::Instances { filters, .. }
+        | Read::ProfileAssociations { filters, .. } => filtered(filters),
         Read::InstanceTypeOfferings { types, .. } => types.join(","),
         Read::Images { ids } => joined(ids),
         Read::InstanceStatus { ids, .. } => joined(ids),
@@ -44,7 +45,8 @@ fn of_write(write: &Write) -> String {
         Write::RunInstances(run) => run.token.to_string(),
         Write::TerminateInstances { instance }
         | Write::SetInstanceGroups { instance, .. }
-        | Write::SetMetadataOptions { instance, .. } => instance.to_string(),
+        | Write::SetMetadataOptions { instance, .. }
+        | Write::ChangeProfile { instance, .. } => instance.to_string(),
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::SecurityGroup(group) => group.to_string(),
             Taggable::Instance(id) => id.to_string(),
@@ -116,6 +118,7 @@ pub(crate) fn unresolved(write: &Write) -> Option<String> {
         | Write::DeleteSecurityGroup { .. }
         | Write::TerminateInstances { .. }
         | Write::SetMetadataOptions { .. }
+        | Write::ChangeProfile { .. }
         | Write::SetSubnets { .. }
         | Write::DeleteLoadBalancer { .. }
         | Write::CreateTargetGroup(_)

@@ -107,6 +107,7 @@ impl World {
             Write::TerminateInstances { instance } => self.terminate(instance, "Client.UserInitiatedShutdown"),
             Write::SetInstanceGroups { instance, groups } => self.set_instance_groups(instance, groups),
             Write::SetMetadataOptions { instance, options } => self.set_metadata_options(instance, *options),
+            Write::ChangeProfile { instance, change } => self.change_profile(instance, change),
             Write::CreateTags { resource, tags } => self.create_tags(resource, tags),
             Write::DeleteTags { resource, keys } => self.delete_tags(resource, keys),
             Write::CreateLoadBalancer(create) => self.create_balancer(create),
@@ -143,6 +144,7 @@ impl World {
             Read::SecurityGroups { filters, page } => self.describe_groups(filters, page),
             Read::Instances { filters, page } => self.describe_instances(filters, page, at),
             Read::InstanceStatus { ids, page } => self.describe_instance_status(ids, page, at),
+            Read::ProfileAssociations { filters, page } => self.describe_profile_associations(filters, page, at),
             Read::LoadBalancers { names } => self.describe_balancers(names, at),
             Read::LoadBalancerAttributes { load_balancer } => {
                 Ok(Reply::Attributes(self.balancer(load_balancer)?.attributes.clone()))

@@ -110,7 +110,7 @@ fn planned_faults_wait_for_their_call() {
     bench.group("a");
     assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("b"))), "Unavailable");
     bench.group("b");
-    bench.cloud.fail_often(None, 1000, Fault::refused("AccessDenied"));
+    bench.cloud.fail_often(simulator::cloud::Calls::Any, 1000, Fault::refused("AccessDenied"));
     assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("c"))), "AccessDenied");
     bench.cloud.faults_off();
     bench.group("c");

@@ -6,6 +6,7 @@ mod consistency;
 mod ec2;
 mod elb;
 mod health;
+mod profiles;
 mod random;
 mod running;
 mod store;

@@ -144,7 +144,7 @@ fn a_replica_is_cut_at_every_boundary_of_cloud_and_store() {
 fn a_call_that_hangs_is_ended_by_dropping_it() {
     let clock = VirtualClock::default();
     let cloud = Builder::new(1).build(&clock);
-    cloud.fail_next(None, simulator::cloud::Fault::Hang);
+    cloud.fail_next(simulator::cloud::Calls::Any, simulator::cloud::Fault::Hang);
     let mut executor = Executor::new(&clock);
     let call = cloud.call(REGION, Request::Read(engine::cloud::Read::LoadBalancers { names: vec![] }));
     executor.start("a", async {

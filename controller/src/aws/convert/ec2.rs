@@ -13,7 +13,9 @@ use crds_schema::spec::HttpTokens;
 use jiff::Timestamp;
 use planner::id::{InstanceId, Zone};
 use planner::request::Ref;
-use planner::resource::{Image, Instance, InstanceState, Peer, Rule, SecurityGroup, StatusChecks, Subnet, Tags};
+use planner::resource::{
+    Image, Instance, InstanceState, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags,
+};
 
 use super::{Read, Unreadable, id, id_if_any, need, need_text, number, text};
 
@@ -99,11 +101,26 @@ fn cidr(range: Option<&str>, field: &'static str) -> Read<Peer> {
     Cidr::canonical(range).map(Peer::Cidr).ok_or_else(|| Unreadable::strange(field, range))
 }
 
+/// The last part of a profile's ARN: a path may stand before it.
+fn profile_name(arn: &str) -> String {
+    arn.rsplit('/').next().unwrap_or(arn).to_owned()
+}
+
+pub(in crate::aws) fn profile_association(one: &sdk::IamInstanceProfileAssociation) -> Read<ProfileAssociation> {
+    Ok(ProfileAssociation {
+        id: id(one.association_id(), "AssociationId")?,
+        instance: id(one.instance_id(), "InstanceId")?,
+        profile: profile_name(need(
+            one.iam_instance_profile().and_then(|profile| profile.arn()),
+            "IamInstanceProfile",
+        )?),
+    })
+}
+
 pub(in crate::aws) fn instance(instance: &sdk::Instance) -> Read<Instance> {
     let metadata = instance.metadata_options();
     let zone = instance.placement().and_then(|placement| placement.availability_zone());
     let groups = instance.security_groups().iter().map(|group| id(group.group_id(), "GroupId"));
-    let profile = instance.iam_instance_profile().and_then(|profile| profile.arn());
     Ok(Instance {
         id: id(instance.instance_id(), "InstanceId")?,
         state: instance_state(instance)?,
@@ -115,7 +132,7 @@ pub(in crate::aws) fn instance(instance: &sdk::Instance) -> Read<Instance> {
         vpc: id_if_any(instance.vpc_id(), "VpcId")?,
         groups: groups.collect::<Read<_>>()?,
         key_name: text(instance.key_name()),
-        instance_profile: profile.and_then(|arn| arn.rsplit('/').next()).map(str::to_owned),
+        instance_profile: instance.iam_instance_profile().and_then(|profile| profile.arn()).map(profile_name),
         private_ip: text(instance.private_ip_address()),
         public_ip: text(instance.public_ip_address()),
         http_tokens: metadata.and_then(|options| options.http_tokens()).map(http_tokens).transpose()?,

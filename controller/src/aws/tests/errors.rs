@@ -95,6 +95,21 @@ async fn a_lost_reply_is_transient_whatever_it_was() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_does_not_answer_is_named_by_its_url() {
+    for answer in [Answers::Reset, Answers::Never, Answers::With(502, "<html>Bad Gateway</html>".to_owned())] {
+        let errors = [
+            Wire::that([answer.clone(), answer.clone()]).write(terminate()).await.unwrap_err(),
+            Wire::that([answer.clone(), answer.clone()]).read(load_balancers()).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(error.message.starts_with("http://aws.example: "), "{answer:?}: {error}");
+        }
+    }
+    let error = failed(403, ec2_error("UnauthorizedOperation", "words")).await;
+    assert_eq!(error.message, "words", "who answered need not be named");
+}
+
+#[tokio::test]
 async fn a_read_is_tried_twice_and_a_create_once() {
     let wire = Wire::that([Answers::Reset, Answers::With(200, NO_BALANCERS.to_owned())]);
     assert_eq!(wire.read(load_balancers()).await, Ok(Reply::LoadBalancers(vec![])));
@@ -119,6 +134,7 @@ async fn without_credentials_the_chain_is_named() {
     let error = Aws::new(config).call(REGION, Request::Write(terminate())).await.unwrap_err();
     assert_eq!((error.kind, error.is_definite(), wire.requests()), (ErrorKind::Denied, false, 0));
     assert!(error.message.contains("no providers in chain") && error.message.contains("AWS_PROFILE"), "{error}");
+    assert!(!error.message.contains("aws.example"), "AWS was not asked: {error}");
 }
 
 #[derive(Debug)]
@@ -144,7 +160,7 @@ impl aws_credential_types::provider::ProvideCredentials for NoCredentials {
 fn a_request_that_cannot_be_built_is_ours_to_mend() {
     type Error = aws_sdk_ec2::operation::terminate_instances::TerminateInstancesError;
     let error = SdkError::<Error, _>::construction_failure("no instance id");
-    let error = super::super::classify::classify(engine::operation::Operation::TerminateInstances, error);
+    let error = super::super::classify::classify(engine::operation::Operation::TerminateInstances, error).at(None);
     assert_eq!((error.kind, error.is_definite()), (ErrorKind::Bug, false));
 }
 

@@ -9,8 +9,8 @@ use engine::error::ErrorKind;
 use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId, Zone};
 use planner::request::{ElbTaggable, Made, Ref, Write};
 use planner::resource::{
-    Image, Instance, InstanceState, Listener, LoadBalancer, LoadBalancerState, Peer, Rule, SecurityGroup, StatusChecks,
-    Subnet, Tags, Target, TargetGroup, TargetHealth, TargetHealthCheck,
+    Image, Instance, InstanceState, Listener, LoadBalancer, LoadBalancerState, Peer, ProfileAssociation, Rule,
+    SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup, TargetHealth, TargetHealthCheck,
 };
 
 use super::requests::{create_group, create_listener, create_load_balancer, create_target_group, id, launch};
@@ -220,6 +220,27 @@ async fn status_checks_are_as_bad_as_the_worse_of_the_two() {
     let expected = (1..).zip(pairs).map(|(n, pair)| (id::<InstanceId>(&format!("i-{n}")), pair.2)).collect();
     let read = Read::InstanceStatus { ids: vec![id("i-1")], page: None };
     assert_eq!(reply(read, &body).await, Reply::InstanceStatus(expected, None));
+}
+
+#[tokio::test]
+async fn a_profile_association_names_the_last_part_of_its_profile() {
+    let item = |profile: &str| {
+        let association = "<associationId>iip-assoc-0db249b1f25fa24b8</associationId>";
+        let profile = format!("<iamInstanceProfile>{profile}<id>AIPAJVQN4F5WVLGCJDRGM</id></iamInstanceProfile>");
+        let rest = "<instanceId>i-09eb09efa73ec1dee</instanceId><state>associated</state>";
+        let item = format!("<item>{association}{profile}{rest}</item>");
+        let set = format!("<iamInstanceProfileAssociationSet>{item}</iamInstanceProfileAssociationSet>");
+        ec2("DescribeIamInstanceProfileAssociations", &format!("{set}<nextToken>more</nextToken>"))
+    };
+    let read = || Read::ProfileAssociations { filters: vec![], page: None };
+    let expected = ProfileAssociation {
+        id: id("iip-assoc-0db249b1f25fa24b8"),
+        instance: id("i-09eb09efa73ec1dee"),
+        profile: "admin".into(),
+    };
+    let body = item("<arn>arn:aws:iam::123456789012:instance-profile/team/admin</arn>");
+    assert_eq!(reply(read(), &body).await, Reply::ProfileAssociations(vec![expected], Some("more".into())));
+    unreadable(read(), &item(""), "lacks IamInstanceProfile").await;
 }
 
 fn load_balancers() -> Read {

@@ -9,7 +9,7 @@ use engine::error::ErrorKind;
 use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SubnetId, TargetGroupArn, VpcId, Zone};
 use planner::request::{
     ActionId, BlockDeviceRequest, ChangeRules, CreateListener, CreateLoadBalancer, CreateSecurityGroup,
-    CreateTargetGroup, ElbTaggable, MetadataRequest, Ref, RunInstances, Taggable, UserData, Write,
+    CreateTargetGroup, ElbTaggable, MetadataRequest, ProfileChange, Ref, RunInstances, Taggable, UserData, Write,
 };
 use planner::resource::{Direction, Peer, Rule, Tags, TargetHealthCheck};
 
@@ -327,6 +327,24 @@ async fn an_instance_is_changed_and_ended() {
 }
 
 #[tokio::test]
+async fn a_profile_is_given_replaced_and_taken() {
+    let change = |change| Write::ChangeProfile { instance: id("i-1"), change };
+    let expected = "
+        Action=AssociateIamInstanceProfile
+        InstanceId=i-1
+        IamInstanceProfile.Name=web";
+    writes(change(ProfileChange::Associate("web".into())), expected).await;
+    let expected = "
+        Action=ReplaceIamInstanceProfileAssociation
+        AssociationId=iip-assoc-1
+        IamInstanceProfile.Name=web";
+    let replace = ProfileChange::Replace { association: id("iip-assoc-1"), profile: "web".into() };
+    writes(change(replace), expected).await;
+    let expected = "Action=DisassociateIamInstanceProfile\nAssociationId=iip-assoc-1";
+    writes(change(ProfileChange::Disassociate(id("iip-assoc-1"))), expected).await;
+}
+
+#[tokio::test]
 async fn tags_are_put_and_taken() {
     let put = Write::CreateTags { resource: Taggable::Instance(id("i-1")), tags: tags(&[("CostCenter", "42")]) };
     writes(put, "Action=CreateTags\nResourceId.1=i-1\nTag.1.Key=CostCenter\nTag.1.Value=42").await;
@@ -461,6 +479,8 @@ async fn ec2_is_read_by_filters_and_the_largest_pages() {
     reads(Read::Subnets { filters: filters(), page: page() }, &of("DescribeSubnets")).await;
     reads(Read::SecurityGroups { filters: filters(), page: page() }, &of("DescribeSecurityGroups")).await;
     reads(Read::Instances { filters: filters(), page: page() }, &of("DescribeInstances")).await;
+    let read = Read::ProfileAssociations { filters: filters(), page: page() };
+    reads(read, &of("DescribeIamInstanceProfileAssociations")).await;
     reads(Read::Instances { filters: vec![], page: None }, "Action=DescribeInstances\nMaxResults=1000").await;
     let expected = "
         Action=DescribeInstanceTypeOfferings

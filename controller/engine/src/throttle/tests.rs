@@ -1,0 +1,120 @@
+//! The throttle against a clock that only a sleep moves.
+
+#![allow(clippy::unwrap_used)]
+
+use std::rc::Rc;
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use planner::id::{AmiId, InstanceId};
+use planner::request::Write;
+
+use super::*;
+use crate::cloud::Read;
+
+/// Time that passes only while somebody sleeps.
+#[derive(Default)]
+struct Virtual(Rc<Cell<Duration>>);
+
+impl Clock for Virtual {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.get()
+    }
+
+    fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
+        let time = Rc::clone(&self.0);
+        async move { time.set(time.get() + duration) }.boxed_local()
+    }
+}
+
+/// A cloud that notes when it was called.
+struct Noted<'c>(&'c Virtual, RefCell<Vec<Duration>>);
+
+impl Cloud for Noted<'_> {
+    fn call<'a>(&'a self, _: &'a str, _: Request) -> LocalBoxFuture<'a, Result<Reply, CloudError>> {
+        self.1.borrow_mut().push(self.0.elapsed());
+        async { Ok(Reply::Done) }.boxed_local()
+    }
+}
+
+fn read() -> Request {
+    Request::Read(Read::Images { ids: vec![AmiId::parse("ami-1").unwrap()] })
+}
+
+fn terminate() -> Request {
+    Request::Write(Write::TerminateInstances { instance: InstanceId::parse("i-1").unwrap() })
+}
+
+fn now<T>(future: LocalBoxFuture<'_, T>) -> T {
+    future.now_or_never().expect("nothing here waits for anything but the clock, which sleeping moves")
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn half_of_the_bucket_goes_at_once_and_then_half_of_its_rate() {
+    let clock = Virtual::default();
+    let throttled =
+        Throttled::new(Noted(&clock, RefCell::default()), &clock, Share { percent: 50, wait_max: A_MINUTE });
+    // Terminations: AWS's bucket holds 100 and refills 5 a second, so ours 50 and one each 400 ms.
+    for _ in 0..53 {
+        now(throttled.call("us-east-2", terminate())).unwrap();
+    }
+    let sent = throttled.inner.1.borrow();
+    assert!(sent[..50].iter().all(Duration::is_zero));
+    assert_eq!(sent[50..], [400, 800, 1200].map(Duration::from_millis));
+    assert_eq!(throttled.pressure(), Pressure { held: 3, waited: Duration::from_millis(1200), refused: 0 });
+}
+
+#[test]
+fn calls_at_the_same_time_queue_in_order() {
+    let clock = Virtual::default();
+    let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, Share { percent: 1, wait_max: A_MINUTE });
+    // One percent of 100 is one token, refilled each 20 s.
+    let waits = (0..3).map(|_| throttled.take("us-east-2", Operation::TerminateInstances).unwrap());
+    assert_eq!(waits.collect::<Vec<_>>(), [0, 20, 40].map(Duration::from_secs));
+}
+
+#[test]
+fn a_call_that_would_wait_too_long_is_refused_unsent_and_takes_no_token() {
+    let clock = Virtual::default();
+    let share = Share { percent: 1, wait_max: Duration::from_secs(19) };
+    let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, share);
+    now(throttled.call("us-east-2", terminate())).unwrap();
+    for _ in 0..2 {
+        let error = now(throttled.call("us-east-2", terminate())).unwrap_err();
+        assert_eq!((error.kind, error.is_definite()), (ErrorKind::Throttled, false));
+    }
+    assert_eq!(throttled.inner.1.borrow().len(), 1);
+    assert_eq!(throttled.pressure().refused, 2);
+    clock.0.set(Duration::from_secs(1));
+    now(throttled.call("us-east-2", terminate())).unwrap();
+    assert_eq!(throttled.inner.1.borrow()[1], Duration::from_secs(20));
+}
+
+#[test]
+fn a_bucket_and_a_region_leave_the_others_alone() {
+    let clock = Virtual::default();
+    let share = Share { percent: 1, wait_max: Duration::ZERO };
+    let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, share);
+    now(throttled.call("us-east-2", terminate())).unwrap();
+    now(throttled.call("us-east-2", terminate())).unwrap_err();
+    now(throttled.call("us-east-2", read())).unwrap();
+    now(throttled.call("eu-west-1", terminate())).unwrap();
+}
+
+#[test]
+fn an_idle_bucket_fills_up_to_its_size_and_no_further() {
+    let clock = Virtual::default();
+    let share = Share { percent: 50, wait_max: Duration::ZERO };
+    let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, share);
+    for idle in [0, 3600] {
+        clock.0.set(Duration::from_secs(idle));
+        let sent = (0..200).take_while(|_| now(throttled.call("us-east-2", terminate())).is_ok()).count();
+        assert_eq!(sent, 50, "after {idle} s");
+    }
+}

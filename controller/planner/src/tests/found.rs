@@ -1,0 +1,128 @@
+//! What the simulation found, each as a test of its own; docs/simulation.md tells how.
+
+use super::world::*;
+use crate::action::{Does, Plan};
+use crate::memory::ARRIVES_WITHIN;
+use crate::observed::Part;
+use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::reason::Reason;
+use crate::resource::*;
+use crate::status::Leaving;
+
+fn leaves(world: &mut World, slot: u32, reason: Reason, healing: bool) {
+    let since = world.now;
+    world.status(slot).leaving = Some(Leaving { reason, healing, since });
+}
+
+fn refused() -> Fault {
+    Fault {
+        operation: "RunInstances".into(),
+        iam_action: "ec2:RunInstances".into(),
+        kind: ErrorKind::Capacity,
+        code: Some("InsufficientInstanceCapacity".into()),
+        message: String::new(),
+        definite: true,
+    }
+}
+
+#[test]
+fn a_reading_that_goes_back_in_time_revives_nobody() {
+    let mut world = World::healthy(2).state(1, InstanceState::ShuttingDown).health(1, TargetHealth::Draining, "");
+    let plan = world.pass();
+    assert_eq!(ids(&plan), ["launch/3"].into(), "{plan}");
+    world.store(&plan);
+    // The successor is there, and an older reading shows the one that is being terminated alive.
+    let mut world = world.member(3, 'a').state(1, InstanceState::Running).health(1, TargetHealth::Healthy, "");
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "three seem to live, but one of them is being terminated: {plan}");
+}
+
+#[test]
+fn a_leaver_that_was_put_back_serves_until_others_do() {
+    let mut world = World::healthy(2).member(3, 'c').health(2, TargetHealth::Unhealthy, "Target.Timeout");
+    leaves(&mut world, 3, Reason::MemberSurplus, false);
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "one healthy member would be left of two: {plan}");
+    let mut world = world.health(2, TargetHealth::Healthy, "");
+    assert_eq!(ids(&world.pass()), ["take-out/i-3"].into());
+}
+
+#[test]
+fn a_refused_replay_leaves_open_what_may_still_arrive() {
+    let mut world = World::healthy(1).edited(|spec| spec.instances.count = 2);
+    let first = world.pass();
+    let Does::Create(intent) = &first.actions[0].does else { panic!("{first}") };
+    let intent = (**intent).clone();
+    let lost = Fault { kind: ErrorKind::Transient, code: None, definite: false, ..refused() };
+    assert_eq!(world.concluded(&first, |_| Outcome::Failed(lost.clone())).closed, []);
+    world.store(&first);
+    world.record.intents.push(intent.clone());
+    let closes = |world: &mut World| {
+        let plan: Plan = world.pass();
+        let closed = world.concluded(&plan, |_| Outcome::Failed(refused())).closed;
+        closed.iter().any(|closed| closed.intent == intent.id)
+    };
+    let mut world = world.after(10);
+    assert!(!closes(&mut world), "the first sending may still arrive");
+    let mut world = world.after(ARRIVES_WITHIN.as_secs() + 120);
+    assert!(closes(&mut world), "by now it would have");
+}
+
+#[test]
+fn a_first_sending_that_is_refused_closes_its_intent() {
+    let mut world = World::healthy(1).edited(|spec| spec.instances.count = 2);
+    let plan = world.pass();
+    assert_eq!(world.concluded(&plan, |_| Outcome::Failed(refused())).closed.len(), 1);
+}
+
+#[test]
+fn a_teardown_whose_instances_are_unread_removes_nothing() {
+    let mut world = World::healthy(1);
+    world.record.deleting = true;
+    world.record.status.instances.clear();
+    seen(&mut world.observed.instances).clear();
+    world.targets().clear();
+    assert!(ids(&world.pass()).contains("delete-load-balancer"));
+    world.observed.instances = Part::Unread("no reply".into());
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "{plan}");
+}
+
+#[test]
+fn too_many_sick_hold_those_on_their_way_out_too() {
+    let mut world = World::healthy(3).member(4, 'a');
+    leaves(&mut world, 1, Reason::MemberSick, true);
+    world.targets().retain(|target| target.id != "i-1");
+    assert_eq!(ids(&world.pass()), ["terminate/i-1"].into());
+    let mut world = world.unhealthy_for(2, 900).unhealthy_for(3, 900);
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "{plan}");
+    assert!(plan.to_string().contains("fewer members to be sick before i-1"), "{plan}");
+}
+
+#[test]
+fn an_impaired_member_that_serves_stays_while_others_do_not() {
+    let mut world = World::healthy(2).member(3, 'a');
+    world = world.health(2, TargetHealth::Initial, "").health(3, TargetHealth::Initial, "");
+    // The newest where two are: of three that are unwell, it would be the one to go.
+    world.status(1).launched_at = world.now;
+    world.status(3).launched_at = world.record.status.creation_timestamp;
+    seen(&mut world.observed.status_checks).insert(instance_id(1), StatusChecks::Impaired);
+    assert!(!ids(&world.pass()).contains("take-out/i-1"), "it is unwell, but the only one that serves");
+    let mut world = world.health(1, TargetHealth::Unhealthy, "Target.Timeout");
+    assert!(ids(&world.pass()).contains("take-out/i-1"), "it serves no more");
+}
+
+#[test]
+fn a_dropped_tag_is_remembered_while_a_call_that_put_it_may_still_arrive() {
+    let mut world = World::healthy(1);
+    world.record.status.tag_keys = ["Team".to_owned()].into();
+    let plan = world.pass();
+    assert!(plan.status.tag_keys.contains("Team"), "it is on nothing, but may come");
+    world.store(&plan);
+    world.group(crate::record::GroupRole::Instances).tags.insert("Team".into(), "shop".into());
+    assert_eq!(ids(&world.pass()), ["untag/sg-inst"].into(), "it came");
+    world.group(crate::record::GroupRole::Instances).tags.remove("Team");
+    let mut world = world.after(ARRIVES_WITHIN.as_secs());
+    assert!(world.pass().status.tag_keys.is_empty());
+}

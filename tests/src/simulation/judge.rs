@@ -1,0 +1,175 @@
+//! Looks on while a run goes on, and stops it at the first broken promise.
+//!
+//! In: every call that arrived at AWS and every write that went through, in the order in which they took effect, after every
+//! step of a replica. Out: a [`Violation`], counts of what was judged, and the trace. Knows nothing of how the product
+//! decides: it sees what AWS and the table see. Each oracle is a file in [`super::oracles`].
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use simulator::cloud::tape::{Arrival, Came};
+use simulator::store::Written;
+use simulator::{SimCloud, SimStore, VirtualClock};
+
+use super::facts::{Bounds, Facts};
+use super::oracles::{Oracles, Ruling};
+use super::tally::Tally;
+use super::trace;
+use crate::Stage;
+
+/// For so long nothing must have disturbed a replica before its status is taken at its word.
+const CALM_AFTER: Duration = Duration::from_secs(90);
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub oracle: &'static str,
+    /// When, since the clock's epoch.
+    pub at: Duration,
+    /// How.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:.3} s: {}", self.oracle, self.at.as_secs_f64(), self.message)
+    }
+}
+
+/// See the module.
+pub struct Judge {
+    cloud: SimCloud,
+    store: SimStore,
+    clock: VirtualClock,
+    state: RefCell<State>,
+}
+
+struct State {
+    facts: Facts,
+    oracles: Oracles,
+    tally: Tally,
+    trace: Option<Vec<String>>,
+    violation: Option<Violation>,
+}
+
+impl Judge {
+    /// A judge of that stage from now on, who keeps a trace or does not.
+    pub fn new(stage: &Stage, traced: bool) -> Self {
+        stage.cloud.record_arrivals();
+        stage.store.record_writes();
+        let state = State {
+            facts: Facts::new(stage.holders()),
+            oracles: Oracles::default(),
+            tally: Tally::default(),
+            trace: traced.then(Vec::new),
+            violation: None,
+        };
+        let (cloud, store, clock) = (stage.cloud.clone(), stage.store.clone(), stage.clock.clone());
+        Self { cloud, store, clock, state: RefCell::new(state) }
+    }
+
+    /// Judges what happened since the last look. Whether the run is to be stopped.
+    pub fn look(&self) -> bool {
+        let (arrivals, written) = (self.cloud.arrivals(), self.store.written());
+        let state = &mut *self.state.borrow_mut();
+        if state.violation.is_some() {
+            return true;
+        }
+        let mut written = written.into_iter().peekable();
+        for arrival in &arrivals {
+            while let Some(write) = written.next_if(|write| write.at <= arrival.at) {
+                state.written(&write);
+            }
+            state.arrived(arrival);
+        }
+        written.for_each(|write| state.written(&write));
+        state.violation.is_some()
+    }
+
+    /// Judges what can only be seen by looking at the whole world now and then.
+    pub fn look_around(&self) {
+        let view = self.cloud.view();
+        let state = &mut *self.state.borrow_mut();
+        let is_calm = state.facts.disturbed + CALM_AFTER <= view.at();
+        let ruling = state.oracles.around(&view, is_calm, &state.facts, &mut state.tally);
+        state.rule(self.clock.since_epoch(), ruling);
+    }
+
+    /// Says that something went wrong which only the run can see.
+    pub fn object(&self, oracle: &'static str, message: String) {
+        let at = self.clock.since_epoch();
+        self.state.borrow_mut().violation.get_or_insert(Violation { oracle, at, message });
+    }
+
+    /// A record came into force.
+    pub fn wanted(&self, bounds: Bounds) {
+        self.state.borrow_mut().facts.want(self.clock.since_epoch(), bounds);
+    }
+
+    /// STATUS was removed, or put back.
+    pub fn damaged(&self, damaged: bool) {
+        let at = self.clock.since_epoch();
+        self.state.borrow_mut().facts.damaged = damaged.then_some(at);
+    }
+
+    /// Something happened that may disturb what a replica sees or does.
+    pub fn disturbed(&self) {
+        self.state.borrow_mut().facts.disturbed = self.clock.since_epoch();
+    }
+
+    /// Counts something.
+    pub fn count(&self, name: &str) {
+        self.state.borrow_mut().tally.count(name);
+    }
+
+    /// Writes a line into the trace.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.state.borrow_mut().trace {
+            trace.push(trace::line(self.clock.since_epoch(), &line()));
+        }
+    }
+
+    /// What the replicas made.
+    pub fn ours(&self) -> BTreeSet<String> {
+        self.state.borrow().facts.ours.clone()
+    }
+
+    /// The verdict, the counts and the trace.
+    pub fn retire(self) -> (Option<Violation>, Tally, Vec<String>) {
+        let mut state = self.state.into_inner();
+        let faults = self.cloud.fault_counts().into_iter().map(|(name, count)| (format!("call: {name}"), count));
+        faults.chain(self.store.fault_counts()).for_each(|(name, count)| state.tally.add(&name, count));
+        (state.violation, state.tally, state.trace.unwrap_or_default())
+    }
+}
+
+impl State {
+    fn written(&mut self, write: &Written) {
+        if let Some(trace) = &mut self.trace {
+            trace::written(trace, write);
+        }
+        let ruling = self.oracles.written(write, &mut self.facts, &mut self.tally);
+        self.rule(write.at, ruling);
+    }
+
+    fn arrived(&mut self, arrival: &Arrival) {
+        if let (Some(trace), true) = (&mut self.trace, arrival.operation.is_write()) {
+            trace::arrived(trace, arrival);
+        }
+        let ruling = self.oracles.arrived(arrival, &self.facts, &mut self.tally);
+        self.rule(arrival.at, ruling);
+        if let Came::Changed(changed) = &arrival.came {
+            self.facts.made(changed);
+        }
+        self.facts.told(arrival);
+    }
+
+    fn rule(&mut self, at: Duration, ruling: Ruling) {
+        if let Err((oracle, message)) = ruling {
+            self.violation.get_or_insert(Violation { oracle, at, message });
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The scenarios: what may go wrong in each, and how long.
+
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A kind of run.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    /// How many replicas of the controller there are.
+    pub replicas: usize,
+    /// Whether trouble begins only when the environment stands.
+    pub stands: bool,
+    /// How long trouble goes on.
+    pub trouble: Duration,
+    /// Whether instances, images and zones fail.
+    pub misfortunes: bool,
+    /// Whether somebody is in the console.
+    pub hands: bool,
+    /// Whether the user edits the record.
+    pub edits: bool,
+    /// Whether somebody damages the record.
+    pub damage: bool,
+    /// Whether the user deletes the environment at some moment.
+    pub deletes: bool,
+}
+
+/// The one that is run unless another is named.
+pub const DEFAULT: &str = "everything";
+
+const NOTHING: Scenario = Scenario {
+    name: "",
+    about: "",
+    replicas: 1,
+    stands: true,
+    trouble: HOUR,
+    misfortunes: false,
+    hands: false,
+    edits: false,
+    damage: false,
+    deletes: false,
+};
+
+/// Every scenario.
+pub const ALL: [Scenario; 7] = [
+    Scenario {
+        name: DEFAULT,
+        about: "an hour in which calls, table, instances, people and the controller itself fail",
+        misfortunes: true,
+        hands: true,
+        edits: true,
+        damage: true,
+        ..NOTHING
+    },
+    Scenario { name: "calls", about: "only calls and the table fail: nothing may be taken down", ..NOTHING },
+    Scenario {
+        name: "converge",
+        about: "trouble from the first moment on, while the environment is being made",
+        stands: false,
+        trouble: Duration::from_secs(1200),
+        misfortunes: true,
+        hands: true,
+        ..NOTHING
+    },
+    Scenario {
+        name: "edits",
+        about: "one edit after another, some of them invalid, some while the last still rolls",
+        edits: true,
+        ..NOTHING
+    },
+    Scenario {
+        name: "console",
+        about: "a person in the console and failing instances, under a controller that is well otherwise",
+        misfortunes: true,
+        hands: true,
+        ..NOTHING
+    },
+    Scenario {
+        name: "replicas",
+        about: "two replicas that stand still for longer than a lease, with clocks that differ",
+        replicas: 2,
+        misfortunes: true,
+        hands: true,
+        edits: true,
+        ..NOTHING
+    },
+    Scenario {
+        name: "delete",
+        about: "the environment is deleted amid trouble, and nothing may be left",
+        trouble: Duration::from_secs(1800),
+        misfortunes: true,
+        hands: true,
+        edits: true,
+        deletes: true,
+        ..NOTHING
+    },
+];
+
+/// The scenario of that name.
+pub fn named(name: &str) -> Option<&'static Scenario> {
+    ALL.iter().find(|scenario| scenario.name == name)
+}

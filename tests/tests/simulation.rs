@@ -1,0 +1,103 @@
+//! A bounded part of the simulation: a few seeds of every scenario, and what makes its findings worth anything.
+//!
+//! Many more seeds: `cargo run --release -p e2e --bin simulate -- --help`. What it found is in docs/simulation.md, each with a
+//! test of its own.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use e2e::simulation::run::{Case, Report, run};
+use e2e::simulation::scenario::{self, Scenario};
+use e2e::{Stage, record};
+use planner::status::{ConditionType, Truth};
+use simulator::cloud::ReadLag;
+
+/// Seeds of each scenario.
+const SEEDS: u64 = 3;
+
+fn case(scenario: &Scenario, seed: u64) -> Case<'_> {
+    Case { scenario, seed, kept: None, traced: false, week: false }
+}
+
+fn holds(name: &str) {
+    let scenario = scenario::named(name).unwrap();
+    for seed in 1..=SEEDS {
+        let report = run(case(scenario, seed));
+        if let Some(violation) = report.violation {
+            panic!("seed {seed}: {violation}\nagain: simulate --scenario {name} --seeds 1 --from {seed} --trace");
+        }
+    }
+}
+
+#[test]
+fn everything_goes_wrong() {
+    holds("everything");
+}
+
+#[test]
+fn calls_go_wrong() {
+    holds("calls");
+}
+
+#[test]
+fn trouble_from_the_first_moment_on() {
+    holds("converge");
+}
+
+#[test]
+fn edits_follow_each_other() {
+    holds("edits");
+}
+
+#[test]
+fn a_person_is_in_the_console() {
+    holds("console");
+}
+
+#[test]
+fn replicas_stand_still_for_longer_than_a_lease() {
+    holds("replicas");
+}
+
+#[test]
+fn the_environment_is_deleted_amid_trouble() {
+    holds("delete");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_byte_for_byte() {
+    let scenario = scenario::named("replicas").unwrap();
+    let trace = |seed| run(Case { traced: true, ..case(scenario, seed) }).trace.join("\n");
+    let first = trace(7);
+    assert!(first.lines().count() > 100, "a trace of nothing proves nothing:\n{first}");
+    assert!(first == trace(7), "two runs of one seed differ");
+    assert!(first != trace(8), "two seeds do not differ");
+}
+
+#[test]
+fn a_part_of_a_script_is_a_script_again() {
+    let scenario = scenario::named(scenario::DEFAULT).unwrap();
+    let nothing = BTreeSet::new();
+    let report: Report = run(Case { kept: Some(&nothing), ..case(scenario, 3) });
+    assert_eq!(report.violation, None);
+    assert!(!report.script.is_empty());
+    assert_eq!(report.tally.iter().find(|(name, _)| name.starts_with("happened: ")), None);
+}
+
+/// Once the lag of a replica was set on another client than it used, and every run with lag was one without.
+#[test]
+fn a_lag_that_is_set_is_what_the_replica_sees() {
+    let mut stage = Stage::new(5);
+    stage.apply(&record(2));
+    stage.start("a");
+    stage.settle();
+    stage.set_read_lag("a", ReadLag::Fixed(Duration::from_secs(90)));
+    stage.run_for(Duration::from_secs(300));
+    let id = stage.cloud.view().live_instances()[0].id.clone();
+    stage.cloud.console().terminate(&id).unwrap();
+    stage.run_for(Duration::from_secs(60));
+    assert!(stage.is(ConditionType::Ready, Truth::True), "it cannot know yet\n{}", stage.report());
+    stage.run_for(Duration::from_secs(60));
+    assert!(stage.is(ConditionType::Ready, Truth::False), "it can by now\n{}", stage.report());
+}
