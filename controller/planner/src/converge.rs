@@ -8,14 +8,14 @@ use crate::desired::{self, Wanted};
 use crate::diff;
 use crate::draft::Draft;
 use crate::healing;
-use crate::id::TargetGroupArn;
+use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::{self, Member};
 use crate::open;
 use crate::order::{self, Scene};
 use crate::reason::Reason;
 use crate::record::GroupRole;
 use crate::request::Ref;
-use crate::resource::{Instance, TargetHealth};
+use crate::resource::{Instance, Target, TargetHealth};
 use crate::status::{ImageStatus, NetworkStatus, WaitOn, WantedStatus};
 
 /// Plans towards the spec in force.
@@ -45,7 +45,8 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     let members = members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
     let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
     let instances = groups.get(&GroupRole::Instances).cloned();
-    let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances };
+    let next = healthy_next(draft, next, serving.as_ref(), &members);
+    let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances, next: &next };
     order::members(draft, &scene);
     diff::instances::in_place(draft, &scene);
     diff::target_groups::targets(draft, &wanted, group.as_ref(), serving.as_ref(), &members);
@@ -55,7 +56,23 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     diff::target_groups::retire(draft, &wanted);
     open::give_up_orphans(draft);
     count(draft, spec, &members);
-    say_apart(draft, spec, next, serving.as_ref(), &members);
+    say_apart(draft, spec, group.as_ref().and_then(Ref::id), serving.as_ref(), &members);
+}
+
+/// The members that are healthy where they are to serve next, while one target group replaces another.
+fn healthy_next(
+    draft: &Draft<'_>,
+    next: Option<&TargetGroupArn>,
+    serving: Option<&TargetGroupArn>,
+    members: &[Member],
+) -> BTreeSet<InstanceId> {
+    let next = next.filter(|next| Some(*next) != serving);
+    let targets = next.and_then(|next| draft.sight.observed.targets_of(next)).unwrap_or_default();
+    let healthy = |member: &&Member| {
+        let is = |target: &Target| target.id == member.id().as_str() && target.health == TargetHealth::Healthy;
+        member.stays() && targets.iter().any(is)
+    };
+    members.iter().filter(healthy).map(|member| member.id().clone()).collect()
 }
 
 /// Old members that serve the old port only, and new ones that serve the new one only, cannot take turns one by one

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::id::{IntentId, Zone};
+use crate::id::{IntentId, TargetGroupArn, Zone};
 use crate::request::{ActionId, Made};
 
 /// Complete readings without it before a recorded resource is missing.
@@ -26,6 +26,7 @@ pub struct Memory {
     unwanted: BTreeMap<IntentId, Timestamp>,
     unanswered: BTreeMap<IntentId, Timestamp>,
     dropped_tags: BTreeMap<String, Timestamp>,
+    unused: BTreeMap<TargetGroupArn, Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -223,6 +224,16 @@ impl Memory {
     /// Forgets tags that are forgotten or named again.
     pub(crate) fn keep_dropped_tags(&mut self, dropped: &BTreeSet<String>) {
         self.dropped_tags.retain(|key, _| dropped.contains(key));
+    }
+
+    /// Since when no listener was seen to use a target group; from now on, if that is new.
+    pub(crate) fn unused_since(&mut self, group: &TargetGroupArn, now: Timestamp) -> Timestamp {
+        *self.unused.entry(group.clone()).or_insert(now)
+    }
+
+    /// Forgets target groups that a listener uses, or that are gone.
+    pub(crate) fn keep_unused(&mut self, unused: impl Fn(&TargetGroupArn) -> bool) {
+        self.unused.retain(|group, _| unused(group));
     }
 
     /// Notes that an action failed.

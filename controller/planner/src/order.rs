@@ -32,6 +32,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) verdicts: &'a Verdicts,
     /// The instances' group.
     pub(crate) group: Option<Ref<SecurityGroupId>>,
+    /// Members that are healthy in the target group that is to serve next, while one replaces another.
+    pub(crate) next: &'a BTreeSet<InstanceId>,
 }
 
 impl Scene<'_> {
@@ -307,12 +309,12 @@ fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
         let member = left.remove(place);
         surplus -= 1;
         if member.is_healthy() {
-            if *healthy <= scene.floor() {
+            if *healthy <= scene.floor() || is_missed_next(draft, scene, member) {
                 keep(draft, member, *healthy, scene.floor());
                 continue;
             }
             *healthy -= 1;
-        } else if is_missed(scene, member, *healthy) {
+        } else if is_missed(scene, member, *healthy) || is_missed_next(draft, scene, member) {
             keep(draft, member, *healthy, scene.floor());
             continue;
         }
@@ -332,7 +334,7 @@ fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32) {
         let since = member.status.unhealthy_since.unwrap_or(draft.now());
         let cause = member.status.reason.as_deref().unwrap_or("unhealthy");
         let message = format!("slot {}: {cause} since {since:.0}", member.status.slot);
-        if allowed == 0 || is_missed(scene, member, *healthy) {
+        if allowed == 0 || is_missed(scene, member, *healthy) || is_missed_next(draft, scene, member) {
             keep(draft, member, *healthy, scene.count());
             continue;
         }
@@ -392,7 +394,9 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
         let ready = healthy.saturating_sub(baking);
         let message = format!("slot {}: launched from an older revision", member.status.slot);
         let why = Why::new(Reason::MemberOutdated, message);
-        if !member.is_healthy() {
+        if is_missed_next(draft, scene, member) {
+            keep(draft, member, number(scene.next.len()), scene.floor());
+        } else if !member.is_healthy() {
             if ready + unwell > scene.count() && !is_missed(scene, member, *healthy) {
                 unwell -= 1;
                 take_out(draft, member, why, false);
@@ -411,6 +415,14 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
 /// Whether a member that is unwell (its status checks fail) still serves, and too few others do.
 fn is_missed(scene: &Scene<'_>, member: &Member, healthy: u32) -> bool {
     member.serves_unwell() && healthy < scene.floor()
+}
+
+/// Whether the group that is to serve next would have too few healthy members without this one: listeners may move to it in
+/// this very pass.
+fn is_missed_next(draft: &Draft<'_>, scene: &Scene<'_>, member: &Member) -> bool {
+    let goes = |does: &Does| matches!(does, Does::TakeOut { member, .. } if scene.next.contains(member.id()));
+    let out = draft.actions.iter().filter(|action| goes(&action.does)).count();
+    scene.next.contains(member.id()) && number(scene.next.len()) <= number(out) + scene.floor()
 }
 
 fn keep(draft: &mut Draft<'_>, member: &Member, healthy: u32, floor: u32) {

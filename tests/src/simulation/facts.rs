@@ -35,6 +35,8 @@ pub struct Bounds {
 pub struct Sight {
     /// The healthy targets of each group, less those that it has taken out since.
     pub healthy: BTreeMap<TargetGroupArn, BTreeSet<(String, u16)>>,
+    /// When its last reading of target health was sent.
+    pub health: Duration,
     /// When its last reading of the instances was sent, and whether it was answered.
     pub instances: Option<(Duration, bool)>,
     /// When its last mutating call arrived.
@@ -188,6 +190,7 @@ impl Facts {
         match &arrival.came {
             Came::Answered { healthy: Some((group, healthy)) } if arrival.heard => {
                 sight.healthy.insert(group.clone(), healthy.clone());
+                sight.health = arrival.sent;
             }
             Came::Changed(changed) if !changed.late => {
                 sight.changed = sight.changed.max(arrival.at);

@@ -14,7 +14,7 @@ use crate::desired::{Wanted, WantedTargetGroup};
 use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::Member;
-use crate::memory::Entry;
+use crate::memory::{ARRIVES_WITHIN, Entry, later};
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
@@ -205,12 +205,18 @@ fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], me
     }
 }
 
-/// Empties and deletes target groups that are neither wanted nor used by a listener any more.
+/// Empties and deletes target groups that are neither wanted nor used by a listener any more: once that was seen for as long
+/// as an older reading, or a late call of ours, could have it otherwise.
 pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
     let used = used_by_listeners(draft);
     let Some(used) = used else { return };
-    for old in draft.status.target_groups.clone() {
-        if old.name == wanted.target_group.name || used.contains(&old.arn) {
+    let groups = draft.status.target_groups.clone();
+    let unused = |old: &TargetGroupStatus| old.name != wanted.target_group.name && !used.contains(&old.arn);
+    draft.memory.keep_unused(|arn| groups.iter().any(|group| group.arn == *arn && unused(group)));
+    for old in groups.into_iter().filter(unused) {
+        let until = later(draft.memory.unused_since(&old.arn, draft.sight.now), ARRIVES_WITHIN);
+        if until > draft.now() {
+            draft.wait(WaitOn::Time, format!("{} to be used by no listener for a while", old.name), Some(until));
             continue;
         }
         let Some(targets) = draft.sight.observed.targets_of(&old.arn) else { continue };

@@ -248,6 +248,8 @@ fn a_warmed_group_takes_over_once_it_is_as_healthy() {
     assert_snapshot!(world.planned(), @"~ set-listener/80                          TargetGroupReplaced: listener 80: HTTP to arn:new");
     let listener = &mut seen(world.observed.listeners.get_mut(&alb()).unwrap())[0];
     (listener.forwards_to, listener.warms) = (Some(new), None);
+    assert_snapshot!(world.planned(), @"? shop-web-6bdbe364 to be used by no listener for a while (until 2026-03-01T10:02:00Z)");
+    let mut world = world.after(crate::memory::ARRIVES_WITHIN.as_secs());
     assert_snapshot!(world.planned(), @"~ deregister/shop-web-6bdbe364             TargetGroupReplaced: shop-web-6bdbe364 is emptied");
     world.targets().clear();
     let text = world.planned();

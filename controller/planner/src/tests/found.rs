@@ -126,3 +126,54 @@ fn a_dropped_tag_is_remembered_while_a_call_that_put_it_may_still_arrive() {
     let mut world = world.after(ARRIVES_WITHIN.as_secs());
     assert!(world.pass().status.tag_keys.is_empty());
 }
+
+/// A group of another port, made and recorded, which the listener warms; `well` are healthy in it.
+fn with_a_next_group(mut world: World, well: &[u32]) -> World {
+    world = world.edited(|spec| spec.services[0].port = 9090);
+    let spec = world.record.spec.clone().unwrap();
+    let wanted = crate::desired::wanted(&world.record, &spec, &world.observed).unwrap().target_group;
+    let arn = crate::id::TargetGroupArn::parse("arn:next").unwrap();
+    let mut group = seen(&mut world.observed.target_groups)[0].clone();
+    (group.arn, group.name, group.port) = (arn.clone(), wanted.name.clone(), Some(9090));
+    seen(&mut world.observed.target_groups).push(group);
+    world.observed.target_group_attributes.insert(arn.clone(), Part::Seen(wanted.attributes));
+    world.record.status.target_groups.push(crate::status::TargetGroupStatus {
+        service: "web".into(),
+        arn: arn.clone(),
+        name: wanted.name,
+        port: 9090,
+    });
+    let on = |slot: &u32| Target { port: 9090, ..target(instance_id(*slot).as_str(), TargetHealth::Healthy, None) };
+    world.observed.targets.insert(arn.clone(), Part::Seen(well.iter().map(on).collect()));
+    seen(world.observed.listeners.get_mut(&alb()).unwrap())[0].warms = Some(arn);
+    world
+}
+
+#[test]
+fn nobody_leaves_whom_the_next_target_group_needs() {
+    let mut world = with_a_next_group(World::healthy(2).member(3, 'c'), &[1, 2]);
+    // The newest of three would be the one to go.
+    world.status(1).launched_at = world.now;
+    world.status(3).launched_at = world.record.status.creation_timestamp;
+    let plan = world.pass();
+    assert!(ids(&plan).contains("set-listener/80"), "the listener moves in this very pass: {plan}");
+    assert!(!ids(&plan).contains("take-out/i-1") && !ids(&plan).contains("take-out/i-2"), "{plan}");
+}
+
+#[test]
+fn a_group_is_emptied_only_once_it_was_seen_unused_for_a_while() {
+    let mut world = with_a_next_group(World::healthy(2), &[1, 2]);
+    let arn = crate::id::TargetGroupArn::parse("arn:next").unwrap();
+    let listener = &mut seen(world.observed.listeners.get_mut(&alb()).unwrap())[0];
+    (listener.forwards_to, listener.warms) = (Some(arn), None);
+    assert!(!ids(&world.pass()).iter().any(|id| id.starts_with("deregister/")), "an older reading may show it unused");
+    // It is used again: the while begins anew.
+    let mut world = world.after(100);
+    seen(world.observed.listeners.get_mut(&alb()).unwrap())[0].warms = Some(target_group());
+    world.pass();
+    seen(world.observed.listeners.get_mut(&alb()).unwrap())[0].warms = None;
+    let mut world = world.after(100);
+    assert!(!ids(&world.pass()).iter().any(|id| id.starts_with("deregister/")));
+    let mut world = world.after(ARRIVES_WITHIN.as_secs());
+    assert!(ids(&world.pass()).iter().any(|id| id.starts_with("deregister/")));
+}

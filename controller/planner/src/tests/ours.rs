@@ -138,7 +138,9 @@ fn with_a_replaced_group() -> (World, TargetGroupArn) {
     world.record.status.target_groups.push(old);
     seen(&mut world.observed.target_groups).push(group);
     world.observed.targets.insert(arn.clone(), Part::Seen(Vec::new()));
-    (world, arn)
+    // It was seen unused for long enough.
+    world.pass();
+    (world.after(crate::memory::ARRIVES_WITHIN.as_secs()), arn)
 }
 
 #[test]

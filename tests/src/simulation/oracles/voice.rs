@@ -13,7 +13,7 @@ use simulator::store::Written;
 
 use super::Ruling;
 use crate::RESYNC;
-use crate::simulation::facts::Facts;
+use crate::simulation::facts::{Facts, Sight};
 use crate::simulation::tally::Tally;
 
 const READY: &str = "Ready only when the snapshot showed count healthy";
@@ -83,6 +83,12 @@ impl Voice {
             return Ok(());
         }
         let since = *self.degraded.get_or_insert(view.at());
+        // Between two looks of ours it was well, and the replica saw that.
+        let saw_well = |sight: &Sight| sight.health > since && sight.healthy.values().any(|all| all.len() >= wanted);
+        if facts.sight.values().any(saw_well) {
+            self.degraded = None;
+            return Ok(());
+        }
         if view.at() < since + RESYNC + PASS {
             return Ok(());
         }
