@@ -9,10 +9,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use e2e::edits::{OTHER_IMAGE, two_images};
 use e2e::{Stage, World, record};
+use planner::request::Taggable;
 use serde_json::{Value, json};
 use simulator::Cut;
-use simulator::cloud::{Kind, Timings};
+use simulator::cloud::{Answer, App, Kind, Timings};
 
 /// Long enough for a few passes to undo or double something.
 const QUIET: Duration = Duration::from_secs(120);
@@ -54,11 +56,13 @@ fn shop() -> Value {
     let service = &mut record["spec"]["services"][0];
     service["healthCheck"] = json!({"path": "/health", "interval": "5s", "timeout": "2s", "healthyThreshold": 2});
     service["deregistrationDelay"] = json!("10s");
+    record["spec"]["healing"] = json!({"gracePeriod": "10s", "unhealthyFor": "10s"});
+    record["spec"]["rollout"]["bakeTime"] = json!("5s");
     record
 }
 
 fn stage() -> Stage {
-    Stage::with(7, |builder| builder.timings(brisk()))
+    Stage::with(7, |builder| two_images(builder.timings(brisk())))
 }
 
 fn running(stage: &mut Stage) {
@@ -138,6 +142,82 @@ const REPAIR: Scenario = Scenario {
 
 const DELETE: Scenario =
     Scenario { name: "delete", before: running, then: |stage| stage.delete(), done: |world| world.is_gone() };
+
+/// The record of these runs after an edit.
+fn edit(stage: &Stage, change: impl FnOnce(&mut Value)) {
+    let mut record = shop();
+    change(&mut record);
+    stage.apply(&record);
+}
+
+const SICK: Scenario = Scenario {
+    name: "replacement of a sick instance",
+    before: running,
+    then: |stage| {
+        let view = stage.cloud.view();
+        let sick = &view.live_instances()[0].id;
+        stage.cloud.console().set_app(sick, App::answering(Answer::Status(500))).unwrap();
+        // A tag that is no concern of the product's tells the sick one from its successor.
+        stage.cloud.console().tag(&Taggable::Instance(sick.clone()), "sick", "yes").unwrap();
+    },
+    done: |world| {
+        let live = world.cloud.view().live_instances();
+        live.iter().all(|instance| !instance.tags.contains_key("sick")) && world.is_settled()
+    },
+};
+
+const ROLLOUT: Scenario = Scenario {
+    name: "rollout of an image",
+    before: running,
+    then: |stage| edit(stage, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)),
+    done: |world| world.is_settled(),
+};
+
+const PORT: Scenario = Scenario {
+    name: "edit of the port",
+    before: running,
+    then: |stage| edit(stage, |record| record["spec"]["services"][0]["port"] = json!(9090)),
+    done: |world| world.is_settled(),
+};
+
+const SCALE_UP: Scenario = Scenario {
+    name: "scale-up",
+    before: running,
+    then: |stage| edit(stage, |record| record["spec"]["instances"]["count"] = json!(3)),
+    done: |world| world.is_settled(),
+};
+
+const SCALE_DOWN: Scenario = Scenario {
+    name: "scale-down",
+    before: running,
+    then: |stage| edit(stage, |record| record["spec"]["instances"]["count"] = json!(1)),
+    done: |world| world.is_settled(),
+};
+
+#[test]
+fn the_replacement_of_a_sick_instance_survives_a_crash_at_every_boundary() {
+    check(&SICK, false);
+}
+
+#[test]
+fn a_rollout_survives_a_crash_at_every_boundary() {
+    check(&ROLLOUT, false);
+}
+
+#[test]
+fn an_edit_of_the_port_survives_a_crash_at_every_boundary() {
+    check(&PORT, false);
+}
+
+#[test]
+fn scale_up_survives_a_crash_at_every_boundary() {
+    check(&SCALE_UP, false);
+}
+
+#[test]
+fn scale_down_survives_a_crash_at_every_boundary() {
+    check(&SCALE_DOWN, false);
+}
 
 #[test]
 fn converge_survives_a_crash_at_every_boundary() {

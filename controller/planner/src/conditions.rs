@@ -210,7 +210,19 @@ fn leaves(does: &crate::action::Does) -> bool {
 }
 
 fn healing(draft: &Draft<'_>) -> Verdict {
-    troubled(draft, ConditionType::HealingAllowed).unwrap_or_else(|| yes(Reason::HealingAllowed, ""))
+    use crate::action::Does;
+    let heals = draft.actions.iter().any(|action| {
+        let healing = matches!(action.why.reason, Reason::MemberSick | Reason::MemberStopped);
+        healing && matches!(action.does, Does::TakeOut { .. })
+    });
+    match troubled(draft, ConditionType::HealingAllowed) {
+        // It is False from the next pass on, when nobody else is taken out.
+        Some((_, why)) if heals && why.reason == Reason::TerminationBudgetSpent => {
+            yes(Reason::HealingAllowed, "the last of this hour's budget is being used")
+        }
+        Some(verdict) => verdict,
+        None => yes(Reason::HealingAllowed, ""),
+    }
 }
 
 fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {

@@ -177,3 +177,21 @@ fn a_group_is_emptied_only_once_it_was_seen_unused_for_a_while() {
     let mut world = world.after(ARRIVES_WITHIN.as_secs());
     assert!(ids(&world.pass()).iter().any(|id| id.starts_with("deregister/")));
 }
+
+#[test]
+fn the_pass_that_uses_the_last_of_the_budget_does_not_say_that_healing_is_held() {
+    let stopped = |world: World, slot| {
+        world.state(slot, InstanceState::Stopped).health(slot, TargetHealth::Unused, "Target.InvalidState")
+    };
+    let mut world = stopped(stopped(World::healthy(4), 3), 4);
+    world.spec().instances.count = 2;
+    world.spec().healing.max_terminations_per_hour = 1;
+    let plan = world.pass();
+    let truth = |plan: &Plan| plan.status.condition(crate::status::ConditionType::HealingAllowed).unwrap().status;
+    assert_eq!((ids(&plan), truth(&plan)), (["take-out/i-3"].into(), crate::status::Truth::True), "{plan}");
+    world.store(&plan);
+    world.targets().retain(|target| target.id != "i-3");
+    let plan = world.pass();
+    assert_eq!(ids(&plan), ["terminate/i-3"].into(), "{plan}");
+    assert_eq!(truth(&plan), crate::status::Truth::False, "{plan}");
+}
