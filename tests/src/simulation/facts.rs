@@ -71,6 +71,8 @@ pub struct Facts {
     pub status: Item,
     /// Since when STATUS is gone or damaged.
     pub damaged: Option<Duration>,
+    /// Whether the user has asked for the end.
+    pub deleting: bool,
     /// When something last disturbed what a replica sees or does.
     pub disturbed: Duration,
     wanted: Vec<(Duration, Bounds)>,
@@ -88,6 +90,7 @@ impl Facts {
             sight: BTreeMap::new(),
             status: Item::new(),
             damaged: None,
+            deleting: false,
             disturbed: Duration::ZERO,
             wanted: Vec::new(),
         }

@@ -115,6 +115,11 @@ impl Judge {
         self.state.borrow_mut().facts.damaged = damaged.then_some(at);
     }
 
+    /// The user asked for the end.
+    pub fn deleting(&self) {
+        self.state.borrow_mut().facts.deleting = true;
+    }
+
     /// Something happened that may disturb what a replica sees or does.
     pub fn disturbed(&self) {
         self.state.borrow_mut().facts.disturbed = self.clock.since_epoch();

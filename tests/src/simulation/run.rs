@@ -257,6 +257,7 @@ impl Run<'_> {
             Happening::Pause(name, time) => self.pause(name, *time),
             Happening::Delete => {
                 self.stage.delete();
+                self.judge.deleting();
                 self.deleting = true;
             }
         }
@@ -357,7 +358,13 @@ impl Run<'_> {
         }
         hands::mend(&self.stage.cloud);
         self.restore();
-        if !self.deleting {
+        let protection = &mut self.last["spec"]["loadBalancer"]["deletionProtection"];
+        // While it is deleted, the one edit that it may need, and that the command line lets through.
+        let protected = *protection == json!(true);
+        if self.deleting && protected {
+            *protection = json!(false);
+        }
+        if !self.deleting || protected {
             self.apply(self.last.clone());
         }
         self.check_copy();

@@ -208,8 +208,10 @@ fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], me
 /// Empties and deletes target groups that are neither wanted nor used by a listener any more: once that was seen for as long
 /// as an older reading, or a late call of ours, could have it otherwise.
 pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
-    let used = used_by_listeners(draft);
-    let Some(used) = used else { return };
+    if draft.sight.observed.instances.seen().is_none() {
+        return;
+    }
+    let Some(used) = used_by_listeners(draft) else { return };
     let groups = draft.status.target_groups.clone();
     let unused = |old: &TargetGroupStatus| old.name != wanted.target_group.name && !used.contains(&old.arn);
     draft.memory.keep_unused(|arn| groups.iter().any(|group| group.arn == *arn && unused(group)));

@@ -144,10 +144,17 @@ fn with_a_replaced_group() -> (World, TargetGroupArn) {
 }
 
 #[test]
-fn a_replaced_target_group_is_kept_while_listeners_are_unread() {
+fn a_replaced_target_group_is_kept_while_listeners_or_instances_are_unread() {
     let (mut world, _) = with_a_replaced_group();
     let plan = world.pass();
     assert!(ids(&plan).contains("delete-target-group/shop-old"), "no listener uses it: {plan}");
+    let instances = std::mem::replace(&mut world.observed.instances, Part::Unread("timeout".into()));
+    let plan = world.pass();
+    assert!(
+        !ids(&plan).contains("delete-target-group/shop-old"),
+        "nothing goes while the instances are unread: {plan}"
+    );
+    world.observed.instances = instances;
     world.observed.listeners.insert(alb(), Part::Unread("timeout".into()));
     let plan = world.pass();
     assert!(!ids(&plan).contains("delete-target-group/shop-old"), "{plan}");

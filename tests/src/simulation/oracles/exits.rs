@@ -87,7 +87,8 @@ impl Exits {
             })
         {
             tally.count("oracle: I4 a healing termination is charged");
-            if is_healing(line.reason) && !self.charged.contains_key(instance.as_str()) {
+            // A teardown that the user asked for is no healing, whatever a member was leaving for before.
+            if is_healing(line.reason) && !facts.deleting && !self.charged.contains_key(instance.as_str()) {
                 return Err((I4, format!("{instance} was terminated for {}, uncharged", line.reason)));
             }
         }
