@@ -3,24 +3,16 @@
 
 use std::time::Duration;
 
+use e2e::edits::{all, edited, in_place, rolling, two_images};
 use e2e::{Stage, World, comparable, fresh, record};
 use engine::operation::Operation;
 use planner::resource::TargetHealth;
 use planner::status::{ConditionType, Truth};
 use serde_json::{Value, json};
-use simulator::Builder;
-use simulator::cloud::{App, Kind};
+use simulator::cloud::Kind;
 use simulator::entropy::Prng;
 
-/// Another image than [`Builder::IMAGE`].
-const OTHER_IMAGE: &str = "ami-0aaaaaaaaaaaaaaaa";
 const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
-
-type Edit = fn(&mut Value);
-
-fn two_images(builder: Builder) -> Builder {
-    builder.image(Builder::IMAGE, App::default()).image(OTHER_IMAGE, App::default())
-}
 
 fn running(seed: u64, record: &Value) -> Stage {
     let mut stage = Stage::with(seed, two_images);
@@ -30,13 +22,6 @@ fn running(seed: u64, record: &Value) -> Stage {
     stage.run_for(Duration::from_secs(60));
     stage
 }
-
-fn edited(record: &Value, edits: &[Edit]) -> Value {
-    let mut record = record.clone();
-    edits.iter().for_each(|edit| edit(&mut record));
-    record
-}
-
 fn live(stage: &Stage) -> usize {
     stage.cloud.view().live_instances().len()
 }
@@ -91,32 +76,6 @@ fn a_count_goes_up_and_down_and_what_goes_drains_together() {
     assert_eq!(stage.totals()[&Kind::Instance], (3, 2));
 }
 
-/// Edits that AWS takes in place.
-fn in_place() -> Vec<(&'static str, Edit)> {
-    vec![
-        ("health check", |r| {
-            r["spec"]["services"][0]["healthCheck"] = json!({"path": "/ready", "interval": "15s", "matcher": "200-204"})
-        }),
-        ("stickiness off", |r| drop(r["spec"]["services"][0].as_object_mut().unwrap().remove("stickiness"))),
-        ("stickiness duration", |r| r["spec"]["services"][0]["stickiness"] = json!({"duration": "1h"})),
-        ("deregistration delay", |r| r["spec"]["services"][0]["deregistrationDelay"] = json!("45s")),
-        ("slow start", |r| r["spec"]["services"][0]["slowStart"] = json!("30s")),
-        ("algorithm", |r| r["spec"]["services"][0]["algorithm"] = json!("least_outstanding_requests")),
-        ("access moved", |r| r["spec"]["access"]["loadBalancer"] = json!([{"cidr": "198.51.100.0/24"}])),
-        ("access added", |r| r["spec"]["access"]["loadBalancer"] = json!([{"cidr": "0.0.0.0/0"}, {"cidr": "::/0"}])),
-        ("ssh closed", |r| r["spec"]["access"]["ssh"] = json!([])),
-        ("second listener", |r| {
-            let listener = json!({"port": 81, "default": {"forward": "web"}});
-            r["spec"]["loadBalancer"]["listeners"].as_array_mut().unwrap().push(listener);
-        }),
-        ("idle timeout", |r| r["spec"]["loadBalancer"]["idleTimeout"] = json!("120s")),
-        ("deletion protection", |r| r["spec"]["loadBalancer"]["deletionProtection"] = json!(true)),
-        ("tag added", |r| r["spec"]["tags"] = json!({"Team": "shop", "CostCenter": "42"})),
-        ("tag changed", |r| r["spec"]["tags"] = json!({"Team": "other"})),
-        ("tag dropped", |r| drop(r["spec"].as_object_mut().unwrap().remove("tags"))),
-    ]
-}
-
 #[test]
 fn what_aws_changes_in_place_disturbs_no_member_and_can_be_taken_back() {
     let a = record(2);
@@ -155,19 +114,6 @@ fn another_port_gets_a_target_group_that_is_warm_before_it_serves() {
     assert_eq!(stage.totals()[&Kind::Instance], (2, 0));
     roll(&mut stage, "the port taken back", &record(2), 2, 2);
     is_as_fresh(&mut stage, "the port taken back", &record(2));
-}
-
-/// Edits that need new instances.
-fn rolling() -> Vec<(&'static str, Edit)> {
-    vec![
-        ("image", |r| r["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)),
-        ("user data", |r| r["spec"]["instances"]["userData"] = json!("#cloud-config\nhostname: b")),
-        ("type", |r| r["spec"]["instances"]["types"] = json!(["t3.large"])),
-        ("key", |r| r["spec"]["instances"]["keyName"] = json!("shop-key")),
-        ("block devices", |r| {
-            r["spec"]["instances"]["blockDevices"] = json!([{"sizeGiB": 30, "type": "gp3", "encrypted": true}])
-        }),
-    ]
 }
 
 #[test]
@@ -250,14 +196,7 @@ fn an_invalid_record_stops_no_healing_and_the_next_valid_one_is_taken() {
 /// Promise I7, over sequences that come faster than they can be followed.
 #[test]
 fn any_sequence_of_edits_ends_as_a_fresh_deployment_of_the_last() {
-    let counts: [Edit; 3] = [
-        |r| r["spec"]["instances"]["count"] = json!(1),
-        |r| r["spec"]["instances"]["count"] = json!(2),
-        |r| r["spec"]["instances"]["count"] = json!(3),
-    ];
-    let port: Edit = |r| r["spec"]["services"][0]["port"] = json!(9090);
-    let edits = in_place().into_iter().chain(rolling()).map(|(_, edit)| edit);
-    let edits: Vec<Edit> = edits.chain(counts).chain([port]).collect();
+    let edits = all();
     for seed in 0..12 {
         eprintln!("seed {seed}");
         let mut prng = Prng::new(seed);

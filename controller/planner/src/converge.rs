@@ -56,7 +56,7 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     diff::target_groups::retire(draft, &wanted);
     open::give_up_orphans(draft);
     count(draft, spec, &members);
-    say_apart(draft, spec, group.as_ref().and_then(Ref::id), serving.as_ref(), &members);
+    say_apart(draft, spec, &next, &members);
 }
 
 /// The members that are healthy where they are to serve next, while one target group replaces another.
@@ -77,21 +77,10 @@ fn healthy_next(
 
 /// Old members that serve the old port only, and new ones that serve the new one only, cannot take turns one by one
 /// without serving fewer: it holds, and says what would let it go on.
-fn say_apart(
-    draft: &mut Draft<'_>,
-    spec: &Spec,
-    next: Option<&TargetGroupArn>,
-    serving: Option<&TargetGroupArn>,
-    members: &[Member],
-) {
+fn say_apart(draft: &mut Draft<'_>, spec: &Spec, next: &BTreeSet<InstanceId>, members: &[Member]) {
     let count = spec.instances.count;
     let surge = spec.rollout.max_surge.of(count, 1);
-    let well_next = next.filter(|next| Some(*next) != serving).and_then(|next| draft.sight.observed.targets_of(next));
-    let is_well_next = |member: &Member| {
-        let targets = well_next.unwrap_or_default();
-        targets.iter().any(|target| target.id == member.id().as_str() && target.health == TargetHealth::Healthy)
-    };
-    let apart = members.iter().any(|member| member.stays() && !member.is_healthy() && is_well_next(member));
+    let apart = members.iter().any(|member| next.contains(member.id()) && !member.is_healthy());
     if apart && draft.has_outdated && surge < count {
         let message = format!(
             "new members serve the new port only, and the old ones the old port only; set spec.rollout.maxSurge: {count}, or let \

@@ -110,7 +110,7 @@ impl<'a> Batch<'a> {
         std::thread::scope(|scope| {
             (0..jobs).for_each(|_| drop(scope.spawn(|| self.work(began))));
         });
-        let _ = std::panic::take_hook();
+        drop(std::panic::take_hook());
         eprintln!();
         let mut done = self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         done.failed.sort_by_key(|(seed, _)| *seed);

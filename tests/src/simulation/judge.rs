@@ -5,7 +5,6 @@
 //! decides: it sees what AWS and the table see. Each oracle is a file in [`super::oracles`].
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -135,11 +134,6 @@ impl Judge {
         if let Some(trace) = &mut self.state.borrow_mut().trace {
             trace.push(trace::line(self.clock.since_epoch(), &line()));
         }
-    }
-
-    /// What the replicas made.
-    pub fn ours(&self) -> BTreeSet<String> {
-        self.state.borrow().facts.ours.clone()
     }
 
     /// The verdict, the counts and the trace.

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use engine::operation::Operation;
 use engine::store::Key;
-
 use planner::resource::InstanceState;
 use serde_json::{Value, json};
 use simulator::Builder;
@@ -341,7 +340,7 @@ impl Run<'_> {
         let Some(like) = live.first() else { return };
         let id = launch_copy(self.stage, like.tags.clone());
         if let Some(default) = view.group("default") {
-            let _ = self.stage.cloud.console().set_instance_groups(&id, &[default.id]);
+            self.stage.cloud.console().set_instance_groups(&id, &[default.id]).expect("it was just launched");
         }
         self.copy = self.stage.cloud.view().instance(&id);
     }
@@ -382,7 +381,7 @@ impl Run<'_> {
             self.judge.object("I3 only what it owns", "somebody's copy was touched".into());
         }
         self.judge.count("oracle: I3 a copy is left alone");
-        let _ = self.stage.cloud.console().terminate(&copy.id);
+        self.stage.cloud.console().terminate(&copy.id).expect("nobody protects a copy");
     }
 
     /// Ready, and nothing more to do, within so many rounds of [`SETTLE_MAX`].

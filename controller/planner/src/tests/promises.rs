@@ -3,12 +3,10 @@
 use super::world::*;
 use crate::action::{Does, Plan};
 use crate::id::*;
-use crate::lint::lint;
 use crate::observed::Part;
 use crate::ownership::{TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{Intent, Makes};
-use crate::request::Write;
 use crate::resource::*;
 
 fn launch(plan: &Plan) -> &Intent {
@@ -197,39 +195,4 @@ fn i7_fixed_fields_are_refused_and_nothing_else_stops() {
     let valid = plan.status.condition(crate::status::ConditionType::SpecValid).unwrap();
     assert_eq!(valid.reason, Reason::ImmutableField);
     assert!(valid.message.starts_with("spec.loadBalancer.name"), "{}", valid.message);
-}
-
-/// Lint judges for itself: each of these plans is one that the planner would not make.
-#[test]
-fn lint_refuses_plans_that_break_a_promise() {
-    let refused = |mut world: World, break_it: &dyn Fn(&mut Plan, &mut World)| {
-        let mut plan = world.pass();
-        break_it(&mut plan, &mut world);
-        let sight = crate::pass::Sight {
-            record: &world.record,
-            observed: &world.observed,
-            now: world.now,
-            seed: 7,
-            missing_after: std::time::Duration::from_secs(300),
-            default_region: "us-east-2",
-        };
-        lint(plan, &sight).unwrap_err().join("; ")
-    };
-    let scale_down = || World::healthy(3).edited(|spec| spec.instances.count = 2);
-    let text = refused(scale_down(), &|_, world| world.spec().instances.count = 3);
-    assert!(text.contains("I2: 2 healthy members would be left"), "{text}");
-    let text = refused(scale_down(), &|_, world| world.observed.instances = Part::Unread("no".into()));
-    assert!(text.contains("I5"), "{text}");
-    let text = refused(scale_down(), &|_, world| world.spec().paused = true);
-    assert!(text.contains("paused"), "{text}");
-    let text =
-        refused(World::empty(2), &|plan, _| plan.actions.retain(|action| action.id.0 != "create-group/instances"));
-    assert!(text.contains("does not stand before it"), "{text}");
-    let text = refused(World::empty(2), &|_, world| world.spec().instances.count = 0);
-    assert!(text.contains("I1"), "{text}");
-    let text = refused(scale_down(), &|plan, _| {
-        let instance = instance_id(1);
-        plan.actions[0].does = Does::Change(Box::new(Write::TerminateInstances { instance }));
-    });
-    assert!(text.contains("another kind"), "{text}");
 }
