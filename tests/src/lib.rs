@@ -3,7 +3,9 @@
 //! In: a record, a seed, and what a test does to the world. Out: the world, the record and the log of calls.
 //! Never: depends on `understudy` or the AWS SDK, waits in real time. Start at [`Stage`]; the scenarios are in tests/.
 
+pub mod declared;
 pub mod edits;
+pub mod scenes;
 pub mod simulation;
 
 use std::cell::{Cell, RefCell};
@@ -25,6 +27,8 @@ use simulator::{Builder, CrashPoints, Executor, Seeded, SimCloud, SimStore, Virt
 
 /// The environment's name in every scenario.
 pub const NAME: &str = "shop";
+/// The name of a second one, where there is one.
+pub const NEIGHBOUR: &str = "blog";
 /// How long a recorded resource must be absent, as on AWS.
 pub const MISSING_AFTER: Duration = Duration::from_secs(300);
 /// The resync interval, as its default is.
@@ -175,7 +179,7 @@ impl Stage {
     /// Puts the record, as a user does.
     pub fn apply(&self, record: &Value) {
         let mut item = record.as_object().expect("a record is a map").clone();
-        item.insert("pk".into(), NAME.into());
+        item.insert("pk".into(), record["metadata"]["name"].clone());
         item.insert("sk".into(), "SPEC".into());
         self.store.user().put(item);
     }
@@ -188,8 +192,12 @@ impl Stage {
 
     /// The status as it is stored.
     pub fn status(&self) -> Option<Status> {
-        let item = self.store.user().get(&Key::new(NAME, "STATUS"))?;
-        serde_json::from_value(Value::Object(item)).ok()
+        self.world(NAME).status()
+    }
+
+    /// What a condition on that environment may look at.
+    pub fn world<'a>(&'a self, name: &'a str) -> World<'a> {
+        World { cloud: &self.cloud, store: &self.store, name }
     }
 
     /// Whether the stored status says so of that condition.
@@ -228,7 +236,7 @@ impl Stage {
                 return false;
             }
             next.set(clock.since_epoch() + LOOK_EVERY);
-            done(&World { cloud, store })
+            done(&World { cloud, store, name: NAME })
         });
         assert!(held, "{what} did not come to hold within {SETTLE_MAX:?}\n{}", self.report());
     }
@@ -248,7 +256,7 @@ impl Stage {
     pub fn settles_within(&mut self, limit: Duration) -> bool {
         (0..limit.as_secs()).any(|_| {
             self.run_for(Duration::from_secs(1));
-            World { cloud: &self.cloud, store: &self.store }.is_settled()
+            self.world(NAME).is_settled()
         })
     }
 
@@ -265,7 +273,7 @@ impl Stage {
         for _ in 0..SETTLE_MAX.as_secs() {
             self.run_for(Duration::from_secs(1));
             look(self);
-            if done(&World { cloud: &self.cloud, store: &self.store }) {
+            if done(&self.world(NAME)) {
                 return;
             }
         }
@@ -281,11 +289,7 @@ impl Stage {
 
     /// Whether a condition or a wait of the stored status has these words.
     pub fn says(&self, words: &str) -> bool {
-        self.status().is_some_and(|status| {
-            let conditions = status.conditions.iter().map(|c| format!("{} {}", c.reason, c.message));
-            let mut said = conditions.chain(status.waiting_for.iter().map(|wait| wait.what.clone()));
-            said.any(|said| said.contains(words))
-        })
+        self.world(NAME).says(words)
     }
 
     /// The cloud without ids, names' hashes and slots: what two runs that came to the same have in common.
@@ -323,15 +327,23 @@ pub fn canonical(cloud: &SimCloud) -> String {
 
 /// What a new deployment of that record comes to; see [`comparable`].
 pub fn fresh(record: &Value, change: impl FnOnce(Builder) -> Builder) -> String {
+    fresh_all(&[record], change)
+}
+
+/// What new deployments of those records come to, side by side in one account; see [`comparable`].
+pub fn fresh_all(records: &[&Value], change: impl FnOnce(Builder) -> Builder) -> String {
     let mut stage = Stage::with(4242, change);
-    stage.apply(record);
+    records.iter().for_each(|record| stage.apply(record));
     stage.start("a");
-    stage.settle();
+    for name in records.iter().filter_map(|record| record["metadata"]["name"].as_str()) {
+        stage.until("ready and quiet", |world| World { name, ..*world }.is_settled());
+    }
     comparable(&stage.canonical())
 }
 
 /// A rendered world without what depends on what went before: the zones of its instances (whichever lacked a member got
-/// one) and the tags of their volumes (set at creation and not watched).
+/// one), the tags of their volumes (set at creation and not watched), and volumes that outlived their instance because the
+/// record of that time said so (`deleteOnTermination: false`).
 pub fn comparable(world: &str) -> String {
     let zones = ["us-east-2a", "us-east-2b", "us-east-2c"].map(|zone| format!("instance in {zone}"));
     let without_zone = |line: &str| zones.iter().fold(line.to_owned(), |line, zone| line.replace(zone, "instance"));
@@ -339,7 +351,8 @@ pub fn comparable(world: &str) -> String {
         Some((volume, _)) => without_zone(volume),
         None => without_zone(line),
     };
-    let mut lines: Vec<String> = world.lines().map(line).collect();
+    let stays = |line: &&str| !line.starts_with("volume of nobody: ");
+    let mut lines: Vec<String> = world.lines().filter(stays).map(line).collect();
     lines.sort();
     lines.join("\n")
 }
@@ -376,10 +389,10 @@ pub fn launch_copy(stage: &Stage, tags: planner::resource::Tags) -> planner::id:
 
 /// Members are numbered in the order of their launch, which is no part of what a world is.
 fn without_slot(name: &str) -> String {
-    match name.strip_prefix(&format!("{NAME}-")) {
-        Some(slot) if slot.chars().all(|c| c.is_ascii_digit()) && slot.len() < 3 && slot != "80" && slot != "81" => {
-            format!("{NAME}-N")
-        }
+    let is_slot =
+        |slot: &str| slot.chars().all(|c| c.is_ascii_digit()) && slot.len() < 3 && slot != "80" && slot != "81";
+    match name.split_once('-') {
+        Some((environment @ (NAME | NEIGHBOUR), slot)) if is_slot(slot) => format!("{environment}-N"),
         Some(_) | None => name.to_owned(),
     }
 }
@@ -390,38 +403,51 @@ pub struct World<'a> {
     pub cloud: &'a SimCloud,
     /// The table.
     pub store: &'a SimStore,
+    /// The environment that it is about.
+    pub name: &'a str,
 }
 
 impl World<'_> {
     /// The status as it is stored.
     pub fn status(&self) -> Option<Status> {
-        let item = self.store.user().get(&Key::new(NAME, "STATUS"))?;
+        let item = self.store.user().get(&Key::new(self.name, "STATUS"))?;
         serde_json::from_value(Value::Object(item)).ok()
     }
 
     /// Ready, about what is stored now, nobody on the way out, and no intent open.
     pub fn is_settled(&self) -> bool {
         let Some(status) = self.status() else { return false };
-        let Some(spec) = self.store.user().get(&Key::new(NAME, "SPEC")) else { return false };
+        let Some(spec) = self.store.user().get(&Key::new(self.name, "SPEC")) else { return false };
         let ready = status.condition(ConditionType::Ready).is_some_and(|ready| ready.status == Truth::True);
         let is_current = status.spec_hash == crds_schema::spec_hash(&Value::Object(spec));
         let count = usize::try_from(status.desired).unwrap_or(usize::MAX);
+        let uid = status.uid.to_string();
+        let ours = |instance: &planner::resource::Instance| instance.tags.get(TAG_UID) == Some(&uid);
         ready
             && is_current
             && status.instances.len() == count
             && status.target_groups.len() == 1
-            && self.cloud.view().live_instances().iter().filter(|i| i.tags.contains_key(TAG_UID)).count() == count
+            && self.cloud.view().live_instances().into_iter().filter(ours).count() == count
             && self.open_intents() == 0
+    }
+
+    /// Whether a condition or a wait of the stored status has these words.
+    pub fn says(&self, words: &str) -> bool {
+        self.status().is_some_and(|status| {
+            let conditions = status.conditions.iter().map(|c| format!("{} {}", c.reason, c.message));
+            let mut said = conditions.chain(status.waiting_for.iter().map(|wait| wait.what.clone()));
+            said.any(|said| said.contains(words))
+        })
     }
 
     /// Intents that are not closed.
     pub fn open_intents(&self) -> usize {
-        self.store.user().partition(NAME).keys().filter(|sk| sk.starts_with("INTENT#open#")).count()
+        self.store.user().partition(self.name).keys().filter(|sk| sk.starts_with("INTENT#open#")).count()
     }
 
     /// Whether the record is gone.
     pub fn is_gone(&self) -> bool {
         let user = self.store.user();
-        ["SPEC", "STATUS", "DELETION"].iter().all(|sk| user.get(&Key::new(NAME, *sk)).is_none())
+        ["SPEC", "STATUS", "DELETION"].iter().all(|sk| user.get(&Key::new(self.name, *sk)).is_none())
     }
 }

@@ -66,6 +66,11 @@ fn the_environment_is_deleted_amid_trouble() {
 }
 
 #[test]
+fn one_environment_is_in_trouble_and_another_does_not_notice() {
+    holds("neighbours");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace_byte_for_byte() {
     let scenario = scenario::named("replicas").unwrap();
     let trace = |seed| run(Case { traced: true, ..case(scenario, seed) }).trace.join("\n");

@@ -6,7 +6,7 @@
 //! Never: writes when nothing changed, decides anything, or writes over what could not be read.
 //! Promises: I1 (an intent is stored before its call), I4 (terminations are charged before theirs). Start at [`open`].
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -48,7 +48,6 @@ pub struct Journaled {
     spec: Option<Item>,
     entry: RefCell<Option<Entry>>,
     intents: RefCell<BTreeMap<IntentId, Intent>>,
-    wrote: Cell<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -146,11 +145,6 @@ impl Journaled {
         self.status.borrow().clone()
     }
 
-    /// Whether anything was written for this pass.
-    pub fn wrote(&self) -> bool {
-        self.wrote.get()
-    }
-
     /// `status` with what only the record side knows.
     fn stamped(&self, status: &Status) -> Status {
         let mut status = self.edit.stamped(status);
@@ -200,7 +194,6 @@ pub async fn open(
         spec: stored.spec.clone(),
         entry: RefCell::default(),
         intents: RefCell::new(record.intents.iter().map(|intent| (intent.id.clone(), intent.clone())).collect()),
-        wrote: Cell::new(false),
         linted,
     };
     let plan = journaled.plan();
@@ -229,7 +222,6 @@ pub async fn open(
     writer.write(changes).await?;
     journaled.status.replace(status);
     journaled.entry.replace(entry);
-    journaled.wrote.set(true);
     Ok(journaled)
 }
 
@@ -296,7 +288,6 @@ pub async fn close(writer: &Writer<'_>, journaled: &Journaled, ending: &Ending<'
     writer.write([vec![first], packs.next().unwrap_or_default()].concat()).await?;
     journaled.status.replace(status);
     journaled.entry.replace(None);
-    journaled.wrote.set(true);
     for pack in packs {
         writer.write([vec![journaled.check()], pack].concat()).await?;
     }

@@ -29,7 +29,7 @@ use crate::journal::{self, Ending};
 use crate::lease::bounded;
 use crate::observe::{Sought, observe};
 use crate::recorder::Recorder;
-use crate::records::{self, Stored};
+use crate::records::{Reader, Stored};
 use crate::store::StoreError;
 use crate::work_queue::Trigger;
 use crate::writer::{WriteError, Writer};
@@ -49,6 +49,7 @@ pub struct Desk<'a> {
 #[derive(Debug)]
 pub struct Remembered {
     memory: Memory,
+    reader: Reader,
     /// When, by `Clock::elapsed`, its last mutating call ended (promise I5).
     changed: Cell<Duration>,
     /// Whether a pass may have ended without being concluded: one of an earlier leader, or a failed one of ours.
@@ -57,7 +58,7 @@ pub struct Remembered {
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { memory: Memory::default(), changed: Cell::default(), unconcluded: true }
+        Self { memory: Memory::default(), reader: Reader::default(), changed: Cell::default(), unconcluded: true }
     }
 }
 
@@ -215,7 +216,7 @@ async fn read(
             tracing::info!(entries = closed, "interrupted passes closed");
         }
     }
-    let stored = records::read(ctx.store, name, ctx.clock.now(), ctx.entropy);
+    let stored = kept.reader.read(ctx.store, name, ctx.clock.now(), ctx.entropy);
     let stored = bounded(ctx.clock, RECORD_READ_MAX, stored).await.map_err(Halt::Unread)?;
     if let Some(Stored { record, .. }) = &stored {
         let span = tracing::Span::current();

@@ -3,7 +3,7 @@
 //! In: SPEC, STATUS, DELETION, the open intents and, where they are needed, the revisions. Out: [`Stored`]. An edit is
 //! seen by the spec's hash and numbered here; its revision is written by the journal, together with STATUS.
 //! Never: writes, takes what cannot be read for what is not there, or starts anew where an environment stood before.
-//! Start at [`read`].
+//! Start at [`Reader::read`].
 
 use std::collections::BTreeSet;
 
@@ -95,54 +95,103 @@ impl Stored {
     }
 }
 
-/// Reads one environment; `None` when there is nothing of it. `now` and `entropy` are for one that is new.
-///
-/// # Errors
-/// The store's; nothing is known then.
-pub async fn read(
-    store: &dyn RecordStore,
-    name: &str,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<Option<Stored>, StoreError> {
-    let keys = [SPEC, STATUS, DELETION].map(|sk| Key::new(name, sk));
-    let mut found = store.get_many(&keys).await?;
-    found.retain(|item| items::is_live(item, now));
-    let mut take = |sk| found.iter().position(|item| items::text(item, "sk") == sk).map(|at| found.swap_remove(at));
-    let (spec, status, deletion) = (take(SPEC), take(STATUS), take(DELETION));
-    if spec.is_none() && status.is_none() && deletion.is_none() {
-        return Ok(None);
+/// Reads one environment, pass after pass. What is the same word for word as last time is not parsed again: it is read
+/// every few seconds, and changes now and then.
+#[derive(Debug, Default)]
+pub struct Reader {
+    spec: Option<Parsed<Judged>>,
+    status: Option<Parsed<Status>>,
+}
+
+/// An item, and what it says.
+#[derive(Debug)]
+struct Parsed<T> {
+    item: Item,
+    says: T,
+}
+
+/// What a SPEC says: its hash, and its spec or a line for each fault.
+#[derive(Debug)]
+struct Judged {
+    hash: String,
+    spec: Result<Spec, Vec<String>>,
+}
+
+impl Reader {
+    /// What there is of it now; `None` when there is nothing. `now` and `entropy` are for one that is new.
+    ///
+    /// # Errors
+    /// The store's; nothing is known then.
+    pub async fn read(
+        &mut self,
+        store: &dyn RecordStore,
+        name: &str,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Stored>, StoreError> {
+        let keys = [SPEC, STATUS, DELETION].map(|sk| Key::new(name, sk));
+        let mut found = store.get_many(&keys).await?;
+        found.retain(|item| items::is_live(item, now));
+        let mut take = |sk| found.iter().position(|item| items::text(item, "sk") == sk).map(|at| found.swap_remove(at));
+        let (spec, status, deletion) = (take(SPEC), take(STATUS), take(DELETION));
+        if spec.is_none() && status.is_none() && deletion.is_none() {
+            return Ok(None);
+        }
+        let (intents, unread) = open_intents(store, name, now).await?;
+        let mut revisions = Revisions { store, name, now, intents: &intents, read: None };
+        let (mut status, mut base) = match status {
+            Some(item) => self.status(item, now, entropy),
+            None => (first_seen(&mut revisions, unread.is_some(), entropy).await?, Base::Absent),
+        };
+        if let Some(why) = unread {
+            status.damaged = true;
+            base = Base::Sealed(why);
+        }
+        if let Base::Sealed(why) = &base {
+            tracing::error!(name, why, "record damaged");
+        }
+        let judged = spec.as_ref().map(|item| self.judge(name, item));
+        let seen = see(&mut revisions, judged, &status).await?;
+        Ok(Some(Stored {
+            record: Record {
+                name: name.to_owned(),
+                stored: seen.stored,
+                generation: seen.generation,
+                spec_hash: seen.hash,
+                spec: seen.spec,
+                revision: seen.revision,
+                deleting: deletion.is_some(),
+                status,
+                intents,
+            },
+            base,
+            edit: seen.edit,
+            spec,
+        }))
     }
-    let (intents, unread) = open_intents(store, name, now).await?;
-    let mut revisions = Revisions { store, name, now, intents: &intents, read: None };
-    let (mut status, mut base) = match status {
-        Some(item) => parse_status(item, now, entropy),
-        None => (first_seen(&mut revisions, unread.is_some(), entropy).await?, Base::Absent),
-    };
-    if let Some(why) = unread {
-        status.damaged = true;
-        base = Base::Sealed(why);
+
+    fn judge(&mut self, name: &str, item: &Item) -> &Parsed<Judged> {
+        let known = self.spec.take().filter(|known| known.item == *item);
+        let says = || Judged { hash: hash_of(item), spec: parse(name, item) };
+        self.spec.insert(known.unwrap_or_else(|| Parsed { item: item.clone(), says: says() }))
     }
-    if let Base::Sealed(why) = &base {
-        tracing::error!(name, why, "record damaged");
+
+    fn status(&mut self, item: Item, now: Timestamp, entropy: &dyn Entropy) -> (Status, Base) {
+        if let Some(known) = self.status.as_ref().filter(|known| known.item == item) {
+            return (known.says.clone(), Base::Version(known.says.version));
+        }
+        match Status::deserialize(&Value::Object(item.clone())) {
+            Ok(status) => {
+                self.status = Some(Parsed { item, says: status.clone() });
+                let base = Base::Version(status.version);
+                (status, base)
+            }
+            Err(error) => {
+                let status = Status { damaged: true, ..new_status(now, entropy) };
+                (status, Base::Sealed(format!("{STATUS} cannot be read: {error}")))
+            }
+        }
     }
-    let seen = see(&mut revisions, spec.as_ref(), &status).await?;
-    Ok(Some(Stored {
-        record: Record {
-            name: name.to_owned(),
-            stored: seen.stored,
-            generation: seen.generation,
-            spec_hash: seen.hash,
-            spec: seen.spec,
-            revision: seen.revision,
-            deleting: deletion.is_some(),
-            status,
-            intents,
-        },
-        base,
-        edit: seen.edit,
-        spec,
-    }))
 }
 
 /// The user data of that revision's spec; `None` when it has none.
@@ -197,19 +246,6 @@ async fn open_intents(
     Ok((intents, unread))
 }
 
-fn parse_status(item: Item, now: Timestamp, entropy: &dyn Entropy) -> (Status, Base) {
-    match serde_json::from_value::<Status>(Value::Object(item)) {
-        Ok(status) => {
-            let base = Base::Version(status.version);
-            (status, base)
-        }
-        Err(error) => {
-            let status = Status { damaged: true, ..new_status(now, entropy) };
-            (status, Base::Sealed(format!("{STATUS} cannot be read: {error}")))
-        }
-    }
-}
-
 /// The status of an environment without one: new, or damaged if it was there before.
 async fn first_seen(
     revisions: &mut Revisions<'_>,
@@ -244,9 +280,13 @@ struct Seen {
     edit: Option<Edit>,
 }
 
-async fn see(revisions: &mut Revisions<'_>, spec: Option<&Item>, status: &Status) -> Result<Seen, StoreError> {
+async fn see(
+    revisions: &mut Revisions<'_>,
+    judged: Option<&Parsed<Judged>>,
+    status: &Status,
+) -> Result<Seen, StoreError> {
     use planner::record::Stored::{Invalid, Missing, Valid};
-    let Some(item) = spec else {
+    let Some(Parsed { item, says: Judged { hash, spec } }) = judged else {
         return Ok(Seen {
             stored: Missing,
             generation: status.generation,
@@ -256,15 +296,14 @@ async fn see(revisions: &mut Revisions<'_>, spec: Option<&Item>, status: &Status
             edit: None,
         });
     };
-    let hash = hash_of(item);
-    let is_new = status.generation == 0 || hash != status.spec_hash;
+    let is_new = status.generation == 0 || *hash != status.spec_hash;
     let generation = if is_new {
         // Not only STATUS's number: it may have been put back from a backup, and no revision is written over.
         revisions.last().await?.max(status.generation).saturating_add(1)
     } else {
         status.generation
     };
-    let (stored, spec, revision) = match parse(revisions.name, item) {
+    let (stored, spec, revision) = match spec.clone() {
         Ok(spec) => (Valid, Some(spec), generation),
         Err(faults) => (Invalid(faults), revisions.spec(status.revision).await?, status.revision),
     };
@@ -285,7 +324,7 @@ async fn see(revisions: &mut Revisions<'_>, spec: Option<&Item>, status: &Status
     } else {
         None
     };
-    Ok(Seen { stored, generation, hash, spec, revision, edit })
+    Ok(Seen { stored, generation, hash: hash.clone(), spec, revision, edit })
 }
 
 /// The spec of a SPEC item, or a line for each fault.

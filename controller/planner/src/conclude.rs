@@ -79,8 +79,8 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
     let launched = |(id, outcome): (&crate::request::ActionId, &Outcome)| {
         id.0.starts_with("launch/") && matches!(outcome, Outcome::Done(_))
     };
-    let intended = plan.actions.iter().any(|action| action.id.0.starts_with("launch/"));
-    if intended && !outcomes.iter().any(launched) {
+    // A member has a successor only if one was launched.
+    if !outcomes.iter().any(launched) {
         conclusion.status.keep_successions(before);
     }
     // Only now, since entries of what an action made are put by actions after it.
@@ -286,13 +286,14 @@ fn explain(action: &Action, fault: &Fault) -> Why {
 }
 
 fn requeue(plan: &Plan, outcomes: &Outcomes, memory: &Memory, now: Timestamp) -> Option<Duration> {
-    let until = |at: Timestamp| elapsed(now, at).max(SOONEST);
+    // What was due before waits for something else by now, and that is looked for at the next resync.
+    let until = |at: Timestamp| (at >= now).then(|| elapsed(now, at).max(SOONEST));
     let acted = outcomes.values().any(|outcome| matches!(outcome, Outcome::Done(_))) || !plan.settled.is_empty();
     let waits = plan.waiting_for.iter().filter_map(|wait| match (wait.on, wait.until) {
         (WaitOn::Aws, _) => Some(WHILE_AWS_WORKS),
-        (WaitOn::Time, Some(at)) => Some(until(at)),
+        (WaitOn::Time, Some(at)) => until(at),
         (WaitOn::Time, None) | (WaitOn::Person, _) => None,
     });
-    let retries = memory.failures().map(|(_, failure)| until(failure.retry_at));
+    let retries = memory.failures().filter_map(|(_, failure)| until(failure.retry_at));
     waits.chain(retries).chain(acted.then_some(AFTER_ACTING)).min()
 }

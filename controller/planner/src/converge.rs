@@ -55,7 +55,8 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     }
     diff::target_groups::retire(draft, &wanted);
     open::give_up_orphans(draft);
-    count(draft, spec, &members);
+    count(draft, &members);
+    tag_keys(draft, spec, &wanted);
     say_apart(draft, spec, &next, &members);
 }
 
@@ -96,22 +97,23 @@ fn is_current(wanted: &Wanted, instance: &Instance) -> bool {
     in_listed_subnet && instance.instance_type == wanted.template.instance_type
 }
 
-fn count(draft: &mut Draft<'_>, spec: &Spec, members: &[Member]) {
+fn count(draft: &mut Draft<'_>, members: &[Member]) {
     let of = |wanted: &dyn Fn(&Member) -> bool| {
         u32::try_from(members.iter().filter(|member| wanted(member)).count()).unwrap_or(u32::MAX)
     };
     draft.has_outdated = members.iter().any(|member| member.stays() && !member.current);
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
-    tag_keys(draft, spec);
 }
 
 /// A dropped key is forgotten once it was seen to be on nothing. What was not read may still have it, and a call of ours
-/// that nobody answered may still put it.
-fn tag_keys(draft: &mut Draft<'_>, spec: &Spec) {
+/// that nobody answered may still put it. A target group that is being replaced keeps its tags, and may be wanted again.
+fn tag_keys(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) {
     let is_left = draft.actions.iter().any(|action| action.id.0.starts_with("untag/"));
     let may_be_left = is_left || !draft.sight.observed.gaps().is_empty();
     let now = draft.now();
+    let is_replaced = draft.status.target_groups.iter().any(|group| group.name != wanted.target_group.name);
+    let may_be_left = may_be_left || is_replaced;
     let dropped = std::mem::take(&mut draft.status.tag_keys).into_iter().filter(|key| !spec.tags.contains_key(key));
     let mut kept: BTreeSet<String> =
         dropped.filter(|key| draft.memory.dropped_tag_may_come(key, now) || may_be_left).collect();

@@ -87,8 +87,8 @@ impl<'a> Draft<'a> {
         write: impl FnOnce(&IntentId) -> Write,
     ) -> Adding<'_> {
         let record = self.sight.record;
-        // A slot's open intent is replayed even when the template has changed since: it may have launched.
-        if let Some(open) = record.intent_for(|open| same_thing(open, &makes)) {
+        let is_open = |intent: &&Intent| !self.settled.iter().any(|settled| settled.id == intent.id);
+        if let Some(open) = record.intents.iter().filter(is_open).find(|open| same_thing(&open.makes, &makes)) {
             let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", open.id));
             return self.act(id, Does::Replay(Box::new(open.clone())), resource, why);
         }
@@ -149,9 +149,9 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// Launches are told apart by [`crate::order`], which gives no slot of an open one to another.
 fn same_thing(open: &Makes, wanted: &Makes) -> bool {
     match (open, wanted) {
-        (Makes::Member { slot: open, .. }, Makes::Member { slot: wanted, .. }) => open == wanted,
         (Makes::TargetGroup { name: open, .. }, Makes::TargetGroup { name: wanted, .. }) => open == wanted,
         (open, wanted) => open == wanted,
     }

@@ -208,18 +208,17 @@ fn drained(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
 fn budget(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     let Some(spec) = &sight.record.spec else { return };
     let charges = &plan.status.terminations;
-    let mut charged = 0;
     for action in &plan.actions {
-        if let Does::Terminate { member, charged: true } = &action.does {
-            charged += 1;
-            if !charges.iter().any(|charge| charge.instance_id == *member.id()) {
-                broken.push(format!("I4: {} is not charged", action.id));
-            }
+        if let Does::Terminate { member, charged: true } = &action.does
+            && !charges.iter().any(|charge| charge.instance_id == *member.id())
+        {
+            broken.push(format!("I4: {} is not charged", action.id));
         }
     }
     let most = usize::try_from(spec.healing.max_terminations_per_hour).unwrap_or(usize::MAX);
-    let new = charges.len().saturating_sub(sight.record.status.terminations.len());
-    if charged > 0 && new > 0 && charges.len() > most {
+    // What was charged before the budget was lowered is no breach.
+    let is_new = |charge| !sight.record.status.terminations.contains(charge);
+    if charges.iter().any(is_new) && charges.len() > most {
         broken.push(format!("I4: {} healing terminations within the hour, {most} are allowed", charges.len()));
     }
 }

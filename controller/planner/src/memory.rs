@@ -253,11 +253,6 @@ impl Memory {
         self.failures.retain(|action, _| planned(action));
     }
 
-    /// The failure of an action that may not be tried again yet.
-    pub fn failure(&self, action: &ActionId) -> Option<&Failure> {
-        self.failures.get(action)
-    }
-
     /// Every failure that stands.
     pub fn failures(&self) -> impl Iterator<Item = (&ActionId, &Failure)> {
         self.failures.iter()

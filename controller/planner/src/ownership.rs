@@ -4,8 +4,6 @@
 //! open (an instance: with that intent's client token too). Anything else with our tags is somebody's copy.
 //! Never: believes a name alone, or a tag alone.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use crate::id::{EnvUid, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
@@ -38,12 +36,6 @@ impl<Id> Owned<Id> {
     /// The id.
     pub fn id(&self) -> &Id {
         &self.0
-    }
-}
-
-impl<Id: fmt::Display> fmt::Display for Owned<Id> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

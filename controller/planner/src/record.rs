@@ -145,11 +145,6 @@ impl Record {
         pinned.or(wanted).unwrap_or(default)
     }
 
-    /// The open intents that make `makes`.
-    pub fn intent_for(&self, wanted: impl Fn(&Makes) -> bool) -> Option<&Intent> {
-        self.intents.iter().find(|intent| wanted(&intent.makes))
-    }
-
     /// The open intent of that id.
     pub fn intent(&self, id: &str) -> Option<&Intent> {
         self.intents.iter().find(|intent| intent.id.as_str() == id)

@@ -4,7 +4,9 @@
 mod world;
 
 mod brakes;
+mod concluded;
 mod converging;
+mod counted;
 mod creates;
 mod drift;
 mod exits;
@@ -14,4 +16,8 @@ mod memory;
 mod ours;
 mod promises;
 mod ready;
+mod recognised;
+mod registered;
+mod requests;
+mod said;
 mod teardown;

@@ -106,7 +106,7 @@ impl Clock for VirtualClock {
 struct Sleep {
     time: Rc<Time>,
     due: Duration,
-    registered: Option<TimerKey>,
+    registered: Option<(TimerKey, Waker)>,
 }
 
 impl Future for Sleep {
@@ -116,24 +116,26 @@ impl Future for Sleep {
         if self.time.now.get() >= self.due {
             return Poll::Ready(());
         }
-        let key = match self.registered {
-            Some(key) => key,
+        let key = match &self.registered {
+            // Whoever waits for several things polls all of them whenever one is there.
+            Some((_, waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            Some((key, _)) => *key,
             None => {
                 let made = self.time.made.get();
                 self.time.made.set(made + 1);
                 (self.due, made)
             }
         };
-        self.registered = Some(key);
         self.time.timers.borrow_mut().insert(key, cx.waker().clone());
+        self.registered = Some((key, cx.waker().clone()));
         Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(key) = self.registered {
-            self.time.timers.borrow_mut().remove(&key);
+        if let Some((key, _)) = &self.registered {
+            self.time.timers.borrow_mut().remove(key);
         }
     }
 }

@@ -4,8 +4,10 @@
 //! touch one item at once conflict, as on AWS, which no emulator shows. Faults by hand. Clones are the same table.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 
+mod faults;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use serde_json::Value;
 use crate::clock::VirtualClock;
 use crate::crash::{CrashPoints, Cut};
 use crate::entropy::Prng;
+use faults::{Asked, Notices, Planned};
+pub use faults::{Notice, StoreFault};
 
 /// Changes of one transaction.
 const CHANGES_MAX: usize = 100;
@@ -26,35 +30,6 @@ const ITEM_BYTES_MAX: usize = 400 * 1024;
 const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long an item that a transaction touched makes another one conflict.
 const TRANSACTION_TAKES: Duration = Duration::from_millis(3);
-
-/// What befalls one request to the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreFault {
-    /// Another transaction is said to touch an item at once. Nothing is written.
-    Conflict,
-    /// It takes effect, but the caller waits in vain.
-    LostReply,
-    /// It never arrives; the caller waits in vain.
-    LostRequest,
-    /// It is throttled. Nothing is written.
-    Throttled,
-    /// It fails. Nothing is written, but the caller cannot know.
-    Failed,
-}
-
-impl StoreFault {
-    /// What it is counted as. A conflict is none that a read can have: it fails.
-    pub fn name(self, write: bool) -> String {
-        let what = match self {
-            Self::Conflict if write => "conflict",
-            Self::LostReply => "reply lost",
-            Self::LostRequest => "request lost",
-            Self::Throttled => "throttled",
-            Self::Conflict | Self::Failed => "failed",
-        };
-        format!("table {}: {what}", if write { "write" } else { "read" })
-    }
-}
 
 /// One table, as one client sees it.
 #[derive(Clone)]
@@ -77,8 +52,9 @@ struct State {
     latency: Duration,
     reply_timeout: Duration,
     index_lag: Duration,
-    planned_writes: VecDeque<StoreFault>,
-    planned_reads: VecDeque<StoreFault>,
+    notices: Notices,
+    planned_writes: Vec<Planned>,
+    planned_reads: Vec<Planned>,
     /// Of a thousand writes.
     often: Vec<(u16, StoreFault)>,
     chance: Prng,
@@ -106,8 +82,9 @@ impl SimStore {
             latency: Duration::from_millis(6),
             reply_timeout: Duration::from_secs(2),
             index_lag: Duration::ZERO,
-            planned_writes: VecDeque::new(),
-            planned_reads: VecDeque::new(),
+            notices: Notices::default(),
+            planned_writes: Vec::new(),
+            planned_reads: Vec::new(),
             often: Vec::new(),
             chance: Prng::new(seed ^ 0x0073_746f_7265),
             counts: BTreeMap::new(),
@@ -134,12 +111,31 @@ impl SimStore {
 
     /// The next write meets this fault; several wait in line.
     pub fn fail_next_write(&self, fault: StoreFault) {
-        self.table.state.borrow_mut().planned_writes.push_back(fault);
+        self.table.state.borrow_mut().planned_writes.push(Planned { fault, of: None });
     }
 
     /// The next read meets this fault; several wait in line. A conflict is none that a read can have: it fails.
     pub fn fail_next_read(&self, fault: StoreFault) {
-        self.table.state.borrow_mut().planned_reads.push_back(fault);
+        self.table.state.borrow_mut().planned_reads.push(Planned { fault, of: None });
+    }
+
+    /// The next write (or read) that touches an item of that partition meets this fault.
+    pub fn fail_next_of(&self, write: bool, pk: &str, fault: StoreFault) {
+        let state = &mut *self.table.state.borrow_mut();
+        let planned = if write { &mut state.planned_writes } else { &mut state.planned_reads };
+        planned.push(Planned { fault, of: Some(pk.to_owned()) });
+    }
+
+    /// Counts what a watch asks anew (the index, and batches of keys that it `watches`), and lets that answer, of which the
+    /// first is 1, be given so; `None`: none.
+    pub fn mislead(&self, armed: Option<(u64, Notice)>, watches: fn(&Key) -> bool) {
+        let state = &mut *self.table.state.borrow_mut();
+        state.notices = Notices::new(armed, watches, state.items.clone());
+    }
+
+    /// What a watch asked since [`mislead`](Self::mislead) was last called.
+    pub fn notices(&self) -> u64 {
+        self.table.state.borrow().notices.asked
     }
 
     /// From now on writes meet this fault `permille` times in a thousand.
@@ -175,12 +171,14 @@ impl SimStore {
         StoreUser { table: Rc::clone(&self.table) }
     }
 
-    /// Counts, delays, and applies the faults to one request; `effect` is what the table does when it arrives.
+    /// Counts, delays, and applies the faults to one request; `effect` is what the table does when it arrives,
+    /// under a fault of its answer, if that is what it meets.
     async fn request<T>(
         &self,
         operation: &'static str,
-        write: bool,
-        effect: impl FnOnce(&mut State, Duration) -> Result<T, StoreError>,
+        asked: Asked,
+        touches: impl Fn(&str) -> bool,
+        effect: impl FnOnce(&mut State, Duration, Option<StoreFault>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let crash_points = &self.crash_points;
         let Table { clock, state } = &*self.table;
@@ -191,9 +189,9 @@ impl SimStore {
             let half = state.latency / 2;
             let there = half / 2 + state.chance.duration(half);
             let back = half / 2 + state.chance.duration(half);
-            let fault = state.fault(write);
+            let fault = state.fault(asked, touches);
             if let Some(fault) = fault {
-                *state.counts.entry(fault.name(write)).or_default() += 1;
+                *state.counts.entry(fault.name(asked)).or_default() += 1;
             }
             (fault, there, back, state.reply_timeout)
         };
@@ -203,15 +201,17 @@ impl SimStore {
             message: format!("{operation} was not answered"),
         };
         let result = match fault {
-            None => effect(&mut state.borrow_mut(), clock.since_epoch()),
-            Some(StoreFault::Conflict) if write => Err(StoreError::TransactionConflict),
+            None | Some(StoreFault::NameDropped | StoreFault::NameDoubled | StoreFault::Unprocessed) => {
+                effect(&mut state.borrow_mut(), clock.since_epoch(), fault)
+            }
+            Some(StoreFault::Conflict) if asked == Asked::Write => Err(StoreError::TransactionConflict),
             Some(StoreFault::Throttled) => {
                 Err(StoreError::Throttled { message: "ProvisionedThroughputExceededException".to_owned() })
             }
             Some(StoreFault::Conflict | StoreFault::Failed) => Err(failed(operation, "InternalServerError")),
             Some(StoreFault::LostReply) => {
                 // The reply is lost, whatever it says.
-                let _ = effect(&mut state.borrow_mut(), clock.since_epoch());
+                let _ = effect(&mut state.borrow_mut(), clock.since_epoch(), None);
                 crash_points.pass(number, Cut::AfterEffect).await;
                 clock.sleep(timeout).await;
                 Err(unanswered())
@@ -229,10 +229,12 @@ impl SimStore {
 }
 
 impl State {
-    fn fault(&mut self, write: bool) -> Option<StoreFault> {
+    fn fault(&mut self, asked: Asked, touches: impl Fn(&str) -> bool) -> Option<StoreFault> {
+        let write = asked == Asked::Write;
         let planned = if write { &mut self.planned_writes } else { &mut self.planned_reads };
-        if let Some(fault) = planned.pop_front() {
-            return Some(fault);
+        let meets = |one: &Planned| one.fault.fits(asked) && one.of.as_deref().is_none_or(&touches);
+        if let Some(place) = planned.iter().position(meets) {
+            return Some(planned.remove(place).fault);
         }
         if !write {
             return None;
@@ -363,6 +365,13 @@ fn keys_of(operation: &str, changes: &[Change]) -> Result<Vec<Key>, StoreError> 
     Ok(keys)
 }
 
+fn pk_of(change: &Change) -> &str {
+    match change {
+        Change::Put(item, _) => item.get("pk").and_then(Value::as_str).unwrap_or_default(),
+        Change::Delete(key, _) | Change::Check(key, _) => &key.pk,
+    }
+}
+
 fn key_of(operation: &str, item: &Item) -> Result<Key, StoreError> {
     let part = |name: &str| item.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     match (part("pk"), part("sk")) {
@@ -377,18 +386,42 @@ fn failed(operation: &str, message: &str) -> StoreError {
 
 impl RecordStore for SimStore {
     fn get<'a>(&'a self, key: &'a Key) -> LocalBoxFuture<'a, Result<Option<Item>, StoreError>> {
-        Box::pin(self.request("GetItem", false, |state, _| Ok(state.items.get(key).cloned())))
+        Box::pin(self.request(
+            "GetItem",
+            Asked::Read,
+            |pk| key.pk == pk,
+            |state, _, _| Ok(state.items.get(key).cloned()),
+        ))
     }
 
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> LocalBoxFuture<'a, Result<Vec<Item>, StoreError>> {
-        Box::pin(self.request("BatchGetItem", false, |state, _| {
-            let keys: BTreeSet<&Key> = keys.iter().collect();
-            Ok(keys.into_iter().filter_map(|key| state.items.get(key).cloned()).collect())
-        }))
+        Box::pin(async move {
+            let mut items = Vec::new();
+            let mut left: BTreeSet<&Key> = keys.iter().collect();
+            while !left.is_empty() {
+                let touches = |pk: &str| left.iter().any(|key| key.pk == pk);
+                let (found, unprocessed) = self
+                    .request("BatchGetItem", Asked::Batch, touches, |state, _, fault| {
+                        if let Some(answer) = state.notices.items(&left) {
+                            return answer.map(|items| (items, BTreeSet::new()));
+                        }
+                        let mut now = left.clone();
+                        let cut = now.iter().nth(now.len() / 2).copied().filter(|_| fault.is_some());
+                        let later = cut.map(|cut| now.split_off(cut)).unwrap_or_default();
+                        let found: Vec<Item> = now.iter().filter_map(|key| state.items.get(*key).cloned()).collect();
+                        Ok((found, later))
+                    })
+                    .await?;
+                items.extend(found);
+                left = unprocessed;
+            }
+            Ok(items)
+        })
     }
 
     fn query<'a>(&'a self, query: &'a Query) -> LocalBoxFuture<'a, Result<Vec<Item>, StoreError>> {
-        Box::pin(self.request("Query", false, |state, _| {
+        let touches = |pk: &str| query.pk == pk;
+        Box::pin(self.request("Query", Asked::Read, touches, |state, _, _| {
             let from = Key::new(query.pk.clone(), query.prefix.clone());
             let within = |key: &Key| key.pk == query.pk && key.sk.starts_with(&query.prefix);
             let found = state.items.range(from..).take_while(|(key, _)| within(key)).map(|(_, item)| item.clone());
@@ -402,12 +435,32 @@ impl RecordStore for SimStore {
     }
 
     fn by_kind<'a>(&'a self, kind: &'a str) -> LocalBoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(self.request("Query", false, |state, at| Ok(state.by_kind(kind, at))))
+        Box::pin(self.request(
+            "Query",
+            Asked::Index,
+            |_| false,
+            |state, at, fault| {
+                if let Some(answer) = state.notices.names(kind) {
+                    return answer;
+                }
+                let mut names = state.by_kind(kind, at);
+                if let (Some(fault), Some(last)) = (fault, names.len().checked_sub(1)) {
+                    let place = usize::try_from(state.chance.draw()).unwrap_or(0) % (last + 1);
+                    let name = names.remove(place);
+                    if fault == StoreFault::NameDoubled {
+                        names.extend([name.clone(), name]);
+                    }
+                }
+                Ok(names)
+            },
+        ))
     }
 
     fn write<'a>(&'a self, changes: Vec<Change>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         let operation = if changes.len() == 1 { "PutItem" } else { "TransactWriteItems" };
-        Box::pin(self.request(operation, true, move |state, at| state.write(changes, at)))
+        let pks: BTreeSet<String> = changes.iter().map(|change| pk_of(change).to_owned()).collect();
+        let touches = move |pk: &str| pks.contains(pk);
+        Box::pin(self.request(operation, Asked::Write, touches, move |state, at, _| state.write(changes, at)))
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Whatever AWS refuses a person does not happen, and is not counted. Never: decides when. See [`super::script`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use planner::id::{InstanceId, SecurityGroupId, Zone};
-use planner::request::{ElbTaggable, Ref, Taggable};
-use planner::resource::{Direction, Instance, LoadBalancer, Peer, Rule, TargetGroup};
+use planner::request::{CreateLoadBalancer, ElbTaggable, Ref, Taggable, Write};
+use planner::resource::{Direction, LoadBalancer, Peer, Rule, Tags, TargetGroup};
 use simulator::cloud::console::Console;
 use simulator::cloud::{Answer, App, View};
 use simulator::{Builder, SimCloud};
@@ -17,26 +18,51 @@ use crate::edits::OTHER_IMAGE;
 /// The client token of instances that a person launched; see [`crate::launch_copy`].
 pub const BY_HAND: &str = "in-console";
 
-/// The members that live, in the order of their ids.
-pub fn members(view: &View) -> Vec<Instance> {
-    let launched = |instance: &Instance| instance.client_token.as_deref().is_some_and(|token| token != BY_HAND);
-    view.live_instances().into_iter().filter(launched).collect()
+/// The image of an environment to which nothing is to happen.
+pub const SPARED_IMAGE: &str = "ami-0bbbbbbbbbbbbbbbb";
+
+/// Whom something befalls: one environment of an account.
+pub struct Victim<'a> {
+    /// The account.
+    pub cloud: &'a SimCloud,
+    /// The environment's name.
+    pub name: &'a str,
+    /// Ids and ARNs of what it made.
+    pub ours: &'a BTreeSet<String>,
+}
+
+impl Victim<'_> {
+    fn one(&self, view: &View, drawn: u64) -> Option<InstanceId> {
+        let live: Vec<_> = view.live_instances().into_iter().filter(|one| self.made(one.id.as_str())).collect();
+        live.get(place(drawn, live.len())).map(|instance| instance.id.clone())
+    }
+
+    fn made(&self, id: &str) -> bool {
+        self.ours.contains(id)
+    }
+
+    /// Terminates a member. Whether there was one.
+    pub fn loses_a_member(&self, drawn: u64) -> bool {
+        let member = self.one(&self.cloud.view(), drawn);
+        member.is_some_and(|id| self.cloud.console().terminate(&id).is_ok())
+    }
 }
 
 /// Lets a misfortune happen. Whether it did.
-pub fn befall(cloud: &SimCloud, misfortune: Misfortune, drawn: u64) -> bool {
-    let (view, console) = (cloud.view(), cloud.console());
-    let answers = |app: App| one(&view, drawn).is_some_and(|id| console.set_app(&id, app).is_ok());
+pub fn befall(victim: &Victim<'_>, misfortune: Misfortune, drawn: u64) -> bool {
+    let (view, console) = (victim.cloud.view(), victim.cloud.console());
+    let one = || victim.one(&view, drawn);
+    let answers = |app: App| one().is_some_and(|id| console.set_app(&id, app).is_ok());
     match misfortune {
-        Misfortune::HostLost => one(&view, drawn).is_some_and(|id| console.lose(&id).is_ok()),
-        Misfortune::Impaired => one(&view, drawn).is_some_and(|id| console.impair(&id, true).is_ok()),
+        Misfortune::HostLost => one().is_some_and(|id| console.lose(&id).is_ok()),
+        Misfortune::Impaired => one().is_some_and(|id| console.impair(&id, true).is_ok()),
         Misfortune::AppErrs => answers(App::answering(Answer::Status(500))),
         Misfortune::AppRefuses => answers(App::answering(Answer::Refused)),
         Misfortune::AppFlaps => {
             let (up, down) = (Duration::from_secs(40 + drawn % 90), Duration::from_secs(15 + drawn % 70));
             answers(App::answering(Answer::Flapping { up, down }))
         }
-        Misfortune::Recovers => one(&view, drawn).is_some_and(|id| {
+        Misfortune::Recovers => one().is_some_and(|id| {
             let recovered = console.impair(&id, false).is_ok();
             console.set_app(&id, App::default()).is_ok() && recovered
         }),
@@ -50,7 +76,7 @@ pub fn befall(cloud: &SimCloud, misfortune: Misfortune, drawn: u64) -> bool {
             view.images().iter().filter(|id| id.as_str() == image).any(|id| console.deregister_image(id).is_ok())
         }
         Misfortune::ImageRestored => {
-            restore_images(cloud);
+            restore_images(victim.cloud);
             true
         }
         Misfortune::ZoneFull => fill(&console, &zone(&view, drawn), "*", Some(0)),
@@ -58,6 +84,14 @@ pub fn befall(cloud: &SimCloud, misfortune: Misfortune, drawn: u64) -> bool {
         Misfortune::CapacityBack => {
             let zone = zone(&view, drawn);
             fill(&console, &zone, "*", None) && fill(&console, &zone, "t3.medium", None)
+        }
+        Misfortune::LimitReached => {
+            console.set_vcpu_limit(Some(view.vcpus()));
+            true
+        }
+        Misfortune::LimitRaised => {
+            console.set_vcpu_limit(None);
+            true
         }
     }
 }
@@ -69,14 +103,38 @@ pub fn mend(cloud: &SimCloud) {
         fill(&console, &subnet.zone, "*", None);
         fill(&console, &subnet.zone, "t3.medium", None);
     }
+    console.set_vcpu_limit(None);
     set_images(&view, &console, &App::default());
     restore_images(cloud);
+    give_name_back(&view, &console);
     for instance in view.instances() {
         // One that is terminated by now needs no mending.
         let _ = console.set_app(&instance.id, App::default());
         let _ = console.impair(&instance.id, false);
         let _ = console.protect(&instance.id, false);
     }
+}
+
+/// Deletes load balancers of a person's: those without a tag. Whether there was one.
+fn give_name_back(view: &View, console: &Console) -> bool {
+    let theirs = |balancer: &LoadBalancer| view.load_balancer_tags(&balancer.arn).is_empty();
+    let theirs: Vec<_> = view.load_balancers().into_iter().filter(theirs).collect();
+    theirs.iter().filter(|balancer| console.delete_load_balancer(&balancer.arn).is_ok()).count() > 0
+}
+
+/// Deletes whatever a message names that says that a name is taken. Whether there was anything.
+pub fn free(cloud: &SimCloud, message: &str) -> bool {
+    let (view, console) = (cloud.view(), cloud.console());
+    let named = |id: &str| message.contains(id);
+    let balancers = view.load_balancers().into_iter().filter(|one| named(one.arn.as_str()));
+    let groups = view.target_groups().into_iter().filter(|one| named(one.arn.as_str()));
+    let own = view.groups().into_iter().filter(|one| named(one.id.as_str()));
+    let freed = [
+        balancers.filter(|one| console.delete_load_balancer(&one.arn).is_ok()).count(),
+        groups.filter(|one| console.delete_target_group(&one.arn).is_ok()).count(),
+        own.filter(|one| console.delete_group(&one.id).is_ok()).count(),
+    ];
+    freed.iter().sum::<usize>() > 0
 }
 
 fn restore_images(cloud: &SimCloud) {
@@ -86,7 +144,8 @@ fn restore_images(cloud: &SimCloud) {
 }
 
 fn set_images(view: &View, console: &Console, app: &App) -> bool {
-    view.images().iter().all(|id| console.set_image_app(id, app.clone()).is_ok())
+    let images = view.images().into_iter().filter(|id| id.as_str() != SPARED_IMAGE);
+    images.collect::<Vec<_>>().iter().all(|id| console.set_image_app(id, app.clone()).is_ok())
 }
 
 fn fill(console: &Console, zone: &Zone, kind: &str, room: Option<usize>) -> bool {
@@ -97,11 +156,6 @@ fn fill(console: &Console, zone: &Zone, kind: &str, room: Option<usize>) -> bool
 fn zone(view: &View, drawn: u64) -> Zone {
     let subnets = view.subnets();
     subnets[place(drawn, subnets.len())].zone.clone()
-}
-
-fn one(view: &View, drawn: u64) -> Option<InstanceId> {
-    let live = members(view);
-    live.get(place(drawn, live.len())).map(|instance| instance.id.clone())
 }
 
 /// What a person in the console has before them.
@@ -116,14 +170,14 @@ struct Scene {
 
 impl Scene {
     /// Absent while the environment does not stand.
-    fn new(cloud: &SimCloud, drawn: u64) -> Option<Self> {
-        let view = cloud.view();
-        let member = one(&view, drawn)?;
-        let balancer = view.load_balancers().into_iter().next()?;
-        let groups = view.target_groups();
+    fn new(victim: &Victim<'_>, drawn: u64) -> Option<Self> {
+        let view = victim.cloud.view();
+        let member = victim.one(&view, drawn)?;
+        let balancer = view.load_balancers().into_iter().find(|one| victim.made(one.arn.as_str()))?;
+        let groups: Vec<_> = view.target_groups().into_iter().filter(|one| victim.made(one.arn.as_str())).collect();
         let group = groups.get(place(drawn >> 8, groups.len()))?.clone();
-        let own = view.group("shop-instance-sg")?.id;
-        Some(Self { view, console: cloud.console(), member, balancer, group, own })
+        let own = view.group(&format!("{}-instance-sg", victim.name))?.id;
+        Some(Self { view, console: victim.cloud.console(), member, balancer, group, own })
     }
 
     fn port(&self) -> u16 {
@@ -132,8 +186,11 @@ impl Scene {
 }
 
 /// Lets a person do something. Whether AWS let them.
-pub fn reach_in(cloud: &SimCloud, hand: Hand, drawn: u64) -> bool {
-    let Some(scene) = Scene::new(cloud, drawn) else { return false };
+pub fn reach_in(victim: &Victim<'_>, hand: Hand, drawn: u64) -> bool {
+    if hand == Hand::GivesNameBack {
+        return give_name_back(&victim.cloud.view(), &victim.cloud.console());
+    }
+    let Some(scene) = Scene::new(victim, drawn) else { return false };
     let Scene { view, console, member, balancer, group, own } = &scene;
     let listener = view.listeners(&balancer.arn).first().map(|listener| listener.arn.clone());
     let port = u16::try_from(20 + drawn % 40).unwrap_or(25);
@@ -172,6 +229,8 @@ pub fn reach_in(cloud: &SimCloud, hand: Hand, drawn: u64) -> bool {
         Hand::DeletesBalancer => console.delete_load_balancer(&balancer.arn),
         Hand::DeletesTargetGroup => console.delete_target_group(&group.arn),
         Hand::DeletesGroup => console.delete_group(own),
+        Hand::TakesName => return take_name(&scene),
+        Hand::GivesNameBack => return false,
         Hand::Protects => console.protect(member, true),
         Hand::Unprotects => {
             view.instances().iter().for_each(|instance| drop(console.protect(&instance.id, false)));
@@ -185,6 +244,19 @@ pub fn reach_in(cloud: &SimCloud, hand: Hand, drawn: u64) -> bool {
         },
     };
     done.is_ok()
+}
+
+/// The load balancer's name is somebody else's from now on.
+fn take_name(Scene { view, console, balancer, .. }: &Scene) -> bool {
+    let Some(default) = view.group("default") else { return false };
+    let theirs = CreateLoadBalancer {
+        name: balancer.name.clone(),
+        scheme: balancer.scheme,
+        subnets: view.subnets().into_iter().take(2).map(|subnet| subnet.id).collect(),
+        groups: BTreeSet::from([Ref::Id(default.id)]),
+        tags: Tags::new(),
+    };
+    console.delete_load_balancer(&balancer.arn).is_ok() && console.write(&Write::CreateLoadBalancer(theirs)).is_ok()
 }
 
 fn anywhere(port: u16) -> Rule {

@@ -5,14 +5,18 @@
 //! decides: it sees what AWS and the table see. Each oracle is a file in [`super::oracles`].
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
-use simulator::cloud::tape::{Arrival, Came};
+use simulator::cloud::Aim;
+use simulator::cloud::tape::Arrival;
 use simulator::store::Written;
 use simulator::{SimCloud, SimStore, VirtualClock};
 
-use super::facts::{Bounds, Facts};
+use super::environment::{Bounds, Environment};
+use super::facts::Facts;
 use super::oracles::{Oracles, Ruling};
 use super::tally::Tally;
 use super::trace;
@@ -43,7 +47,7 @@ pub struct Judge {
     cloud: SimCloud,
     store: SimStore,
     clock: VirtualClock,
-    state: RefCell<State>,
+    state: Rc<RefCell<State>>,
 }
 
 struct State {
@@ -67,7 +71,7 @@ impl Judge {
             violation: None,
         };
         let (cloud, store, clock) = (stage.cloud.clone(), stage.store.clone(), stage.clock.clone());
-        Self { cloud, store, clock, state: RefCell::new(state) }
+        Self { cloud, store, clock, state: Rc::new(RefCell::new(state)) }
     }
 
     /// Judges what happened since the last look. Whether the run is to be stopped.
@@ -103,20 +107,58 @@ impl Judge {
         self.state.borrow_mut().violation.get_or_insert(Violation { oracle, at, message });
     }
 
-    /// A record came into force.
-    pub fn wanted(&self, bounds: Bounds) {
-        self.state.borrow_mut().facts.want(self.clock.since_epoch(), bounds);
-    }
-
-    /// STATUS was removed, or put back.
-    pub fn damaged(&self, damaged: bool) {
+    /// A record of that environment came into force.
+    pub fn wanted(&self, name: &str, bounds: Bounds) {
         let at = self.clock.since_epoch();
-        self.state.borrow_mut().facts.damaged = damaged.then_some(at);
+        self.note_of(name, |own| own.want(at, bounds));
     }
 
-    /// The user asked for the end.
-    pub fn deleting(&self) {
-        self.state.borrow_mut().facts.deleting = true;
+    /// An invalid record was written over the last one: whichever a pass goes by now stays in force.
+    pub fn kept(&self, name: &str) {
+        let at = self.clock.since_epoch();
+        self.note_of(name, |own| own.keep(at));
+    }
+
+    /// Its STATUS was removed, or put back.
+    pub fn damaged(&self, name: &str, damaged: bool) {
+        let at = self.clock.since_epoch();
+        self.note_of(name, |own| own.damaged = damaged.then_some(at));
+    }
+
+    /// The user asked for its end.
+    pub fn deleting(&self, name: &str) {
+        self.note_of(name, |own| own.deleting = true);
+    }
+
+    /// From now on nothing befalls it but what [`drifted`](Self::drifted) is told of.
+    pub fn spared(&self, name: &str) {
+        self.note_of(name, |own| own.is_spared = true);
+    }
+
+    /// A member of it was terminated, or all of it is as it should be again.
+    pub fn drifted(&self, name: &str, drifted: bool) {
+        let at = self.clock.since_epoch();
+        self.note_of(name, |own| own.drifted = drifted.then_some(at));
+    }
+
+    /// Whether a member of it was terminated and it has not healed since.
+    pub fn is_drifting(&self, name: &str) -> bool {
+        self.state.borrow().facts.environments.get(name).is_some_and(|own| own.drifted.is_some())
+    }
+
+    fn note_of(&self, name: &str, note: impl FnOnce(&mut Environment)) {
+        note(self.state.borrow_mut().facts.of_mut(name));
+    }
+
+    /// Ids and ARNs of what an environment made.
+    pub fn made_by(&self, name: &str) -> BTreeSet<String> {
+        self.state.borrow().facts.environments.get(name).map(|own| own.ours.clone()).unwrap_or_default()
+    }
+
+    /// Aims a fault at the calls that are about an environment.
+    pub fn aim(&self, name: &'static str) -> Aim {
+        let state = Rc::clone(&self.state);
+        Aim::new(move |about| state.borrow().facts.named(about) == Some(name))
     }
 
     /// Something happened that may disturb what a replica sees or does.
@@ -138,10 +180,10 @@ impl Judge {
 
     /// The verdict, the counts and the trace.
     pub fn retire(self) -> (Option<Violation>, Tally, Vec<String>) {
-        let mut state = self.state.into_inner();
+        let state = &mut *self.state.borrow_mut();
         let faults = self.cloud.fault_counts().into_iter().map(|(name, count)| (format!("call: {name}"), count));
         faults.chain(self.store.fault_counts()).for_each(|(name, count)| state.tally.add(&name, count));
-        (state.violation, state.tally, state.trace.unwrap_or_default())
+        (state.violation.take(), std::mem::take(&mut state.tally), state.trace.take().unwrap_or_default())
     }
 }
 
@@ -160,10 +202,7 @@ impl State {
         }
         let ruling = self.oracles.arrived(arrival, &self.facts, &mut self.tally);
         self.rule(arrival.at, ruling);
-        if let Came::Changed(changed) = &arrival.came {
-            self.facts.made(changed);
-        }
-        self.facts.told(arrival);
+        self.facts.arrived(arrival);
     }
 
     fn rule(&mut self, at: Duration, ruling: Ruling) {

@@ -4,6 +4,7 @@
 //! on. What failed is made short by [`shrink`]. `cargo run --release -p e2e --bin simulate -- --help` runs many.
 //! Never: reads the system's clock or chance. The same seed gives the same trace, byte for byte.
 
+pub mod environment;
 pub mod facts;
 pub mod hands;
 pub mod judge;

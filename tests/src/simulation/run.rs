@@ -11,28 +11,30 @@ use std::time::Duration;
 
 use engine::operation::Operation;
 use engine::store::Key;
+use planner::reason::Reason;
 use planner::resource::InstanceState;
 use serde_json::{Value, json};
 use simulator::Builder;
-use simulator::cloud::{ReadLag, Timings};
+use simulator::cloud::{App, ReadLag, Timings};
 use simulator::entropy::Prng;
 
-use super::facts::Bounds;
-use super::hands;
+use super::environment::Bounds;
+use super::hands::{self, SPARED_IMAGE, Victim};
 use super::judge::{Judge, Violation};
 use super::scenario::Scenario;
 use super::script::{self, Damage, Event, Happening, LATE_MAX, REPLICAS, Replica};
 use super::tally::Tally;
-use crate::edits::{self, Edit, two_images};
-use crate::{NAME, SETTLE_MAX, Stage, World, comparable, fresh, launch_copy, record};
+use crate::declared::{self, Trial};
+use crate::edits::two_images;
+use crate::{NAME, NEIGHBOUR, SETTLE_MAX, Stage, comparable, fresh_all, launch_copy, record};
 
 /// Nothing happens for so long at the end of each run; in one of each scenario for a week.
 const QUIET: Duration = Duration::from_secs(3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often the judge looks at the whole world.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// The longest that an instance takes to go.
-const GOES: Duration = Duration::from_secs(200);
+/// The longest that an instance takes to go, or the interfaces of a load balancer.
+const GOES: Duration = Duration::from_secs(400);
 /// How often it is looked whether all is settled.
 const SETTLED_EVERY: Duration = Duration::from_secs(5);
 /// A budget that is spent frees itself within an hour; only then does the rest go on.
@@ -79,7 +81,7 @@ pub struct Report {
 /// Runs it.
 pub fn run(case: Case<'_>) -> Report {
     let mut prng = Prng::new(case.seed);
-    let settings = Settings::draw(&mut prng);
+    let settings = Settings::draw(&mut prng, case.scenario);
     let script = script::draw(&mut prng, case.scenario);
     let mut stage = Stage::with(case.seed, |builder| settings.build(builder));
     stage.cloud.set_throttling(settings.throttled);
@@ -90,6 +92,7 @@ pub fn run(case: Case<'_>) -> Report {
         judge: &judge,
         last: record(2),
         before: record(2),
+        neighbour: settings.has_neighbour.then(neighbour),
         backup: None,
         deleting: false,
         reached: 0,
@@ -104,7 +107,7 @@ pub fn run(case: Case<'_>) -> Report {
         judge.object("no panic", text.unwrap_or_default());
     }
     let time = stage.clock.since_epoch();
-    // Every pass asks for the load balancer, once.
+    // Every pass asks for its load balancer, once.
     let passes = stage.cloud.ledger().calls(Operation::DescribeLoadBalancers);
     drop(stage);
     let (violation, tally, trace) = judge.retire();
@@ -116,10 +119,11 @@ struct Settings {
     timings: Timings,
     page_size: usize,
     throttled: bool,
+    has_neighbour: bool,
 }
 
 impl Settings {
-    fn draw(prng: &mut Prng) -> Self {
+    fn draw(prng: &mut Prng, scenario: &Scenario) -> Self {
         let mut seconds = |from: u64, to: u64| Duration::from_secs(from + prng.below(to - from));
         let timings = Timings {
             pending: seconds(5, 60),
@@ -130,12 +134,27 @@ impl Settings {
             shutting_down: seconds(5, 120),
             ..Timings::default()
         };
-        Self { timings, page_size: [2, 5, 1000][script::place(prng.draw(), 3)], throttled: prng.chance(500) }
+        let page_size = [2, 5, 1000][script::place(prng.draw(), 3)];
+        let (throttled, has_neighbour) = (prng.chance(500), prng.chance(scenario.neighbours));
+        Self { timings, page_size, throttled, has_neighbour }
     }
 
     fn build(&self, builder: Builder) -> Builder {
-        two_images(builder.timings(self.timings.clone()).page_size(self.page_size))
+        images(builder.timings(self.timings.clone()).page_size(self.page_size))
     }
+}
+
+/// An account with the images of both environments.
+fn images(builder: Builder) -> Builder {
+    two_images(builder).image(SPARED_IMAGE, App::default())
+}
+
+/// A second environment, with an image of its own.
+fn neighbour() -> Value {
+    let mut record = record(2);
+    record["metadata"]["name"] = json!(NEIGHBOUR);
+    record["spec"]["image"]["amiId"] = json!(SPARED_IMAGE);
+    record
 }
 
 /// The run was stopped: the judge knows why.
@@ -150,6 +169,8 @@ struct Run<'a> {
     /// The record in force, and the one before it.
     last: Value,
     before: Value,
+    /// The record of the environment beside it.
+    neighbour: Option<Value>,
     /// STATUS as it was before somebody removed it.
     backup: Option<engine::store::Item>,
     deleting: bool,
@@ -168,20 +189,22 @@ impl Run<'_> {
 
     fn acts(&mut self, script: &[Event]) -> Went {
         self.apply(record(2));
+        if let Some(record) = self.neighbour.clone() {
+            self.apply(record);
+        }
         for name in &REPLICAS[..self.case.scenario.replicas] {
             self.stage.start(name);
         }
         if self.case.scenario.stands {
             self.settle(1)?;
             self.bring_in_a_copy();
+            if self.case.scenario.spares && self.neighbour.is_some() {
+                self.judge.spared(NEIGHBOUR);
+            }
         }
         self.trouble(script)?;
         self.calm()?;
-        if self.deleting {
-            self.ends_gone()?
-        } else {
-            self.ends_fresh()?
-        }
+        self.ends()?;
         self.quiet()
     }
 
@@ -218,9 +241,16 @@ impl Run<'_> {
             self.pass(next - now)?;
             self.resume(next);
             if next == look {
-                self.judge.look_around();
+                self.look_around();
             }
         }
+    }
+
+    fn look_around(&self) {
+        if self.judge.is_drifting(NEIGHBOUR) && self.stage.world(NEIGHBOUR).is_settled() {
+            self.judge.drifted(NEIGHBOUR, false);
+        }
+        self.judge.look_around();
     }
 
     fn happen(&mut self, event: &Event) {
@@ -234,18 +264,24 @@ impl Run<'_> {
 
     fn does(&mut self, what: &Happening) -> bool {
         match what {
+            Happening::Call(calls, fault) if self.case.scenario.spares => {
+                self.stage.cloud.fail_next_of(*calls, self.judge.aim(NAME), fault.clone());
+            }
             Happening::Call(calls, fault) => self.stage.cloud.fail_next(*calls, fault.clone()),
+            Happening::Table { write, fault } if self.case.scenario.spares && fault.is_of_a_partition() => {
+                self.stage.store.fail_next_of(*write, NAME, *fault);
+            }
             Happening::Table { write: true, fault } => self.stage.store.fail_next_write(*fault),
             Happening::Table { write: false, fault } => self.stage.store.fail_next_read(*fault),
+            Happening::BucketsEmptied => self.stage.cloud.empty_buckets(),
             Happening::IndexLag(lag) => self.stage.store.set_index_lag(*lag),
             Happening::Lag(name, lag) => self.stage.set_read_lag(name, *lag),
-            Happening::Misfortune(misfortune, drawn) => return hands::befall(&self.stage.cloud, *misfortune, *drawn),
-            Happening::Hand(hand, drawn) => return hands::reach_in(&self.stage.cloud, *hand, *drawn),
-            Happening::Edit(drawn) => {
-                let edits = edits::all();
-                let edit: Edit = edits[script::place(*drawn, edits.len())];
-                return self.edit(edits::edited(&record(2), &[edit]));
+            Happening::Misfortune(misfortune, drawn) => {
+                return self.befalls(NAME, |victim| hands::befall(victim, *misfortune, *drawn));
             }
+            Happening::Hand(hand, drawn) => return self.befalls(NAME, |one| hands::reach_in(one, *hand, *drawn)),
+            Happening::Neighbour(drawn) => return self.reach_over(*drawn),
+            Happening::Edit(drawn) => return self.edit(self.declared(*drawn)),
             Happening::EditBack => return self.edit(self.before.clone()),
             Happening::EditInvalid(drawn) => return self.edit_invalid(*drawn),
             Happening::Damage(damage) => return self.damage(*damage),
@@ -256,11 +292,25 @@ impl Run<'_> {
             Happening::Pause(name, time) => self.pause(name, *time),
             Happening::Delete => {
                 self.stage.delete();
-                self.judge.deleting();
+                self.judge.deleting(NAME);
                 self.deleting = true;
             }
         }
         true
+    }
+
+    fn befalls(&self, name: &str, what: impl FnOnce(&Victim<'_>) -> bool) -> bool {
+        what(&Victim { cloud: &self.stage.cloud, name, ours: &self.judge.made_by(name) })
+    }
+
+    /// Terminates a member of the environment beside it, once the last one was replaced.
+    fn reach_over(&mut self, drawn: u64) -> bool {
+        let is_well = self.neighbour.is_some() && !self.judge.is_drifting(NEIGHBOUR);
+        let did = is_well && self.befalls(NEIGHBOUR, |victim| victim.loses_a_member(drawn));
+        if did {
+            self.judge.drifted(NEIGHBOUR, true);
+        }
+        did
     }
 
     fn pause(&mut self, name: Replica, time: Duration) {
@@ -275,6 +325,15 @@ impl Run<'_> {
         self.paused = still;
     }
 
+    /// The record with one more declared value, mostly over those before it; where they do not go together, over none.
+    fn declared(&self, drawn: u64) -> Value {
+        LASTING.with(|lasting| {
+            let trial = &lasting[script::place(drawn / 4, lasting.len())];
+            let over = if drawn.is_multiple_of(4) { None } else { trial.on(&self.last) };
+            over.unwrap_or_else(|| trial.record.clone())
+        })
+    }
+
     /// While a delete stands, the command line refuses edits.
     fn edit(&mut self, wanted: Value) -> bool {
         if self.deleting {
@@ -286,7 +345,7 @@ impl Run<'_> {
     }
 
     fn apply(&mut self, wanted: Value) {
-        self.judge.wanted(bounds(&wanted));
+        self.judge.wanted(wanted["metadata"]["name"].as_str().unwrap_or_default(), bounds(&wanted));
         self.stage.apply(&wanted);
     }
 
@@ -294,18 +353,20 @@ impl Run<'_> {
         if self.deleting {
             return false;
         }
-        let mut wrong = self.last.clone();
-        match drawn % 4 {
-            0 => wrong["spec"]["instances"]["count"] = json!(0),
-            1 => wrong["spec"]["servces"] = json!([]),
-            2 => wrong["spec"]["services"][0]["healthCheck"]["timeout"] = json!("400s"),
-            _ => wrong["spec"]["loadBalancer"]["listeners"][0]["default"] = json!({"forward": "nobody"}),
-        }
+        let wrong = WRONG.with(|wrong| {
+            let trial = &wrong[script::place(drawn, wrong.len())];
+            trial.on(&self.last).unwrap_or_else(|| trial.record.clone())
+        });
+        self.judge.kept(NAME);
         self.stage.apply(&wrong);
         true
     }
 
+    /// Not while it is deleted: a SPEC that is written anew then begins another life.
     fn damage(&mut self, damage: Damage) -> bool {
+        if self.deleting {
+            return damage == Damage::StatusRestored && self.restore();
+        }
         let (user, key) = (self.stage.store.user(), Key::new(NAME, "STATUS"));
         match damage {
             Damage::SpecDeleted => user.delete(&Key::new(NAME, "SPEC")),
@@ -316,9 +377,9 @@ impl Run<'_> {
                 self.stage.apply(&item);
                 true
             }
-            Damage::StatusDeleted if self.backup.is_none() => {
+            Damage::StatusDeleted if self.backup.is_none() && user.get(&key).is_some() => {
                 self.backup = user.get(&key);
-                self.judge.damaged(true);
+                self.judge.damaged(NAME, true);
                 user.delete(&key)
             }
             Damage::StatusRestored => self.restore(),
@@ -329,15 +390,16 @@ impl Run<'_> {
     fn restore(&mut self) -> bool {
         let Some(backup) = self.backup.take() else { return false };
         self.stage.store.user().put(backup);
-        self.judge.damaged(false);
+        self.judge.damaged(NAME, false);
         true
     }
 
     /// Somebody's instance that looks like ours.
     fn bring_in_a_copy(&mut self) {
         let view = self.stage.cloud.view();
+        let ours = self.judge.made_by(NAME);
         let live = view.live_instances();
-        let Some(like) = live.first() else { return };
+        let Some(like) = live.iter().find(|one| ours.contains(one.id.as_str())) else { return };
         let id = launch_copy(self.stage, like.tags.clone());
         if let Some(default) = view.group("default") {
             self.stage.cloud.console().set_instance_groups(&id, &[default.id]).expect("it was just launched");
@@ -384,75 +446,67 @@ impl Run<'_> {
         self.stage.cloud.console().terminate(&copy.id).expect("nobody protects a copy");
     }
 
-    /// Ready, and nothing more to do, within so many rounds of [`SETTLE_MAX`].
+    /// Every environment is as its record says, and nothing more is to be done, within so many rounds of [`SETTLE_MAX`].
     fn settle(&mut self, rounds: u32) -> Went {
         for _ in 0..rounds {
-            if self.comes_to(|world| world.is_settled())? {
+            if self.comes_to_rest()? {
                 return Ok(());
             }
-            self.give_up_launches();
+            self.do_as_told();
         }
         self.judge.object(I6, format!("it did not settle\n{}", self.stage.report()));
         Err(Stopped)
     }
 
-    fn comes_to(&mut self, done: impl Fn(&World<'_>) -> bool) -> Result<bool, Stopped> {
+    fn comes_to_rest(&mut self) -> Result<bool, Stopped> {
         let end = self.stage.clock.since_epoch() + SETTLE_MAX;
         while self.stage.clock.since_epoch() < end {
             self.pass(SETTLED_EVERY)?;
-            if done(&World { cloud: &self.stage.cloud, store: &self.stage.store }) {
+            let own = self.stage.world(NAME);
+            let rests = if self.deleting { own.is_gone() } else { own.is_settled() };
+            if rests && (self.neighbour.is_none() || self.stage.world(NEIGHBOUR).is_settled()) {
+                self.look_around();
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// As a person does who was told of a launch whose end is not known: what is late has come by now.
-    fn give_up_launches(&mut self) {
+    /// As a person does who was told of a launch whose end is not known, or of a name that is taken: what is late has come
+    /// by now. A create that came after what its second sending had made was deleted by hand is nobody's.
+    fn do_as_told(&mut self) {
         let user = self.stage.store.user();
-        let open = user.partition(NAME).into_keys().filter(|sk| sk.starts_with("INTENT#open#"));
-        for sk in open.collect::<Vec<_>>() {
-            if self.stage.says("no longer wanted") {
-                self.judge.count("happened: a person gave up a launch");
-                user.delete(&Key::new(NAME, sk));
+        for name in [NAME, NEIGHBOUR] {
+            let world = self.stage.world(name);
+            let open = user.partition(name).into_keys().filter(|sk| sk.starts_with("INTENT#open#"));
+            for sk in open.collect::<Vec<_>>() {
+                if world.says("no longer wanted") {
+                    self.judge.count("happened: a person gave up a launch");
+                    user.delete(&Key::new(name, sk));
+                }
+            }
+            let said = world.status().map(|status| status.conditions).unwrap_or_default();
+            for taken in said.iter().filter(|condition| condition.reason == Reason::NameTaken) {
+                if hands::free(&self.stage.cloud, &taken.message) {
+                    self.judge.count("happened: a person freed a name");
+                }
             }
         }
     }
 
-    fn ends_fresh(&mut self) -> Went {
+    /// It ends like a fresh deployment of what is still wanted, or, if nothing is, with nothing.
+    fn ends(&mut self) -> Went {
         self.settle(SETTLE_ROUNDS)?;
-        let (have, want) = (comparable(&self.stage.canonical()), wanted_world(&self.last));
-        self.judge.count("oracle: I7 the end is that of a fresh deployment");
+        if self.deleting {
+            // What its instances leave behind goes with them.
+            self.pass(Duration::from_secs(600))?;
+        }
+        let wanted: Vec<&Value> = (!self.deleting).then_some(&self.last).into_iter().chain(&self.neighbour).collect();
+        let (have, want) = (comparable(&self.stage.canonical()), wanted_world(&wanted));
+        let oracle = if self.deleting { GONE } else { I7 };
+        self.judge.count(&format!("oracle: {oracle}"));
         if have != want {
-            self.judge.object(I7, difference(&have, &want));
-            return Err(Stopped);
-        }
-        Ok(())
-    }
-
-    fn ends_gone(&mut self) -> Went {
-        for _ in 0..SETTLE_ROUNDS {
-            if self.comes_to(|world| world.is_gone())? {
-                break;
-            }
-            self.give_up_launches();
-        }
-        // What its instances leave behind goes with them.
-        self.pass(Duration::from_secs(600))?;
-        let view = self.stage.cloud.view();
-        let left = [
-            ("instances", hands::members(&view).len()),
-            ("groups", view.groups().len()),
-            ("load balancers", view.load_balancers().len()),
-            ("target groups", view.target_groups().len()),
-            ("volumes", view.volumes().len()),
-            ("interfaces", view.interfaces().len()),
-            ("record items", usize::from(!World { cloud: &self.stage.cloud, store: &self.stage.store }.is_gone())),
-        ];
-        self.judge.count("oracle: a delete leaves nothing behind");
-        let left: Vec<String> = left.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}")).collect();
-        if !left.is_empty() {
-            self.judge.object(GONE, format!("left: {}\n{}", left.join(", "), self.stage.report()));
+            self.judge.object(oracle, difference(&have, &want));
             return Err(Stopped);
         }
         Ok(())
@@ -481,21 +535,25 @@ fn difference(have: &str, want: &str) -> String {
 
 /// The numbers that a record of these runs says.
 fn bounds(record: &Value) -> Bounds {
-    let number = |value: &Value, default: u64| usize::try_from(value.as_u64().unwrap_or(default)).unwrap_or(usize::MAX);
-    let spec = &record["spec"];
+    let spec = crds_schema::parse(record).expect("only valid records are wanted").spec;
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let count = spec.instances.count;
     Bounds {
-        count: number(&spec["instances"]["count"], 1),
-        surge: number(&spec["rollout"]["maxSurge"], 1),
-        terminations: number(&spec["healing"]["maxTerminationsPerHour"], 4),
+        count: number(count),
+        surge: number(spec.rollout.max_surge.of(count, 1)),
+        terminations: number(spec.healing.max_terminations_per_hour),
     }
 }
 
 thread_local! {
-    /// Fresh deployments by their record: many seeds end with the same one.
+    /// What the user declares, and what is no record.
+    static LASTING: Vec<Trial> = declared::lasting(&record(2));
+    static WRONG: Vec<Trial> = declared::trials(&record(2)).into_iter().filter(|trial| !trial.is_valid).collect();
+    /// Fresh deployments by their records: many seeds end with the same one.
     static FRESH: RefCell<BTreeMap<String, String>> = RefCell::default();
 }
 
-fn wanted_world(record: &Value) -> String {
-    let text = record.to_string();
-    FRESH.with_borrow_mut(|known| known.entry(text).or_insert_with(|| fresh(record, two_images)).clone())
+fn wanted_world(records: &[&Value]) -> String {
+    let text = records.iter().map(ToString::to_string).collect::<String>();
+    FRESH.with_borrow_mut(|known| known.entry(text).or_insert_with(|| fresh_all(records, images)).clone())
 }

@@ -25,8 +25,13 @@ pub struct Scenario {
     pub edits: bool,
     /// Whether somebody damages the record.
     pub damage: bool,
-    /// Whether the user deletes the environment at some moment.
-    pub deletes: bool,
+    /// In how many of a thousand seeds the user deletes the environment at some moment.
+    pub deletes: u16,
+    /// In how many of a thousand seeds a second environment stands beside it.
+    pub neighbours: u16,
+    /// Whether calls and table fail for the first environment only, and nothing befalls the controller: then a second one is
+    /// healed as if it were alone.
+    pub spares: bool,
 }
 
 /// The one that is run unless another is named.
@@ -42,11 +47,13 @@ const NOTHING: Scenario = Scenario {
     hands: false,
     edits: false,
     damage: false,
-    deletes: false,
+    deletes: 0,
+    neighbours: 0,
+    spares: false,
 };
 
 /// Every scenario.
-pub const ALL: [Scenario; 7] = [
+pub const ALL: [Scenario; 8] = [
     Scenario {
         name: DEFAULT,
         about: "an hour in which calls, table, instances, people and the controller itself fail",
@@ -54,6 +61,7 @@ pub const ALL: [Scenario; 7] = [
         hands: true,
         edits: true,
         damage: true,
+        neighbours: 125,
         ..NOTHING
     },
     Scenario { name: "calls", about: "only calls and the table fail: nothing may be taken down", ..NOTHING },
@@ -95,7 +103,19 @@ pub const ALL: [Scenario; 7] = [
         misfortunes: true,
         hands: true,
         edits: true,
-        deletes: true,
+        deletes: 1000,
+        ..NOTHING
+    },
+    Scenario {
+        name: "neighbours",
+        about: "one environment is in trouble, and another beside it must not notice",
+        misfortunes: true,
+        hands: true,
+        edits: true,
+        damage: true,
+        deletes: 300,
+        neighbours: 1000,
+        spares: true,
         ..NOTHING
     },
 ];

@@ -51,6 +51,8 @@ pub enum Happening {
         /// Which.
         fault: StoreFault,
     },
+    /// Others in the account have used up AWS's buckets.
+    BucketsEmptied,
     /// The table's index shows only what is so old.
     IndexLag(Duration),
     /// From now on a replica sees AWS so late.
@@ -73,6 +75,8 @@ pub enum Happening {
     Pause(Replica, Duration),
     /// The user deletes the environment.
     Delete,
+    /// A person terminates a member of the environment beside it.
+    Neighbour(u64),
 }
 
 /// What befalls instances, images and zones.
@@ -106,6 +110,10 @@ pub enum Misfortune {
     TypeFull,
     /// There is capacity again.
     CapacityBack,
+    /// The account may run no more vCPUs than it runs now.
+    LimitReached,
+    /// The limit is raised.
+    LimitRaised,
 }
 
 /// What a person does in the console.
@@ -157,6 +165,10 @@ pub enum Hand {
     Protects,
     /// Takes that protection away.
     Unprotects,
+    /// Deletes the load balancer, and makes one of theirs under its name.
+    TakesName,
+    /// Deletes theirs.
+    GivesNameBack,
 }
 
 /// What somebody does to the record by hand.
@@ -173,7 +185,7 @@ pub enum Damage {
 }
 
 /// Every misfortune.
-pub const MISFORTUNES: [Misfortune; 14] = [
+pub const MISFORTUNES: [Misfortune; 16] = [
     Misfortune::HostLost,
     Misfortune::Impaired,
     Misfortune::AppErrs,
@@ -188,10 +200,12 @@ pub const MISFORTUNES: [Misfortune; 14] = [
     Misfortune::ZoneFull,
     Misfortune::TypeFull,
     Misfortune::CapacityBack,
+    Misfortune::LimitReached,
+    Misfortune::LimitRaised,
 ];
 
 /// Everything that a person does in the console.
-pub const HANDS: [Hand; 23] = [
+pub const HANDS: [Hand; 25] = [
     Hand::Terminates,
     Hand::Stops,
     Hand::Deregisters,
@@ -215,6 +229,8 @@ pub const HANDS: [Hand; 23] = [
     Hand::DeletesGroup,
     Hand::Protects,
     Hand::Unprotects,
+    Hand::TakesName,
+    Hand::GivesNameBack,
 ];
 
 impl Happening {
@@ -222,6 +238,7 @@ impl Happening {
     pub fn name(&self) -> Option<String> {
         Some(match self {
             Self::Call(..) | Self::Table { .. } => return None,
+            Self::BucketsEmptied => "buckets emptied by others".into(),
             Self::IndexLag(_) => "index lags".into(),
             Self::Lag(_, ReadLag::None) => return None,
             Self::Lag(..) => "reads lag".into(),
@@ -234,6 +251,7 @@ impl Happening {
             Self::Crash(..) => "crash".into(),
             Self::Pause(..) => "pause".into(),
             Self::Delete => "delete".into(),
+            Self::Neighbour(_) => "by hand: a neighbour's member is terminated".into(),
         })
     }
 }
@@ -264,7 +282,7 @@ pub fn draw(prng: &mut Prng, scenario: &Scenario) -> Vec<Event> {
             at += STEP;
         }
     }
-    if scenario.deletes {
+    if prng.chance(scenario.deletes) {
         script.push(Event { at: prng.duration(scenario.trouble), what: Happening::Delete });
     }
     // Stable, so that happenings of one instant stand in the order of the streams.
@@ -288,10 +306,19 @@ fn streams(scenario: &Scenario) -> Vec<Stream> {
         Stream { rare: 5, frequent: 40, draw: fault_of_a_write },
         Stream { rare: 2, frequent: 15, draw: refusal },
         Stream { rare: 5, frequent: 40, draw: fault_of_the_table },
-        Stream { rare: 2, frequent: 10, draw: lag },
-        Stream { rare: 1, frequent: 5, draw: |prng, _| Happening::IndexLag(prng.duration(OUTAGE_MAX)) },
-        Stream { rare: 3, frequent: 20, draw: crash },
+        Stream { rare: 5, frequent: 40, draw: fault_of_a_notice },
     ];
+    if !scenario.spares {
+        streams.extend([
+            Stream { rare: 2, frequent: 10, draw: lag },
+            Stream { rare: 1, frequent: 5, draw: |prng, _| Happening::IndexLag(prng.duration(OUTAGE_MAX)) },
+            Stream { rare: 3, frequent: 20, draw: crash },
+            Stream { rare: 2, frequent: 10, draw: |_, _| Happening::BucketsEmptied },
+        ]);
+    }
+    if scenario.neighbours > 0 {
+        streams.push(Stream { rare: 4, frequent: 10, draw: |prng, _| Happening::Neighbour(prng.draw()) });
+    }
     if scenario.misfortunes {
         streams.push(Stream {
             rare: 4,
@@ -374,6 +401,13 @@ fn fault_of_the_table(prng: &mut Prng, _: &Scenario) -> Happening {
     Happening::Table { write: prng.chance(700), fault: pick(prng, &faults) }
 }
 
+/// What the watch is told of the table: a notice is dropped or doubled, a batch is answered in parts. One that is late is
+/// [`Happening::IndexLag`].
+fn fault_of_a_notice(prng: &mut Prng, _: &Scenario) -> Happening {
+    let faults = [StoreFault::NameDropped, StoreFault::NameDoubled, StoreFault::Unprocessed];
+    Happening::Table { write: false, fault: pick(prng, &faults) }
+}
+
 fn lag(prng: &mut Prng, scenario: &Scenario) -> Happening {
     let lag = match prng.below(4) {
         0 => ReadLag::None,
@@ -418,15 +452,28 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
         ["conflict", "reply lost", "request lost", "throttled", "failed"].map(|what| format!("table write: {what}")),
     );
     names.extend(["reply lost", "request lost", "throttled", "failed"].map(|what| format!("table read: {what}")));
-    let mut happened: Vec<String> = ["index lags", "reads lag", "crash"].map(str::to_owned).into();
+    names
+        .extend(["table notice: dropped", "table notice: doubled", "table batch: keys unprocessed"].map(str::to_owned));
+    let mut happened: Vec<String> = Vec::new();
+    if !scenario.spares {
+        names.push("call: throttled by its bucket".into());
+        happened.extend(["buckets emptied by others", "index lags", "reads lag", "crash"].map(str::to_owned));
+    }
+    if scenario.neighbours > 0 {
+        happened.push("by hand: a neighbour's member is terminated".into());
+    }
     if scenario.misfortunes {
         names.extend(["request late", "request doubled"].map(|what| format!("call: {what}")));
         let launch = ["InsufficientInstanceCapacity", "InstanceLimitExceeded", "VcpuLimitExceeded"];
         names.extend(launch.map(|code| format!("call: refused: {code}")));
+        let by_aws = ["InsufficientInstanceCapacity", "VcpuLimitExceeded"];
+        names.extend(by_aws.map(|code| format!("call: aws refuses: {code}")));
         happened.extend(MISFORTUNES.iter().map(|misfortune| format!("misfortune: {misfortune:?}")));
     }
     if scenario.hands {
-        happened.extend(HANDS.iter().map(|hand| format!("by hand: {hand:?}")));
+        // There is nobody else's instance before it stands.
+        let hands = HANDS.iter().filter(|hand| scenario.stands || **hand != Hand::RegistersForeign);
+        happened.extend(hands.map(|hand| format!("by hand: {hand:?}")));
     }
     if scenario.edits {
         happened.extend(["edit", "edit: back", "edit: invalid"].map(str::to_owned));

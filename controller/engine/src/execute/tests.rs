@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use planner::id::{
@@ -411,4 +413,86 @@ fn nothing_is_stored_for_calls_that_the_lease_has_no_time_for() {
     let outcomes = scene.execute(&[create_group("g", &[])]);
     assert!(not_tried(&outcomes, "g"));
     assert_eq!((scene.desk.stored.borrow().len(), scene.sent().len()), (0, 0), "no intent is left open for nothing");
+}
+
+#[test]
+fn a_lease_that_lasts_just_long_enough_is_used() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.desk.lease_ends.set(LEASE_NEEDED);
+    assert_eq!(outcome(&scene.execute(&[change("a", &[])]), "a"), &Outcome::Done(None));
+}
+
+#[test]
+fn what_is_not_tried_says_why() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    scene.fails(Operation::CreateSecurityGroup, "UnauthorizedOperation");
+    let outcomes = scene.execute(&[create_group("g", &[]), launch("l", "g"), change("c", &["l"]), change("d", &["x"])]);
+    let why = |id: &str| match outcome(&outcomes, id) {
+        Outcome::NotTried(why) => why.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why("l"), "g did not succeed");
+    assert_eq!(why("c"), "l did not succeed");
+    assert_eq!(why("d"), "what it depends on is not in the plan");
+}
+
+/// Keeps the lines of the log: level, and each field with its value.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = event.metadata().level().to_string();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn fmt::Debug| {
+            line.push_str(&format!(" {field}={value:?}"));
+        });
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[test]
+fn each_action_leaves_one_line_in_the_log() {
+    let logged = |code: Option<&str>, actions: &[Action]| {
+        let clock = TestClock::default();
+        let scene = Scene::new(&clock);
+        if let Some(code) = code {
+            scene.fails(Operation::CreateSecurityGroup, code);
+        }
+        let lines = Lines::default();
+        tracing::subscriber::with_default(lines.clone(), || scene.execute(actions));
+        std::mem::take(&mut *lines.0.lock().unwrap())
+    };
+    let group = || create_group("g", &[]);
+    let of = |id: &str| format!("action={id} resource={id} reason=NotYetMade");
+    let done = [
+        format!("INFO message=action done {} made=sg-g elapsed_ms=100", of("g")),
+        format!("INFO message=action done {} elapsed_ms=100", of("a")),
+    ];
+    assert_eq!(logged(None, &[group(), change("a", &["g"])]), done);
+    let denied = [
+        format!(
+            "ERROR message=action failed {} error_kind=denied code=\"UnauthorizedOperation\" error=no elapsed_ms=100",
+            of("g")
+        ),
+        format!("WARN message=action not tried {} error=g did not succeed", of("a")),
+    ];
+    assert_eq!(logged(Some("UnauthorizedOperation"), &[group(), change("a", &["g"])]), denied);
+    let throttled = "error_kind=throttled code=\"RequestLimitExceeded\" error=no elapsed_ms=100";
+    let throttled = [format!("WARN message=action failed {} {throttled}", of("g"))];
+    assert_eq!(logged(Some("RequestLimitExceeded"), &[group()]), throttled);
 }

@@ -244,3 +244,28 @@ fn a_slow_renewal_counts_from_its_sending() {
     a.clock.run(lease.renew()).unwrap();
     assert_eq!(lease.remaining(), seconds(11), "another replica counts from the writing, not from the reply");
 }
+
+#[test]
+fn a_renewal_that_failed_is_tried_again_a_second_later() {
+    let (table, a) = (Table::default(), Replica::new("a"));
+    let lease = a.leading(&table);
+    let start = a.clock.elapsed();
+    table.fail([Fault::Denied, Fault::Denied]);
+    let (keep, end) = (lease.keep(), a.clock.sleep(seconds(8)));
+    a.clock.run(async {
+        pin_mut!(keep);
+        select(keep, end).await;
+    });
+    assert_eq!(table.take_sent(), 3, "at five, six and seven seconds");
+    assert_eq!(lease.deadline(), start + seconds(7 + 13));
+}
+
+#[test]
+fn a_release_that_meets_nothing_but_conflicts_gives_up() {
+    let (table, a) = (Table::default(), Replica::new("a"));
+    let lease = a.leading(&table);
+    table.take_sent();
+    table.fail([Fault::Conflict; 100]);
+    assert_eq!(a.clock.run(lease.release()), Err(StoreError::TransactionConflict));
+    assert_eq!(table.take_sent(), 8);
+}

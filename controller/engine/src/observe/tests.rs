@@ -485,7 +485,8 @@ fn reference_data_that_cannot_be_asked_again_is_unread_and_not_stale() {
     scene.clock.pass(SUBNETS_TTL);
     let error = CloudError::coded(DescribeSubnets, "UnauthorizedOperation", "no");
     scene.cloud.fails.borrow_mut().insert(DescribeSubnets, error);
-    assert!(scene.observe_one(lookups("a")).subnets.unread().is_some());
+    let seen = scene.observe_one(lookups("a"));
+    assert!(seen.subnets.unread().unwrap().contains("UnauthorizedOperation"), "{:?}", seen.subnets);
     scene.cloud.fails.borrow_mut().clear();
     let (calls, _) = scene.cost(lookups("a"));
     assert_eq!(count(&calls, DescribeSubnets), 1, "what failed is not remembered");
@@ -503,4 +504,45 @@ fn an_image_that_aws_does_not_know_is_seen_to_be_none() {
     scene.cloud.fails.borrow_mut().insert(DescribeImages, denied);
     let seen = scene.observe_one(Lookups { image: Some("ami-3".into()), ..lookups("a") });
     assert!(seen.image.unread().is_some(), "a denied read says nothing of the image");
+}
+
+#[test]
+fn reference_data_is_believed_until_its_time_is_over_to_the_moment() {
+    let scene = Scene::new(&["a"]);
+    let start = crate::clock::Clock::elapsed(&scene.clock);
+    scene.observe_one(lookups("a"));
+    let since = crate::clock::Clock::elapsed(&scene.clock) - start;
+    scene.clock.pass(IMAGE_TTL - since - Duration::from_millis(1));
+    let (calls, took) = scene.cost(lookups("a"));
+    assert_eq!((count(&calls, DescribeImages), took), (0, 1), "a moment before");
+    let scene = Scene::new(&["a"]);
+    scene.observe_one(lookups("a"));
+    scene.clock.pass(IMAGE_TTL - since);
+    assert_eq!(count(&scene.cost(lookups("a")).0, DescribeImages), 1);
+}
+
+#[test]
+fn of_more_answers_than_are_kept_the_oldest_goes_first() {
+    let asked_again = |others: usize| {
+        let scene = Scene::new(&[]);
+        let image =
+            |nth: usize| Lookups { image: Some(format!("ami-{nth}")), types: Vec::new(), ..lookups_by_name("a") };
+        scene.observe_one(image(0));
+        let others: Vec<Sought> =
+            (1..=others).map(|nth| Sought { lookups: image(nth), since: Duration::ZERO }).collect();
+        scene.observe(&others);
+        count(&scene.cost(image(0)).0, DescribeImages) == 1
+    };
+    assert!(!asked_again(2999), "three thousand are kept");
+    assert!(asked_again(3000));
+}
+
+#[test]
+fn a_not_found_beside_a_target_group_that_is_shown_is_not_believed() {
+    let scene = Scene::new(&["a"]);
+    let gone = CloudError::coded(DescribeTargetHealth, "TargetGroupNotFound", "not yet visible");
+    scene.cloud.fails.borrow_mut().insert(DescribeTargetHealth, gone);
+    assert!(scene.observe_one(lookups("a")).targets[&group_arn("a")].unread().is_some());
+    scene.cloud.world.borrow_mut().target_groups.clear();
+    assert_eq!(scene.observe_one(lookups("a")).targets[&group_arn("a")], Part::Seen(Vec::new()), "it is gone");
 }

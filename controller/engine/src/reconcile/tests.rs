@@ -219,7 +219,8 @@ fn a_delete_of_what_was_never_made_removes_the_record() {
 fn a_refused_plan_becomes_one_that_holds_and_says_so() {
     let scene = Scene::new();
     let ctx = scene.ctx();
-    let read = records::read(ctx.store, "a", ctx.clock.now(), ctx.entropy);
+    let mut reader = Reader::default();
+    let read = reader.read(ctx.store, "a", ctx.clock.now(), ctx.entropy);
     let record = scene.replica.clock.run(read).unwrap().unwrap().record;
     let observed = Observed::unread("not looked");
     let sight = Sight {

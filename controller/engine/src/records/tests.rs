@@ -22,7 +22,11 @@ impl<'a> World<'a> {
     }
 
     fn read(&self) -> Stored {
-        self.replica.clock.run(read(self.table, "a", self.replica.now(), &self.replica.entropy)).unwrap().unwrap()
+        self.replica
+            .clock
+            .run(Reader::default().read(self.table, "a", self.replica.now(), &self.replica.entropy))
+            .unwrap()
+            .unwrap()
     }
 
     /// A pass that only takes note of the record.
@@ -84,7 +88,12 @@ fn a_new_environment_gets_an_identity_and_its_first_revision() {
 #[test]
 fn there_is_nothing_of_an_environment_without_items() {
     world(|world| {
-        let found = world.replica.clock.run(read(world.table, "a", world.replica.now(), &world.replica.entropy));
+        let found = world.replica.clock.run(Reader::default().read(
+            world.table,
+            "a",
+            world.replica.now(),
+            &world.replica.entropy,
+        ));
         assert_eq!(found.unwrap(), None);
     });
 }
@@ -303,7 +312,12 @@ fn a_failed_reading_is_an_error_and_no_absence() {
     world(|world| {
         world.apply(2);
         world.table.reads_fail.set(true);
-        let found = world.replica.clock.run(read(world.table, "a", world.replica.now(), &world.replica.entropy));
+        let found = world.replica.clock.run(Reader::default().read(
+            world.table,
+            "a",
+            world.replica.now(),
+            &world.replica.entropy,
+        ));
         found.unwrap_err();
     });
 }

@@ -81,7 +81,7 @@ fn create(
 ) {
     let record = draft.sight.record;
     // A target group that is being replaced still serves: a listener that comes back goes to where the others go.
-    let forward = forward(draft, wanted, group, target_groups::serving(draft, wanted));
+    let forward = forward(draft, group, target_groups::serving(draft, wanted));
     let entry = entry(&balancer.to_string(), port);
     let value = forward.words(protocol_word(protocol));
     let was_there = draft.memory.expects(&entry);
@@ -113,14 +113,9 @@ fn create(
 }
 
 /// The old group serves, and the new one is warmed, until the new one is as healthy.
-fn forward(draft: &Draft<'_>, wanted: &Wanted, group: &Ref<TargetGroupArn>, now: Option<TargetGroupArn>) -> Forward {
-    let old = now.filter(|now| group.id() != Some(now)).filter(|now| {
-        draft
-            .status
-            .target_groups
-            .iter()
-            .any(|recorded| recorded.arn == *now && recorded.name != wanted.target_group.name)
-    });
+fn forward(draft: &Draft<'_>, group: &Ref<TargetGroupArn>, now: Option<TargetGroupArn>) -> Forward {
+    let is_ours = |arn: &TargetGroupArn| draft.status.target_groups.iter().any(|recorded| recorded.arn == *arn);
+    let old = now.filter(|now| group.id() != Some(now) && is_ours(now));
     let Some(old) = old else { return Forward { to: group.clone(), warm: None } };
     let count = draft.sight.record.spec.as_ref().map_or(0, |spec| spec.instances.count);
     let needed = target_groups::healthy_targets(draft, &old)
@@ -141,7 +136,7 @@ fn compare(
     group: &Ref<TargetGroupArn>,
 ) {
     super::tags::elb(draft, spec, &name(&draft.sight.record.name, seen.port), &ElbTaggable::Listener(seen.arn.clone()));
-    let forward = forward(draft, wanted, group, seen.forwards_to.clone());
+    let forward = forward(draft, group, seen.forwards_to.clone());
     let entry = entry(seen.load_balancer.as_str(), seen.port);
     let to = seen.forwards_to.as_ref().map(ToString::to_string);
     let have = forward_words(&seen.protocol, to.as_deref(), seen.warms.as_ref().map(ToString::to_string).as_deref());

@@ -9,7 +9,7 @@ use crate::request::Made;
 use crate::resource::*;
 use crate::status::{ConditionType, Truth};
 
-fn made(action: &crate::action::Action) -> Outcome {
+pub(super) fn made(action: &crate::action::Action) -> Outcome {
     let id = action.id.0.as_str();
     Outcome::Done(match id {
         "create-group/load-balancer" => Some(Made::SecurityGroup(group_id(GroupRole::LoadBalancer))),

@@ -70,6 +70,7 @@ fn a_new_launch_takes_another_slot_than_an_open_one() {
     let plan = world.pass();
     assert_eq!(launches(&plan), ["launch/2", "launch/3"], "{plan}");
     assert!(has_replay(&plan, &sent), "{plan}");
+    assert!(intent(&plan, "launch/3").is_some(), "it is a launch of its own: {plan}");
 }
 
 #[test]
@@ -201,4 +202,59 @@ fn a_record_does_not_go_while_a_create_is_open() {
         assert_eq!(torn_down(crds_schema::spec::DeletionPolicy::Delete, id), (false, true), "{id}");
         assert_eq!(torn_down(crds_schema::spec::DeletionPolicy::Retain, id), (false, true), "{id}");
     }
+}
+
+#[test]
+fn an_open_target_group_of_the_wanted_name_is_sent_again_though_its_port_was_edited() {
+    let mut world = World::empty(1).edited(|spec| spec.services[0].target_group_name = Some("mine".into()));
+    let sent = lost(&mut world, "create-target-group/mine");
+    let mut world = world.edited(|spec| spec.services[0].port = 9090);
+    let plan = world.pass();
+    assert!(has_replay(&plan, &sent), "its name may be taken by what it made: {plan}");
+    let mut world = world.edited(|spec| spec.services[0].target_group_name = Some("other".into()));
+    assert!(intent(&world.pass(), "create-target-group/other").is_some());
+}
+
+#[test]
+fn a_create_that_nobody_wants_is_given_up_beside_one_that_is_sent_again() {
+    let mut world = World::empty(1);
+    let wanted = lost(&mut world, "create-group/load-balancer");
+    let unwanted = lost(&mut world, "create-target-group/shop-web-6bdbe364");
+    let mut world = world.edited(|spec| spec.services[0].port = 9090);
+    let plan = world.pass();
+    assert!(has_replay(&plan, &wanted) && !has_replay(&plan, &unwanted), "{plan}");
+    assert!(plan.to_string().contains(&format!("{} to appear, or to be given up", unwanted.id)), "{plan}");
+    assert!(!plan.to_string().contains(&format!("{} to appear", wanted.id)), "{plan}");
+    let mut world = world.after(300);
+    assert_eq!(world.pass().settled, [unwanted]);
+}
+
+#[test]
+fn a_create_that_was_wanted_again_is_doubted_anew() {
+    let mut world = World::empty(1);
+    let sent = lost(&mut world, "create-target-group/shop-web-6bdbe364");
+    let port = |world: World, port| world.edited(|spec| spec.services[0].port = port);
+    let mut world = port(world, 9090);
+    world.pass();
+    let mut world = port(world.after(200), 8080);
+    assert!(has_replay(&world.pass(), &sent));
+    let mut world = port(world.after(200), 9090);
+    assert_eq!(world.pass().settled, [], "it is unwanted since now");
+    let mut world = world.after(300);
+    assert_eq!(world.pass().settled, [sent]);
+}
+
+#[test]
+fn a_create_that_nobody_wants_is_waited_for_beside_one_that_was_found() {
+    let mut world = World::empty(1);
+    let found = lost(&mut world, "create-group/load-balancer");
+    let unwanted = lost(&mut world, "create-target-group/shop-web-6bdbe364");
+    let mut world = world.edited(|spec| spec.services[0].port = 9090);
+    world.observed.groups = World::healthy(1).observed.groups;
+    let tags = &mut world.group(crate::record::GroupRole::LoadBalancer).tags;
+    tags.insert(crate::ownership::TAG_INTENT.into(), found.id.to_string());
+    let plan = world.pass();
+    assert_eq!(plan.settled, std::slice::from_ref(&found));
+    assert!(plan.to_string().contains(&format!("{} to appear", unwanted.id)), "{plan}");
+    assert!(!plan.to_string().contains(&format!("{} to appear", found.id)), "{plan}");
 }

@@ -127,8 +127,21 @@ fn a_dropped_tag_is_remembered_while_a_call_that_put_it_may_still_arrive() {
     assert!(world.pass().status.tag_keys.is_empty());
 }
 
+/// Once a port was edited there and back while a tag was dropped: the target group came back with the tag, for ever.
+#[test]
+fn a_dropped_tag_is_remembered_while_a_target_group_that_may_be_wanted_again_stands() {
+    let mut world = with_a_next_group(World::healthy(1), &[1]);
+    world.record.status.tag_keys = ["Team".to_owned()].into();
+    for _ in 0..2 {
+        let plan = world.pass();
+        assert!(plan.status.tag_keys.contains("Team"), "the replaced group may carry it: {plan}");
+        world.store(&plan);
+        world = world.after(3600);
+    }
+}
+
 /// A group of another port, made and recorded, which the listener warms; `well` are healthy in it.
-fn with_a_next_group(mut world: World, well: &[u32]) -> World {
+pub(super) fn with_a_next_group(mut world: World, well: &[u32]) -> World {
     world = world.edited(|spec| spec.services[0].port = 9090);
     let spec = world.record.spec.clone().unwrap();
     let wanted = crate::desired::wanted(&world.record, &spec, &world.observed).unwrap().target_group;

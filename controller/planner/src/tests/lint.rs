@@ -3,6 +3,7 @@
 
 use super::world::*;
 use crate::action::{Does, Plan};
+use crate::id::IntentId;
 use crate::lint::lint;
 use crate::observed::Part;
 use crate::pass::Sight;
@@ -176,4 +177,35 @@ fn nothing_is_torn_down_that_nobody_asked_to_delete() {
     let (mut world, plan) = planned(world);
     world.record.deleting = false;
     assert!(broken(&world, plan).contains("delete-load-balancer though nobody asked to delete the environment"));
+}
+
+#[test]
+fn launches_that_are_open_count_and_settled_ones_do_not() {
+    let (mut world, mut plan) = scale_up();
+    let intent = |nth: u32| Intent { id: IntentId::parse(format!("in-{nth}")).unwrap(), ..created(&plan) };
+    world.record.intents = (1..=3).map(intent).collect();
+    plan.settled = vec![intent(2)];
+    world.spec().instances.count = 1;
+    // Two members, two open launches, and one that is new.
+    assert_eq!(broken(&world, plan), "I1: 5 members and launches, count + maxSurge is 2");
+}
+
+#[test]
+fn a_member_whose_status_checks_fail_is_not_among_the_healthy_that_are_left() {
+    let (world, mut plan) = scale_down();
+    plan.status.instances[0].unhealthy_since = Some(world.now);
+    assert_eq!(broken(&world, plan), "I2: 1 healthy members would be left, the floor is 2");
+}
+
+#[test]
+fn a_budget_that_was_lowered_refuses_only_what_charges_anew() {
+    let (mut world, mut plan) = scale_up();
+    let charge = |slot| crate::status::Charge { at: world.now, instance_id: instance_id(slot) };
+    world.record.status.terminations = vec![charge(8), charge(9)];
+    plan.status.terminations = world.record.status.terminations.clone();
+    world.spec().healing.max_terminations_per_hour = 1;
+    assert_eq!(broken(&world, plan.clone()), "");
+    // One was forgotten after its hour, and another is new: as many as before.
+    plan.status.terminations[0].instance_id = instance_id(1);
+    assert_eq!(broken(&world, plan), "I4: 2 healing terminations within the hour, 1 are allowed");
 }

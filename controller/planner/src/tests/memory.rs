@@ -3,9 +3,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::world::*;
+use crate::id::IntentId;
 use crate::memory::{Entry, Memory, Reading};
-use crate::reason::Reason;
-use crate::request::Made;
+use crate::reason::{Reason, Why};
+use crate::request::{ActionId, Made};
 use crate::resource::*;
 
 const MISSING_AFTER: Duration = Duration::from_secs(300);
@@ -110,4 +111,129 @@ fn what_failed_is_held_back_and_the_rest_goes_on() {
     assert!(in_sync.message.contains("allow `ec2:RevokeSecurityGroupIngress`"), "{}", in_sync.message);
     world = world.after(3);
     assert!(ids(&world.pass()).contains("revoke/instances/ingress"), "it is tried again");
+}
+
+#[test]
+fn what_failed_is_tried_again_when_its_time_has_come() {
+    let mut world = World::healthy(2);
+    world.targets().push(target("i-foreign", TargetHealth::Healthy, None));
+    let first = world.pass();
+    world.concluded(&first, |_| crate::outcome::Outcome::Failed(throttled()));
+    let mut world = world.after(1);
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "{plan}");
+    let mut world = world.after(1);
+    assert_eq!(ids(&world.pass()), ids(&first));
+}
+
+fn throttled() -> crate::outcome::Fault {
+    crate::outcome::Fault {
+        operation: "DeregisterTargets".into(),
+        iam_action: "elasticloadbalancing:DeregisterTargets".into(),
+        kind: crate::outcome::ErrorKind::Throttled,
+        code: Some("Throttling".into()),
+        message: String::new(),
+        definite: false,
+    }
+}
+
+#[test]
+fn pauses_after_failures_double_up_to_two_minutes() {
+    let action = ActionId("launch/1".into());
+    let mut memory = Memory::default();
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        memory.note_failure(action.clone(), Why::new(Reason::ActionFailed, ""), at(0));
+        let (_, failure) = memory.failures().next().unwrap();
+        pauses.push(failure.retry_at.duration_since(at(0)).as_secs());
+    }
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 120, 120]);
+    memory.note_success(&action);
+    assert_eq!(memory.failures().count(), 0);
+}
+
+#[test]
+fn what_is_of_no_use_any_more_is_forgotten() {
+    let (action, intent) = (ActionId("launch/1".into()), IntentId::parse("in-1").unwrap());
+    let thing = || Made::SecurityGroup(crate::id::SecurityGroupId::parse("sg-1").unwrap());
+    let full = || {
+        let mut memory = Memory::default();
+        memory.note_resource(thing(), false, at(0));
+        memory.note_removed(thing(), at(0));
+        memory.put_entry(Entry::new("sg-1/ingress", "tcp 80"), Some(String::new()));
+        memory.note_failure(action.clone(), Why::new(Reason::ActionFailed, ""), at(0));
+        memory.note_unanswered(&intent, at(0));
+        memory.unwanted_since(&intent, at(0));
+        memory.dropped_tag_may_come("Team", at(0));
+        memory.unused_since(&target_group(), at(0));
+        memory
+    };
+    let kept = |keep: bool| {
+        let mut memory = full();
+        memory.keep_resources(|_| keep);
+        memory.keep_failures(|_| keep);
+        memory.keep_unanswered(|_| keep);
+        memory.keep_unwanted(|_| keep);
+        memory.keep_dropped_tags(&keep.then(|| "Team".to_owned()).into_iter().collect());
+        memory.keep_unused(|_| keep);
+        memory
+    };
+    assert_eq!(kept(true), full());
+    assert_eq!(kept(false), Memory::default());
+}
+
+#[test]
+fn only_entries_of_what_is_gone_are_forgotten() {
+    let entry = |group: &str| Entry::new(format!("{group}/ingress"), "tcp 80");
+    let gone = Made::SecurityGroup(crate::id::SecurityGroupId::parse("sg-1").unwrap());
+    let mut memory = Memory::default();
+    for group in ["sg-1", "sg-2"] {
+        memory.put_entry(entry(group), Some(String::new()));
+    }
+    memory.note_removed(gone.clone(), at(0));
+    memory.keep_resources(|made| *made != gone);
+    assert!(!memory.expects(&entry("sg-1")) && memory.expects(&entry("sg-2")));
+}
+
+#[test]
+fn a_zone_without_capacity_is_tried_again_after_three_minutes() {
+    let zone = crate::id::Zone("us-east-2a".into());
+    let mut memory = Memory::default();
+    memory.note_no_capacity(zone.clone(), at(0));
+    assert_eq!(memory.capacity_pause(&zone, at(179)), Some(at(180)));
+    assert_eq!(memory.capacity_pause(&zone, at(180)), None);
+}
+
+#[test]
+fn a_call_that_nobody_answered_arrives_within_two_minutes_or_never() {
+    let (sent, of_before) = (IntentId::parse("in-1").unwrap(), IntentId::parse("in-2").unwrap());
+    let mut memory = Memory::default();
+    memory.note_unanswered(&sent, at(0));
+    assert!(memory.may_still_arrive(&sent, at(119)));
+    assert!(!memory.may_still_arrive(&sent, at(120)));
+    assert!(memory.may_still_arrive(&of_before, at(120)), "one of before a restart was sent at the latest now");
+    assert!(!memory.may_still_arrive(&of_before, at(240)));
+}
+
+#[test]
+fn until_when_an_absent_thing_is_waited_for_is_said() {
+    let mut world = World::healthy(2);
+    seen(&mut world.observed.instances).remove(&instance_id(2));
+    let expected = "? i-2, which AWS does not show, to be seen or believed gone (until 2026-03-01T10:05:00Z)";
+    assert!(world.planned().contains(expected));
+}
+
+#[test]
+fn what_was_put_on_a_thing_in_the_making_is_expected_once_it_is_made() {
+    let mut world = World::empty(2);
+    let plan = world.pass();
+    world.concluded(&plan, super::converging::made);
+    let mut is_there = |parent: &str, key: &str, value: &str| {
+        // Stale: what we put does not show yet. Anything that we had not put would be put at once.
+        world.memory.read_entry(Entry::new(parent, key), Some(value), None) == Reading::Unconfirmed
+    };
+    assert!(is_there("sg-alb/ingress", "tcp 80 0.0.0.0/0", ""));
+    assert!(is_there("sg-inst/ingress", "tcp 8080 sg-alb", ""), "the key names what was made, too");
+    assert!(is_there(&format!("{GROUP}/attributes"), "deregistration_delay.timeout_seconds", "60"));
+    assert!(is_there(&format!("{ALB}/listeners"), "80", &format!("HTTP to {GROUP}")), "and the value");
 }

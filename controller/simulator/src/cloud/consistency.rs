@@ -43,6 +43,68 @@ impl ReadLag {
     }
 }
 
+/// How one read among many is answered, to see what comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Glimpse {
+    /// From the world as it was before the last so many mutating calls.
+    Before(usize),
+    /// From the world as it was when the reads began to be counted.
+    Beginning,
+    /// Not at all.
+    Fails,
+}
+
+/// Counts reads, and answers one of them otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Glimpses {
+    reads: u64,
+    armed: Option<(u64, Glimpse)>,
+    /// The worlds before each mutating call since then, and when it came, while one is armed.
+    before: Vec<(Duration, Rc<World>)>,
+    misled: bool,
+}
+
+impl Glimpses {
+    pub fn arm(&mut self, armed: Option<(u64, Glimpse)>) {
+        *self = Self { armed, ..Self::default() };
+    }
+
+    pub fn reads(&self) -> u64 {
+        self.reads
+    }
+
+    pub fn misled(&self) -> bool {
+        self.misled
+    }
+
+    /// Counts a read, and says how it is answered if it is the one.
+    pub fn next(&mut self) -> Option<Glimpse> {
+        self.reads += 1;
+        let glimpse = self.armed.filter(|(number, _)| *number == self.reads).map(|(_, glimpse)| glimpse);
+        self.misled |= glimpse == Some(Glimpse::Fails);
+        glimpse
+    }
+
+    /// Notes the world that a mutating call found.
+    pub fn note(&mut self, at: Duration, world: &Rc<World>) {
+        if self.armed.is_some() {
+            self.before.push((at, Rc::clone(world)));
+        }
+    }
+
+    /// The older world that a read is to be answered from, if there is one, and as of when.
+    pub fn world(&mut self, glimpse: Glimpse) -> Option<(Duration, Rc<World>)> {
+        let place = match glimpse {
+            Glimpse::Before(calls) => self.before.len().checked_sub(calls),
+            Glimpse::Beginning => Some(0),
+            Glimpse::Fails => None,
+        };
+        let found = place.and_then(|place| self.before.get(place)).cloned();
+        self.misled |= found.is_some();
+        found
+    }
+}
+
 /// The last worlds, oldest first. Never empty.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -81,14 +143,16 @@ impl History {
 
     /// Carries the present along, if it has been calm for long. Whatever is read is the same before and after.
     pub fn settle(&mut self, now: Duration) -> Option<Vec<super::ledger::Event>> {
-        if now < self.present.at + SETTLE_EVERY {
-            return None;
-        }
+        (now >= self.present.at + SETTLE_EVERY).then(|| self.settle_now(now))
+    }
+
+    /// As [`settle`](Self::settle), however short the calm.
+    pub fn settle_now(&mut self, now: Duration) -> Vec<super::ledger::Event> {
         let mut world = World::clone(&self.present);
         world.settle(now);
         let events = std::mem::take(&mut world.events);
         self.push(world);
-        Some(events)
+        events
     }
 }
 

@@ -153,6 +153,11 @@ impl Console {
         });
     }
 
+    /// From now on the account may run so many vCPUs; `None`: any number. Those that run already go on.
+    pub fn set_vcpu_limit(&self, vcpus: Option<usize>) {
+        self.force(|world| world.vcpus = vcpus);
+    }
+
     // Security groups.
 
     /// Adds a rule.

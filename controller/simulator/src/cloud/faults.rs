@@ -4,6 +4,8 @@
 //! replica dies is in [`crate::crash`].
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use engine::operation::Operation;
@@ -98,12 +100,32 @@ impl Calls {
     }
 }
 
+/// Tells by what a call is about (the id that it names, else the name, the token or the filter that it gives) whether it
+/// is one of those that are to fail.
+#[derive(Clone)]
+pub struct Aim(Rc<dyn Fn(&str) -> bool>);
+
+impl Aim {
+    /// At those.
+    pub fn new(at: impl Fn(&str) -> bool + 'static) -> Self {
+        Self(Rc::new(at))
+    }
+}
+
+impl fmt::Debug for Aim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aim")
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Planned {
     calls: Calls,
     /// So many calls go through before.
     after: u32,
     fault: Fault,
+    /// Absent: at any of them.
+    aim: Option<Aim>,
 }
 
 #[derive(Debug, Clone)]
@@ -122,8 +144,8 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub fn plan(&mut self, calls: Calls, after: u32, fault: Fault) {
-        self.planned.push(Planned { calls, after, fault });
+    pub fn plan(&mut self, calls: Calls, after: u32, fault: Fault, aim: Option<Aim>) {
+        self.planned.push(Planned { calls, after, fault, aim });
     }
 
     pub fn often(&mut self, calls: Calls, permille: u16, fault: Fault) {
@@ -146,15 +168,17 @@ impl Faults {
     }
 
     /// The fault of this call. Planned ones come first, in the order of their planning; each happens once.
-    pub fn next(&mut self, operation: Operation, prng: &mut Prng) -> Option<Fault> {
-        let fault = self.draw(operation, prng)?;
+    pub fn next(&mut self, operation: Operation, about: impl Fn() -> String, prng: &mut Prng) -> Option<Fault> {
+        let fault = self.draw(operation, about, prng)?;
         self.count(&fault.name());
         Some(fault)
     }
 
-    fn draw(&mut self, operation: Operation, prng: &mut Prng) -> Option<Fault> {
+    fn draw(&mut self, operation: Operation, about: impl Fn() -> String, prng: &mut Prng) -> Option<Fault> {
         let mut due = None;
-        let concerned = |planned: &Planned| planned.calls.include(operation) && planned.fault.fits(operation);
+        let aimed = |planned: &Planned| planned.aim.as_ref().is_none_or(|Aim(at)| at(&about()));
+        let fits = |planned: &Planned| planned.calls.include(operation) && planned.fault.fits(operation);
+        let concerned = |planned: &Planned| fits(planned) && aimed(planned);
         for (place, planned) in self.planned.iter_mut().enumerate().filter(|(_, planned)| concerned(planned)) {
             match planned.after.checked_sub(1) {
                 Some(left) => planned.after = left,

@@ -146,6 +146,14 @@ impl World {
         if live().count() >= self.config.quotas.instances {
             return refuse("InstanceLimitExceeded", "Your quota allows for no more running instances.");
         }
+        let running: usize = live().map(|instance| vcpus(&instance.instance_type)).sum();
+        if let Some(limit) = self.vcpus.filter(|limit| running + vcpus(instance_type) > *limit) {
+            let message = format!(
+                "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance \
+                 bucket that the specified instance type belongs to."
+            );
+            return refuse("VcpuLimitExceeded", message);
+        }
         Ok(())
     }
 
@@ -203,6 +211,17 @@ impl World {
     pub(crate) fn set_app(&mut self, id: &InstanceId, app: App) -> Outcome<Reply> {
         self.instance_mut(id)?.app = app;
         Ok(Reply::Done)
+    }
+}
+
+/// How many vCPUs a type of the current generations counts for: two up to `large`, then by its size.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html#ec2-on-demand-instances-limits>
+pub fn vcpus(instance_type: &str) -> usize {
+    let size = instance_type.split_once('.').map_or(instance_type, |(_, size)| size);
+    match size.strip_suffix("xlarge") {
+        Some("") => 4,
+        Some(times) => times.parse::<usize>().map_or(4, |times| 4 * times),
+        None => 2,
     }
 }
 

@@ -45,9 +45,9 @@ mod world;
 pub use apps::{Answer, App};
 pub use canonical::Canonical;
 pub use config::{Builder, Quotas, Timings};
-pub use consistency::ReadLag;
+pub use consistency::{Glimpse, ReadLag};
 pub use console::Console;
-pub use faults::{Calls, Fault};
+pub use faults::{Aim, Calls, Fault};
 pub use instances::VolumeRecord;
 pub use ledger::{Kind, Ledger};
 pub use view::View;
@@ -56,7 +56,7 @@ pub use world::Refusal;
 use crate::clock::VirtualClock;
 use crate::crash::{CrashPoints, Cut};
 use crate::entropy::Prng;
-use consistency::History;
+use consistency::{Glimpses, History};
 use faults::Faults;
 use ledger::Entry;
 use tape::{Arrival, Came, Changed, Tape};
@@ -87,6 +87,7 @@ struct Shared {
 
 struct State {
     history: History,
+    glimpses: Glimpses,
     faults: Faults,
     throttle: Throttle,
     ledger: Ledger,
@@ -110,6 +111,8 @@ struct Call<'a> {
     request: &'a Request,
     sent: Duration,
     lag: Duration,
+    /// How it is answered, if it is the read that is.
+    glimpse: Option<Glimpse>,
     /// Whether its answer will reach the caller.
     heard: bool,
 }
@@ -124,6 +127,7 @@ impl SimCloud {
         world.settle(clock.since_epoch());
         let state = State {
             history: History::new(world),
+            glimpses: Glimpses::default(),
             faults: Faults::default(),
             throttle: Throttle::default(),
             ledger: Ledger::default(),
@@ -148,9 +152,30 @@ impl SimCloud {
         self.client.lag.set(lag);
     }
 
+    /// Counts the reads anew, and lets that one (the first is 1) be answered so; `None`: none.
+    pub fn mislead(&self, armed: Option<(u64, Glimpse)>) {
+        self.shared.state.borrow_mut().glimpses.arm(armed);
+    }
+
+    /// The reads since [`mislead`](Self::mislead) was last called.
+    pub fn reads(&self) -> u64 {
+        self.shared.state.borrow().glimpses.reads()
+    }
+
+    /// Whether the armed read was answered otherwise than it would have been: there was an older world, or it failed.
+    pub fn was_misled(&self) -> bool {
+        self.shared.state.borrow().glimpses.misled()
+    }
+
     /// Whether calls are charged to AWS's token buckets. Off at first.
     pub fn set_throttling(&self, on: bool) {
         self.shared.state.borrow_mut().throttle.enabled = on;
+    }
+
+    /// Others in the account have used up AWS's token buckets. They fill again; calls are charged only while throttling is on.
+    pub fn empty_buckets(&self) {
+        let at = self.shared.clock.since_epoch();
+        self.shared.state.borrow_mut().throttle.empty(at);
     }
 
     /// The next such call meets this fault.
@@ -160,7 +185,12 @@ impl SimCloud {
 
     /// As [`fail_next`](Self::fail_next), but so many such calls go through before.
     pub fn fail_after(&self, calls: impl Into<Calls>, through: u32, fault: Fault) {
-        self.shared.state.borrow_mut().faults.plan(calls.into(), through, fault);
+        self.shared.state.borrow_mut().faults.plan(calls.into(), through, fault, None);
+    }
+
+    /// As [`fail_next`](Self::fail_next), but only a call about what `aim` says yes to meets it.
+    pub fn fail_next_of(&self, calls: impl Into<Calls>, aim: Aim, fault: Fault) {
+        self.shared.state.borrow_mut().faults.plan(calls.into(), 0, fault, Some(aim));
     }
 
     /// From now on such calls meet this fault `permille` times in a thousand.
@@ -178,9 +208,14 @@ impl SimCloud {
         &self.shared.crash_points
     }
 
-    /// What was asked and what came of it. To be let go of before the next call.
+    /// What was asked, and what came and went by now. To be let go of before the next call.
     pub fn ledger(&self) -> Ref<'_, Ledger> {
-        self.catch_up();
+        let now = self.catch_up();
+        {
+            let state = &mut *self.shared.state.borrow_mut();
+            let events = state.history.settle_now(now);
+            state.ledger.absorb(events);
+        }
         Ref::map(self.shared.state.borrow(), |state| &state.ledger)
     }
 
@@ -246,10 +281,12 @@ impl SimCloud {
         };
         let (number, sent) = (shared.crash_points.next(), shared.clock.since_epoch());
         shared.crash_points.pass(number, Cut::BeforeSending).await;
-        let (fault, there, back, lag) = self.draw(operation);
+        let (fault, there, back, lag) = self.draw(operation, &request);
+        let glimpse = matches!(request, Request::Read(_)).then(|| shared.state.borrow_mut().glimpses.next()).flatten();
+        let fault = if glimpse == Some(Glimpse::Fails) { Some(Fault::refused("InternalError")) } else { fault };
         shared.clock.sleep(there).await;
         let heard = !matches!(fault, Some(Fault::LostReply));
-        let call = Call { region, operation, request: &request, sent, lag, heard };
+        let call = Call { region, operation, request: &request, sent, lag, glimpse, heard };
         let result = match fault {
             None => self.arrive(&call),
             Some(Fault::Refused { code }) => Err(CloudError::coded(operation, code, "refused by a fault")),
@@ -284,13 +321,14 @@ impl SimCloud {
     }
 
     /// The fault of a call, its latency there and back, and how old its sight is.
-    fn draw(&self, operation: Operation) -> (Option<Fault>, Duration, Duration, Duration) {
+    fn draw(&self, operation: Operation, request: &Request) -> (Option<Fault>, Duration, Duration, Duration) {
         let mut state = self.shared.state.borrow_mut();
         let State { faults, chance, .. } = &mut *state;
         let half = self.shared.latency / 2;
         let (there, back) = (half / 2 + chance.duration(half), half / 2 + chance.duration(half));
         let lag = self.client.lag.get().draw(chance);
-        (faults.next(operation, chance), there, back, lag)
+        let fault = faults.next(operation, || subject::subject(request, None), chance);
+        (fault, there, back, lag)
     }
 
     async fn wait_in_vain(&self, operation: Operation, why: &str) -> Result<Reply, CloudError> {
@@ -317,16 +355,21 @@ impl SimCloud {
         let now = self.catch_up();
         let mut state = self.shared.state.borrow_mut();
         let arrival = Arriving { at: now, sent: call.sent, client: &self.client.name, late: false, heard: call.heard };
+        let about = || subject::subject(call.request, None);
         if let Some(code) = state.throttle.take(operation, now) {
             state.faults.count("throttled by its bucket");
-            state.tape.add(arrival.came(operation, Came::Refused(code.to_owned())));
+            state.tape.add(|| arrival.came(operation, about(), Came::Refused(code.to_owned())));
             return Err(CloudError::coded(operation, code, "Request limit exceeded."));
         }
         let seen = Rc::clone(state.history.as_of(now, call.lag));
         let outcome = match call.request {
             Request::Read(read) => {
-                let outcome = seen.answer(read, now.saturating_sub(call.lag).max(seen.at));
-                state.tape.add(arrival.came(operation, tape::read(read, &outcome)));
+                let older = call.glimpse.and_then(|glimpse| state.glimpses.world(glimpse));
+                let outcome = match older {
+                    Some((at, world)) => world.answer(read, at),
+                    None => seen.answer(read, now.saturating_sub(call.lag).max(seen.at)),
+                };
+                state.tape.add(|| arrival.came(operation, about(), tape::read(read, &outcome)));
                 outcome
             }
             Request::Write(write) => match subject::unresolved(write) {
@@ -334,13 +377,16 @@ impl SimCloud {
                 None => match consistency::check_visible(write, state.history.present(), &seen) {
                     Ok(()) => state.write(&arrival, write),
                     Err(refusal) => {
-                        state.tape.add(arrival.came(operation, Came::Refused(refusal.code.to_owned())));
+                        state.tape.add(|| arrival.came(operation, about(), Came::Refused(refusal.code.to_owned())));
                         Err(refusal)
                     }
                 },
             },
         };
-        outcome.map_err(|refusal| CloudError::coded(operation, refusal.code, refusal.message))
+        outcome.map_err(|refusal| {
+            state.faults.count(&format!("aws refuses: {}", refusal.code));
+            CloudError::coded(operation, refusal.code, refusal.message)
+        })
     }
 }
 
@@ -354,14 +400,16 @@ struct Arriving<'a> {
 }
 
 impl Arriving<'_> {
-    fn came(&self, operation: Operation, came: Came) -> Arrival {
-        Arrival { at: self.at, sent: self.sent, client: self.client.to_owned(), operation, heard: self.heard, came }
+    fn came(&self, operation: Operation, about: String, came: Came) -> Arrival {
+        let (at, sent, client, heard) = (self.at, self.sent, self.client.to_owned(), self.heard);
+        Arrival { at, sent, client, operation, about, heard, came }
     }
 }
 
 impl State {
     /// Does a mutating call, and keeps it for whoever looks on.
     fn write(&mut self, arriving: &Arriving<'_>, write: &Write) -> Outcome<Reply> {
+        self.glimpses.note(arriving.at, self.history.present());
         let before = self.tape.is_on().then(|| View::new(self.draft(arriving.at)));
         let outcome = self.change(arriving.at, |world| world.apply(write));
         if let Some(before) = before {
@@ -372,7 +420,7 @@ impl State {
                 }
                 Err(refusal) => Came::Refused(refusal.code.to_owned()),
             };
-            self.tape.add(arriving.came(Operation::from(write), came));
+            self.tape.add(|| arriving.came(Operation::from(write), subject::of_write(write), came));
         }
         outcome
     }

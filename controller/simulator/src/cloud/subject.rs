@@ -1,4 +1,4 @@
-//! What a call is about, for the log; and whether it was ready to be sent.
+//! What a call is about, for the log and whoever looks on; and whether it was ready to be sent.
 
 use engine::cloud::{Read, Reply, Request};
 use planner::request::{ElbTaggable, Ref, Taggable, UserData, Write};
@@ -37,7 +37,7 @@ fn of_read(read: &Read) -> String {
     }
 }
 
-fn of_write(write: &Write) -> String {
+pub(crate) fn of_write(write: &Write) -> String {
     match write {
         Write::CreateSecurityGroup(create) => create.name.clone(),
         Write::AuthorizeRules(change) | Write::RevokeRules(change) => change.group.to_string(),

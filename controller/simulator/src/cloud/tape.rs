@@ -25,6 +25,8 @@ pub struct Arrival {
     pub client: String,
     /// What it was.
     pub operation: Operation,
+    /// The id that it names, else the name, the token or the filter that it gives.
+    pub about: String,
     /// Whether the answer reaches the caller.
     pub heard: bool,
     /// What came of it.
@@ -72,9 +74,9 @@ impl Tape {
         self.on
     }
 
-    pub fn add(&mut self, arrival: Arrival) {
+    pub fn add(&mut self, arrival: impl FnOnce() -> Arrival) {
         if self.on {
-            self.arrivals.push(arrival);
+            self.arrivals.push(arrival());
         }
     }
 

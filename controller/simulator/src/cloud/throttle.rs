@@ -18,6 +18,13 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
+    /// Others in the account have used up every token.
+    pub fn empty(&mut self, at: Duration) {
+        for operation in Operation::ALL {
+            self.left.insert(operation.bucket(), (0, at));
+        }
+    }
+
     /// Takes a token for that call. The code that it is refused with, if there is none.
     pub fn take(&mut self, operation: Operation, at: Duration) -> Option<&'static str> {
         if !self.enabled {

@@ -56,6 +56,11 @@ impl View {
         self.instances().into_iter().filter(live).collect()
     }
 
+    /// How many vCPUs are running.
+    pub fn vcpus(&self) -> usize {
+        self.live_instances().iter().map(|instance| super::launch::vcpus(&instance.instance_type)).sum()
+    }
+
     /// The instance, if it is shown.
     pub fn instance(&self, id: &InstanceId) -> Option<Instance> {
         self.instances().into_iter().find(|instance| instance.id == *id)

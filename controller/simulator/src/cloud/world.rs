@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub images: BTreeMap<AmiId, ImageRecord>,
     /// How many instances of a type (`*`: of any) a zone has room for; absent: any number.
     pub capacity: BTreeMap<(Zone, String), usize>,
+    /// How many vCPUs the account may run; absent: any number.
+    pub vcpus: Option<usize>,
     pub groups: BTreeMap<SecurityGroupId, Rc<GroupRecord>>,
     pub instances: BTreeMap<InstanceId, Rc<InstanceRecord>>,
     pub volumes: BTreeMap<String, Rc<VolumeRecord>>,
@@ -70,6 +72,7 @@ impl World {
             ids: Prng::new(seed),
             images,
             capacity: BTreeMap::new(),
+            vcpus: None,
             groups: BTreeMap::new(),
             instances: BTreeMap::new(),
             volumes: BTreeMap::new(),

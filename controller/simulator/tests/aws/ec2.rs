@@ -151,6 +151,22 @@ fn a_zone_without_capacity_refuses_and_others_do_not() {
     bench.launch(bench.run("b"));
 }
 
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html#ec2-on-demand-instances-limits>
+#[test]
+fn the_vcpu_limit_counts_what_runs_and_is_released_by_a_termination_or_a_raise() {
+    let bench = Bench::new();
+    let id = bench.launch(bench.run("a"));
+    bench.cloud.console().set_vcpu_limit(Some(3));
+    assert_eq!(bench.cloud.view().vcpus(), 2, "a t3.medium has two");
+    assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("b")))), "VcpuLimitExceeded");
+    bench.cloud.console().terminate(&id).unwrap();
+    bench.launch(bench.run("c"));
+    assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("d")))), "VcpuLimitExceeded");
+    bench.cloud.console().set_vcpu_limit(None);
+    bench.launch(bench.run("d"));
+    assert_eq!(bench.cloud.fault_counts()["aws refuses: VcpuLimitExceeded"], 2);
+}
+
 #[test]
 fn the_quota_counts_live_instances() {
     let bench = Bench::of(Builder::new(1).quotas(Quotas { instances: 1, ..Quotas::default() }));

@@ -76,6 +76,32 @@ fn planned_faults_come_in_line_and_then_none() {
 }
 
 #[test]
+fn a_notice_is_dropped_or_doubled_once_and_a_batch_is_read_whole_in_two_parts() {
+    let (clock, store) = store();
+    ["A", "B"].iter().for_each(|sk| store.user().put(item(sk)));
+    let kinds = || block_on(&clock, store.by_kind("K")).unwrap();
+    store.fail_next_read(StoreFault::NameDropped);
+    store.fail_next_read(StoreFault::NameDoubled);
+    store.fail_next_read(StoreFault::Unprocessed);
+    assert_eq!([kinds(), kinds(), kinds()].map(|names| names.len()), [0, 2, 1]);
+    let keys = ["A", "B", "C"].map(|sk| Key::new("env", sk));
+    assert_eq!(block_on(&clock, store.get_many(&keys)).unwrap().len(), 2);
+    let counts = store.fault_counts();
+    let once = ["table notice: dropped", "table notice: doubled", "table batch: keys unprocessed"];
+    assert_eq!(once.map(|name| counts[name]), [1, 1, 1]);
+}
+
+#[test]
+fn a_fault_of_one_partition_spares_the_others() {
+    let (clock, store) = store();
+    store.fail_next_of(false, "env", StoreFault::Failed);
+    let read = |pk: &str| block_on(&clock, store.get(&Key::new(pk, "A")));
+    assert_eq!(read("other"), Ok(None));
+    assert!(read("env").is_err());
+    assert_eq!(read("env"), Ok(None));
+}
+
+#[test]
 fn the_index_sees_late_and_a_read_at_once() {
     let (clock, store) = store();
     store.set_latency(Duration::ZERO);

@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use engine::items::OPEN_PASSES;
 use engine::journal::{Entry, Line};
-use engine::store::Change;
+use engine::store::Item;
 use planner::reason::Reason;
 use planner::request::Write;
 use serde_json::Value;
 use simulator::cloud::tape::{Arrival, Came};
-use simulator::store::Written;
 
 use super::Ruling;
+use crate::simulation::environment::Environment;
 use crate::simulation::facts::{Facts, Out, taken_out};
-use crate::simulation::hands::members;
 use crate::simulation::tally::Tally;
 
 const I2: &str = "I2 the last healthy targets stay";
@@ -32,25 +31,20 @@ pub struct Exits {
 }
 
 impl Exits {
-    /// Judges a journal entry.
-    pub fn written(&mut self, write: &Written, facts: &Facts, tally: &mut Tally) -> Ruling {
-        for change in &write.changes {
-            let Change::Put(item, _) = change else { continue };
-            let is_open = item.get("sk").and_then(Value::as_str).is_some_and(|sk| sk.starts_with(OPEN_PASSES));
-            if !is_open {
-                continue;
-            }
-            let Ok(entry) = serde_json::from_value::<Entry>(Value::Object(item.clone())) else {
-                return Err((I4, "a journal entry cannot be read".into()));
-            };
-            fresh(&entry, facts, tally)?;
-            self.charge(&entry, write.at, facts, tally)?;
-            braked(&entry, facts, tally)?;
+    /// Judges what is written of an environment: a journal entry.
+    pub fn written(&mut self, put: &Item, at: Duration, own: &Environment, tally: &mut Tally) -> Ruling {
+        if !put.get("sk").and_then(Value::as_str).is_some_and(|sk| sk.starts_with(OPEN_PASSES)) {
+            return Ok(());
         }
-        Ok(())
+        let Ok(entry) = serde_json::from_value::<Entry>(Value::Object(put.clone())) else {
+            return Err((I4, "a journal entry cannot be read".into()));
+        };
+        fresh(&entry, own, tally)?;
+        self.charge(&entry, at, own, tally)?;
+        braked(&entry, own, tally)
     }
 
-    fn charge(&mut self, entry: &Entry, at: Duration, facts: &Facts, tally: &mut Tally) -> Ruling {
+    fn charge(&mut self, entry: &Entry, at: Duration, own: &Environment, tally: &mut Tally) -> Ruling {
         for member in &entry.terminations {
             self.charged.entry(member.to_string()).or_insert(at);
         }
@@ -59,7 +53,7 @@ impl Exits {
         }
         tally.count("oracle: I4 a healing termination is within the budget");
         let within = self.charged.values().filter(|charged| **charged + HOUR > at).count();
-        let most = facts.bounds(at).map(|bounds| bounds.terminations).max().unwrap_or(0);
+        let most = own.bounds(at).map(|bounds| bounds.terminations).max().unwrap_or(0);
         if within == most {
             tally.count("limit: I4 the budget was used up");
         }
@@ -70,7 +64,7 @@ impl Exits {
     }
 
     /// Judges a call that takes something out.
-    pub fn arrived(&mut self, arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
+    pub fn arrived(&mut self, arrival: &Arrival, facts: &Facts, own: &Environment, tally: &mut Tally) -> Ruling {
         let Came::Changed(changed) = &arrival.came else { return Ok(()) };
         if changed.late {
             return Ok(());
@@ -80,7 +74,7 @@ impl Exits {
             return Ok(());
         }
         let Some(holder) = facts.holder(&arrival.client, arrival.sent) else { return Ok(()) };
-        let entry = facts.entry_at(&holder, arrival.sent);
+        let entry = own.entry_at(&holder, arrival.sent);
         if let Write::TerminateInstances { instance } = &changed.write
             && let Some(line) = entry.and_then(|entry| {
                 entry.actions.iter().find(|line| line.kind == "terminate" && line.id.0.contains(instance.as_str()))
@@ -88,12 +82,12 @@ impl Exits {
         {
             tally.count("oracle: I4 a healing termination is charged");
             // A teardown that the user asked for is no healing, whatever a member was leaving for before.
-            if is_healing(line.reason) && !facts.deleting && !self.charged.contains_key(instance.as_str()) {
+            if is_healing(line.reason) && !own.deleting && !self.charged.contains_key(instance.as_str()) {
                 return Err((I4, format!("{instance} was terminated for {}, uncharged", line.reason)));
             }
         }
         let ends = entry.is_some_and(|entry| entry.actions.iter().any(|line| line.reason == Reason::Teardown));
-        if ends { Ok(()) } else { floor(arrival, &leaving, facts, tally) }
+        if ends { Ok(()) } else { floor(arrival, &leaving, own, tally) }
     }
 }
 
@@ -103,12 +97,12 @@ fn is_healing(reason: Reason) -> bool {
 }
 
 /// What destroys goes by instances that were read, and after the last change had arrived.
-fn fresh(entry: &Entry, facts: &Facts, tally: &mut Tally) -> Ruling {
+fn fresh(entry: &Entry, own: &Environment, tally: &mut Tally) -> Ruling {
     let destroys = |line: &&Line| matches!(line.kind.as_str(), "terminate" | "takeOut" | "delete");
     let Some(line) = entry.actions.iter().find(destroys) else { return Ok(()) };
     tally.count("oracle: I5 what destroys goes by fresh sight");
     let client = entry.holder.rsplit_once('-').map_or("", |(client, _)| client);
-    let Some(sight) = facts.sight.get(client) else {
+    let Some(sight) = own.sight.get(client) else {
         return Err((I5, format!("{} was planned by a replica that read nothing", line.id.0)));
     };
     match sight.instances {
@@ -122,10 +116,10 @@ fn fresh(entry: &Entry, facts: &Facts, tally: &mut Tally) -> Ruling {
 }
 
 /// The members that a replica was told are healthy stay `count`, by its own last sight.
-fn floor(arrival: &Arrival, leaving: &[Out<'_>], facts: &Facts, tally: &mut Tally) -> Ruling {
+fn floor(arrival: &Arrival, leaving: &[Out<'_>], own: &Environment, tally: &mut Tally) -> Ruling {
     let Came::Changed(changed) = &arrival.came else { return Ok(()) };
-    let Some(sight) = facts.sight.get(&arrival.client) else { return Ok(()) };
-    let least = facts.bounds(arrival.sent).map(|bounds| bounds.count).min().unwrap_or(0);
+    let Some(sight) = own.sight.get(&arrival.client) else { return Ok(()) };
+    let least = own.bounds(arrival.sent).map(|bounds| bounds.count).min().unwrap_or(0);
     let serves = |arn: &planner::id::TargetGroupArn| {
         let listeners = changed.before.load_balancers().into_iter().flat_map(|lb| changed.before.listeners(&lb.arn));
         listeners.filter_map(|listener| listener.forwards_to).any(|group| group == *arn)
@@ -133,8 +127,8 @@ fn floor(arrival: &Arrival, leaving: &[Out<'_>], facts: &Facts, tally: &mut Tall
     for (group, healthy) in &sight.healthy {
         let out = healthy.iter().filter(|target| leaving.iter().any(|out| out.takes(group, target))).count();
         // A target that is no member of ours, or no longer lives, is taken out whatever it was said to be.
-        let lives = |out: &Out<'_>| members(&changed.before).iter().any(|member| member.id.as_str() == out.id);
-        let foreign = leaving.iter().any(|out| !facts.ours.contains(&out.id) || !lives(out));
+        let lives = |out: &Out<'_>| own.members(&changed.before).iter().any(|member| member.id.as_str() == out.id);
+        let foreign = leaving.iter().any(|out| !lives(out));
         if out == 0 || foreign || !serves(group) {
             continue;
         }
@@ -155,16 +149,16 @@ fn floor(arrival: &Arrival, leaving: &[Out<'_>], facts: &Facts, tally: &mut Tall
 
 /// While healing is not allowed, no member is taken out or terminated for its sickness. One that was taken out before is
 /// terminated within the budget that it was counted in, but not while too many are sick.
-fn braked(entry: &Entry, facts: &Facts, tally: &mut Tally) -> Ruling {
-    if !facts.says("HealingAllowed", "False") {
+fn braked(entry: &Entry, own: &Environment, tally: &mut Tally) -> Ruling {
+    if !own.says("HealingAllowed", "False") {
         return Ok(());
     }
     // That one instance is protected is no brake for the others, and it is asked again whether it still is.
-    if facts.reason("HealingAllowed") == Some(Reason::TerminationProtected.name()) {
+    if own.reason("HealingAllowed") == Some(Reason::TerminationProtected.name()) {
         return Ok(());
     }
     tally.count("limit: the brakes were on when something was planned");
-    let too_many = facts.reason("HealingAllowed") == Some(Reason::TooManySick.name());
+    let too_many = own.reason("HealingAllowed") == Some(Reason::TooManySick.name());
     let held = |kind: &str| kind == "takeOut" || (too_many && kind == "terminate");
     match entry.actions.iter().find(|line| held(&line.kind) && is_healing(line.reason)) {
         Some(line) => Err((BRAKES, format!("{} is planned for {}", line.id.0, line.reason))),

@@ -7,8 +7,8 @@ use planner::request::{UserData, Write};
 use simulator::cloud::tape::{Arrival, Came, Changed};
 
 use super::Ruling;
-use crate::simulation::facts::{Facts, launched};
-use crate::simulation::hands::members;
+use crate::simulation::environment::{Bounds, Environment};
+use crate::simulation::facts::{Facts, intent_of, launched};
 use crate::simulation::tally::Tally;
 
 const I1: &str = "I1 one launch per intent";
@@ -20,68 +20,37 @@ pub struct Launches {
     tokens: BTreeMap<String, String>,
 }
 
+/// Judges whether a create call was stored before.
+pub fn intended(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
+    let Came::Changed(changed) = &arrival.came else { return Ok(()) };
+    let Some(id) = intent_of(&changed.write) else { return Ok(()) };
+    tally.count("oracle: I1 a create has its intent");
+    stored(&id, arrival, &changed.write, facts)
+}
+
 impl Launches {
-    /// Judges a create call.
-    pub fn arrived(&mut self, arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
+    /// Judges a launch.
+    pub fn arrived(&mut self, arrival: &Arrival, own: &Environment, tally: &mut Tally) -> Ruling {
         let Came::Changed(changed) = &arrival.came else { return Ok(()) };
-        if let Some(id) = id_of(&changed.write) {
-            tally.count("oracle: I1 a create has its intent");
-            stored(&id, arrival, &changed.write, facts)?;
+        let (Write::RunInstances(run), Some(instance)) = (&changed.write, launched(changed)) else { return Ok(()) };
+        let token = run.token.to_string();
+        let known = self.tokens.entry(token.clone()).or_insert_with(|| instance.clone());
+        if *known != instance {
+            return Err((I1, format!("token {token} made {known} and {instance}")));
         }
-        if let (Write::RunInstances(run), Some(instance)) = (&changed.write, launched(changed)) {
-            let token = run.token.to_string();
-            let known = self.tokens.entry(token.clone()).or_insert_with(|| instance.clone());
-            if *known != instance {
-                return Err((I1, format!("token {token} made {known} and {instance}")));
-            }
-            if !facts.ours.contains(&instance) {
-                return room(arrival, changed, facts, tally);
-            }
-            tally.count("limit: I1 a token was sent again");
+        if !own.ours.contains(&instance) {
+            return room(arrival, changed, own, tally);
         }
+        tally.count("limit: I1 a token was sent again");
         Ok(())
     }
 }
 
-/// The intent that a create call belongs to, by its token or its tag.
-fn id_of(write: &Write) -> Option<String> {
-    let tags = match write {
-        Write::RunInstances(run) => &run.tags,
-        Write::CreateSecurityGroup(create) => &create.tags,
-        Write::CreateLoadBalancer(create) => &create.tags,
-        Write::CreateTargetGroup(create) => &create.tags,
-        Write::CreateListener(create) => &create.tags,
-        Write::AuthorizeRules(_)
-        | Write::RevokeRules(_)
-        | Write::DeleteSecurityGroup { .. }
-        | Write::TerminateInstances { .. }
-        | Write::SetInstanceGroups { .. }
-        | Write::SetMetadataOptions { .. }
-        | Write::ChangeProfile { .. }
-        | Write::CreateTags { .. }
-        | Write::DeleteTags { .. }
-        | Write::SetLoadBalancerAttributes { .. }
-        | Write::SetSubnets { .. }
-        | Write::SetLoadBalancerGroups { .. }
-        | Write::DeleteLoadBalancer { .. }
-        | Write::SetHealthCheck { .. }
-        | Write::SetTargetGroupAttributes { .. }
-        | Write::DeleteTargetGroup { .. }
-        | Write::RegisterTargets { .. }
-        | Write::DeregisterTargets { .. }
-        | Write::SetListener { .. }
-        | Write::DeleteListener { .. }
-        | Write::AddTags { .. }
-        | Write::RemoveTags { .. } => return None,
-    };
-    Some(tags.get(planner::ownership::TAG_INTENT).cloned().unwrap_or_else(|| "a create without an intent".to_owned()))
-}
-
 fn stored(id: &str, arrival: &Arrival, write: &Write, facts: &Facts) -> Ruling {
-    let Some((since, intent)) = facts.intents.get(id) else {
-        return Err((I1, format!("{} of {id} was sent without a stored intent", arrival.operation)));
+    let Some((_, since, intent)) = facts.intent(id) else {
+        return Err((I1, format!("{} of {id:?} was sent without a stored intent", arrival.operation)));
     };
-    if *since > arrival.sent {
+    if since > arrival.sent {
         return Err((I1, format!("{} of {id} was sent before its intent was stored", arrival.operation)));
     }
     if without_user_data(write) != without_user_data(&intent.write) {
@@ -102,13 +71,13 @@ fn without_user_data(write: &Write) -> Write {
     write
 }
 
-fn room(arrival: &Arrival, changed: &Changed, facts: &Facts, tally: &mut Tally) -> Ruling {
+fn room(arrival: &Arrival, changed: &Changed, own: &Environment, tally: &mut Tally) -> Ruling {
     let most = |bounds: &mut dyn Iterator<Item = usize>| bounds.max().unwrap_or(usize::MAX);
-    let room = |bounds: crate::simulation::facts::Bounds| bounds.count + bounds.surge;
+    let room = |bounds: Bounds| bounds.count + bounds.surge;
     // One that comes late was right when it was sent.
     let most =
-        if changed.late { most(&mut facts.ever().map(room)) } else { most(&mut facts.bounds(arrival.sent).map(room)) };
-    let live = members(&changed.before).len();
+        if changed.late { most(&mut own.ever().map(room)) } else { most(&mut own.bounds(arrival.sent).map(room)) };
+    let live = own.members(&changed.before).len();
     tally.count("oracle: I1 there is room for a launch");
     if live + 1 == most {
         tally.count("limit: I1 a launch filled the last place");

@@ -1,13 +1,13 @@
 //! I4, the lease: only its holder asks AWS to change anything or writes, and never without a journal entry that says so.
 
+use engine::items::CONTROLLER;
 use engine::store::{Change, Condition};
 use planner::request::Write;
 use simulator::cloud::tape::{Arrival, Came};
 use simulator::store::Written;
 
 use super::Ruling;
-use crate::NAME;
-use crate::simulation::facts::Facts;
+use crate::simulation::facts::{Facts, pk};
 use crate::simulation::tally::Tally;
 
 const LEASE: &str = "I4 one leader";
@@ -40,8 +40,13 @@ pub fn arrived(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
         }
         None => return Err((LEASE, format!("{holder} sent {operation} while nobody had the lease"))),
     }
+    // Which environment a refused create was for, nobody can tell; any may have sent it.
+    let (entry, damaged) = match facts.concerned(arrival).and_then(|name| facts.environments.get(name)) {
+        Some(own) => (own.entry_at(&holder, sent), own.damaged),
+        None => (facts.environments.values().find_map(|one| one.entry_at(&holder, sent)), None),
+    };
     tally.count("oracle: I4 a call stands in the journal");
-    let Some(entry) = facts.entry_at(&holder, sent) else {
+    let Some(entry) = entry else {
         return Err((JOURNAL, format!("{holder} sent {operation} without an open journal entry")));
     };
     if let Came::Changed(changed) = &arrival.came
@@ -50,7 +55,7 @@ pub fn arrived(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
     {
         return Err((JOURNAL, format!("{holder} terminated {instance}, of which its journal entry says nothing")));
     }
-    if let Some(since) = facts.damaged
+    if let Some(since) = damaged
         && sent > since + PASS_ENDS
     {
         return Err((DAMAGED, format!("{holder} sent {operation}")));
@@ -60,12 +65,8 @@ pub fn arrived(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
 
 /// Judges a write: it holds only under the epoch in which the lease is held.
 pub fn written(write: &Written, facts: &Facts, tally: &mut Tally) -> Ruling {
-    let environments = write.changes.iter().any(|change| match change {
-        Change::Put(item, _) => item.get("pk").is_some_and(|pk| pk == NAME),
-        Change::Delete(key, _) => key.pk == NAME,
-        Change::Check(..) => false,
-    });
-    if !environments {
+    let changes = |change: &Change| !matches!(change, Change::Check(..)) && pk(change) != CONTROLLER;
+    if !write.changes.iter().any(changes) {
         return Ok(());
     }
     tally.count("oracle: I4 a write is fenced");

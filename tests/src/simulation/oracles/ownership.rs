@@ -1,4 +1,7 @@
-//! I3: it changes only what it made. What it made is known from its own create calls.
+//! I3: it changes only what it made, and for no environment what another one made. What was made is known from the create
+//! calls.
+
+use std::collections::BTreeSet;
 
 use planner::request::{ElbTaggable, Ref, Taggable, Write};
 use simulator::cloud::tape::{Arrival, Came, Changed};
@@ -12,17 +15,22 @@ const I3: &str = "I3 only what it owns";
 /// Judges a mutating call.
 pub fn arrived(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
     let Came::Changed(changed) = &arrival.came else { return Ok(()) };
-    for touched in touched(changed) {
+    let touched = touched(changed);
+    for one in &touched {
         tally.count("oracle: I3 what is changed is ours");
-        if !facts.ours.contains(&touched) {
-            return Err((I3, format!("{} changed {touched}, which no replica made", arrival.operation)));
+        if facts.owner(one).is_none() {
+            return Err((I3, format!("{} changed {one}, which no replica made", arrival.operation)));
         }
+    }
+    let owners: BTreeSet<_> = touched.iter().filter_map(|one| facts.owner(one)).collect();
+    if owners.len() > 1 {
+        return Err((I3, format!("{} changed things of {owners:?} at once", arrival.operation)));
     }
     Ok(())
 }
 
 /// What a call changes.
-fn touched(changed: &Changed) -> Vec<String> {
+pub fn touched(changed: &Changed) -> Vec<String> {
     fn id<T: ToString>(reference: &Ref<T>) -> Vec<String> {
         match reference {
             Ref::Id(id) => vec![id.to_string()],

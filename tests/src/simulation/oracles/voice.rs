@@ -1,19 +1,21 @@
-//! What it says: no `Ready` that its sight does not bear, every action told with its reason, a change soon in the status.
+//! What it says: no `Ready` that its sight does not bear, every action told with its reason, one that failed with its error
+//! besides, a change soon in the status.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::items::{DONE_PASSES, EVENTS, STATUS};
-use engine::journal::Entry;
-use engine::recorder::REPEAT_AFTER;
-use engine::store::{Change, Item};
+use engine::journal::{Entry, Line};
+use engine::recorder::{REPEAT_AFTER, REWORD_AFTER};
+use engine::store::Item;
+use planner::reason::Reason;
 use serde_json::Value;
 use simulator::cloud::View;
-use simulator::store::Written;
 
 use super::Ruling;
 use crate::RESYNC;
-use crate::simulation::facts::{Facts, Sight};
+use crate::simulation::environment::{Environment, Sight};
+use crate::simulation::facts::Facts;
 use crate::simulation::tally::Tally;
 
 const READY: &str = "Ready only when the snapshot showed count healthy";
@@ -21,36 +23,51 @@ const TOLD: &str = "every action ends with its event and its reason";
 const SOON: &str = "a real change is in status within one resync and one pass";
 /// The longest pass that nothing disturbs: its calls take 50 ms each, its writes less.
 const PASS: Duration = Duration::from_secs(5);
+/// Between the instant that a pass goes by and that of its last write.
+const SLACK: Duration = Duration::from_secs(300);
+/// What a failed action is told as.
+const FAILURES: [Reason; 5] = [
+    Reason::ActionFailed,
+    Reason::ActionDenied,
+    Reason::InsufficientCapacity,
+    Reason::LaunchRejected,
+    Reason::TerminationProtected,
+];
 
 /// See the module.
 #[derive(Default)]
 pub struct Voice {
-    /// When each reason was last told.
-    told: BTreeMap<String, Duration>,
+    /// When each sentence was told last of a resource, for a reason.
+    told: BTreeMap<Told, Duration>,
     /// Since when fewer members are healthy than are wanted.
     degraded: Option<Duration>,
 }
 
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Told {
+    resource: String,
+    reason: String,
+    message: String,
+}
+
 impl Voice {
-    /// Judges what is said.
-    pub fn written(&mut self, write: &Written, facts: &Facts, tally: &mut Tally) -> Ruling {
-        let items = || {
-            write.changes.iter().filter_map(|change| match change {
-                Change::Put(item, _) => Some((item, item.get("sk").and_then(Value::as_str).unwrap_or_default())),
-                Change::Delete(..) | Change::Check(..) => None,
-            })
-        };
-        for (item, _) in items().filter(|(_, sk)| sk.starts_with(EVENTS)) {
-            if let Some(reason) = item.get("reason").and_then(Value::as_str) {
-                self.told.insert(reason.to_owned(), write.at);
-            }
+    /// Hears an event. Events are told in the write in which a pass ends, or before it.
+    pub fn hear(&mut self, put: &Item, at: Duration) {
+        let text = |name: &str| put.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if text("sk").starts_with(EVENTS) {
+            let told = Told { resource: text("resource"), reason: text("reason"), message: text("message") };
+            self.told.insert(told, at);
         }
-        for (item, sk) in items() {
-            if sk == STATUS {
-                ready(item, write.at, facts, tally)?;
-            } else if sk.starts_with(DONE_PASSES) {
-                self.ended(item, write.at, tally)?;
-            }
+    }
+
+    /// Judges what is said of an environment.
+    pub fn written(&self, put: &Item, at: Duration, facts: &Facts, own: &Environment, tally: &mut Tally) -> Ruling {
+        let sk = put.get("sk").and_then(Value::as_str).unwrap_or_default();
+        if sk == STATUS {
+            return ready(put, at, facts, own, tally);
+        }
+        if sk.starts_with(DONE_PASSES) {
+            return self.ended(put, at, tally);
         }
         Ok(())
     }
@@ -62,30 +79,60 @@ impl Voice {
         let Some(end) = entry.end.as_ref().filter(|end| !end.interrupted) else { return Ok(()) };
         for line in &entry.actions {
             let outcome = end.outcomes.get(&line.id).map_or("", String::as_str);
-            if !outcome.starts_with("done") {
-                continue;
-            }
-            tally.count("oracle: an action is told");
-            let told = self.told.get(line.reason.name());
-            if told.is_none_or(|told| *told + REPEAT_AFTER + Duration::from_secs(300) < at) {
-                return Err((TOLD, format!("{} was done because {}, and no event says so", line.id.0, line.reason)));
+            let is_told = if let Some(made) = outcome.strip_prefix("done") {
+                tally.count("oracle: an action is told");
+                self.done(line, made.trim_start_matches(": "), at)
+            } else if let Some(error) = outcome.strip_prefix("failed: ") {
+                tally.count("oracle: a failed action is told with its error");
+                self.failed(line, error, at)
+            } else {
+                true
+            };
+            if !is_told {
+                return Err((TOLD, format!("{} ({}): {outcome}; no event says so", line.id.0, line.reason)));
             }
         }
         Ok(())
     }
 
+    /// Whether it was told for its reason, of what was made or of what it was done to.
+    fn done(&self, line: &Line, made: &str, at: Duration) -> bool {
+        self.of(line, made, at).any(|(told, _)| told.reason == line.reason.name())
+    }
+
+    /// Whether it was told with what AWS said. In other words it is told again only after a while.
+    fn failed(&self, line: &Line, error: &str, at: Duration) -> bool {
+        let said = |told: &Told, when: Duration| told.message.starts_with(error) || when + REWORD_AFTER + SLACK > at;
+        let failed = |told: &Told| FAILURES.iter().any(|one| one.name() == told.reason);
+        self.of(line, "", at).any(|(told, when)| failed(told) && said(told, when))
+    }
+
+    /// What was told of what an action was done to, and not too long ago to be told again by now.
+    fn of<'a>(
+        &'a self,
+        line: &'a Line,
+        made: &'a str,
+        at: Duration,
+    ) -> impl Iterator<Item = (&'a Told, Duration)> + 'a {
+        // What is made in the same plan has its id only in the event.
+        let concerns = move |of: &str| of == line.resource || of == made || line.resource.contains("(of ");
+        let lately = move |when: Duration| when + REPEAT_AFTER + SLACK >= at;
+        let all = self.told.iter().filter(move |(told, when)| concerns(&told.resource) && lately(**when));
+        all.map(|(told, when)| (told, *when))
+    }
+
     /// Judges whether the status says what is.
-    pub fn around(&mut self, view: &View, is_calm: bool, facts: &Facts, tally: &mut Tally) -> Ruling {
-        let healthy = serving(view);
-        let wanted = facts.bounds(view.at()).map(|bounds| bounds.count).min().unwrap_or(0);
-        if healthy >= wanted || !is_calm || facts.damaged.is_some() {
+    pub fn around(&mut self, view: &View, is_calm: bool, own: &Environment, tally: &mut Tally) -> Ruling {
+        let healthy = own.serving(view).map_or(0, |group| view.healthy(&group));
+        let wanted = own.bounds(view.at()).map(|bounds| bounds.count).min().unwrap_or(0);
+        if healthy >= wanted || !is_calm || own.damaged.is_some() {
             self.degraded = None;
             return Ok(());
         }
         let since = *self.degraded.get_or_insert(view.at());
         // Between two looks of ours it was well, and the replica saw that.
         let saw_well = |sight: &Sight| sight.health > since && sight.healthy.values().any(|all| all.len() >= wanted);
-        if facts.sight.values().any(saw_well) {
+        if own.sight.values().any(saw_well) {
             self.degraded = None;
             return Ok(());
         }
@@ -93,21 +140,14 @@ impl Voice {
             return Ok(());
         }
         tally.count("oracle: a change is in status");
-        if facts.says("Ready", "True") {
+        if own.says("Ready", "True") {
             return Err((SOON, format!("{healthy} of {wanted} are healthy since {since:?}, and Ready is True")));
         }
         Ok(())
     }
 }
 
-/// Healthy targets of the group that serves.
-pub fn serving(view: &View) -> usize {
-    let listeners = view.load_balancers().into_iter().flat_map(|balancer| view.listeners(&balancer.arn));
-    let mut groups = listeners.filter_map(|listener| listener.forwards_to);
-    groups.next().map_or(0, |group| view.healthy(&group))
-}
-
-fn ready(item: &Item, at: Duration, facts: &Facts, tally: &mut Tally) -> Ruling {
+fn ready(item: &Item, at: Duration, facts: &Facts, own: &Environment, tally: &mut Tally) -> Ruling {
     let conditions = item.get("conditions").and_then(Value::as_array);
     let is_ready = conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True");
     if !is_ready {
@@ -117,7 +157,7 @@ fn ready(item: &Item, at: Duration, facts: &Facts, tally: &mut Tally) -> Ruling 
     let desired = item.get("desired").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
     let leader = facts.leader(at).map(|(_, holder, _)| holder.as_str()).unwrap_or_default();
     let client = leader.rsplit_once('-').map_or("", |(client, _)| client);
-    let told = facts.sight.get(client).into_iter().flat_map(|sight| sight.healthy.values()).map(|all| all.len()).max();
+    let told = own.sight.get(client).into_iter().flat_map(|sight| sight.healthy.values()).map(|all| all.len()).max();
     if told.unwrap_or(0) < desired {
         return Err((READY, format!("{client} was told of {told:?} healthy targets, and {desired} are wanted")));
     }
