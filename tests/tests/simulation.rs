@@ -21,12 +21,12 @@ fn case(scenario: &Scenario, seed: u64) -> Case<'_> {
 }
 
 fn holds(name: &str) {
-    let scenario = scenario::named(name).unwrap();
-    for seed in 1..=SEEDS {
-        let report = run(case(scenario, seed));
-        if let Some(violation) = report.violation {
-            panic!("seed {seed}: {violation}\nagain: simulate --scenario {name} --seeds 1 --from {seed} --trace");
-        }
+    (1..=SEEDS).for_each(|seed| holds_in(name, seed));
+}
+
+fn holds_in(name: &str, seed: u64) {
+    if let Some(violation) = run(case(scenario::named(name).unwrap(), seed)).violation {
+        panic!("seed {seed}: {violation}\nagain: simulate --scenario {name} --seeds 1 --from {seed} --trace");
     }
 }
 
@@ -68,6 +68,11 @@ fn the_environment_is_deleted_amid_trouble() {
 #[test]
 fn one_environment_is_in_trouble_and_another_does_not_notice() {
     holds("neighbours");
+}
+
+#[test]
+fn seeds_that_once_found_something_find_nothing_any_more() {
+    scenario::RECORDED.iter().for_each(|(name, seed)| holds_in(name, *seed));
 }
 
 #[test]
