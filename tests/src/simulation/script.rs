@@ -471,8 +471,9 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
         happened.extend(MISFORTUNES.iter().map(|misfortune| format!("misfortune: {misfortune:?}")));
     }
     if scenario.hands {
-        // There is nobody else's instance before it stands.
-        let hands = HANDS.iter().filter(|hand| scenario.stands || **hand != Hand::RegistersForeign);
+        // Before it stands there is nobody else's instance, and hardly a name to give back.
+        let late = [Hand::RegistersForeign, Hand::GivesNameBack];
+        let hands = HANDS.iter().filter(|hand| scenario.stands || !late.contains(*hand));
         happened.extend(hands.map(|hand| format!("by hand: {hand:?}")));
     }
     if scenario.edits {
