@@ -419,13 +419,14 @@ impl Run<'_> {
         }
         hands::mend(&self.stage.cloud);
         self.restore();
-        let protection = &mut self.last["spec"]["loadBalancer"]["deletionProtection"];
         // While it is deleted, the one edit that it may need, and that the command line lets through.
-        let protected = *protection == json!(true);
-        if self.deleting && protected {
-            *protection = json!(false);
+        let balancer = &mut self.last["spec"]["loadBalancer"];
+        let unprotects = self.deleting && balancer["deletionProtection"] == json!(true);
+        if unprotects {
+            balancer["deletionProtection"] = json!(false);
         }
-        if !self.deleting || protected {
+        // Written over one that is gone by now, it would be the record of a new one.
+        if !self.deleting || (unprotects && !self.stage.world(NAME).is_gone()) {
             self.apply(self.last.clone());
         }
         self.check_copy();
