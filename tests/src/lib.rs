@@ -86,6 +86,13 @@ pub fn record(count: u32) -> Value {
     })
 }
 
+/// [`record`], changed.
+pub fn record_with(count: u32, change: impl FnOnce(&mut Value)) -> Value {
+    let mut record = record(count);
+    change(&mut record);
+    record
+}
+
 impl Stage {
     /// An ordinary account and an empty table.
     pub fn new(seed: u64) -> Self {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use e2e::{NAME, Stage, record};
+use e2e::{NAME, Stage, record, record_with};
 use engine::operation::Operation;
 use engine::store::Key;
 use planner::id::AmiId;
@@ -13,12 +13,6 @@ use simulator::{Builder, Cut};
 
 const OTHER: &str = "ami-0aaaaaaaaaaaaaaaa";
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn with(count: u32, change: impl FnOnce(&mut Value)) -> Value {
-    let mut record = record(count);
-    change(&mut record);
-    record
-}
 
 /// Running for longer than every grace, with a second image in the account.
 fn running(seed: u64, record: &Value) -> Stage {
@@ -41,7 +35,7 @@ fn broken() -> App {
 #[test]
 fn an_edit_of_the_region_is_refused_and_the_environment_is_kept_where_it_stands() {
     let mut stage = running(71, &record(2));
-    stage.apply(&with(2, |record| record["spec"]["region"] = json!("us-west-2")));
+    stage.apply(&record_with(2, |record| record["spec"]["region"] = json!("us-west-2")));
     let victim = stage.cloud.view().live_instances()[0].id.clone();
     stage.cloud.console().terminate(&victim).unwrap();
     stage.run_for(HOUR);
@@ -55,7 +49,7 @@ fn an_edit_of_the_region_is_refused_and_the_environment_is_kept_where_it_stands(
 #[test]
 fn naming_the_region_that_it_stands_in_is_no_move() {
     let mut stage = running(72, &record(2));
-    stage.apply(&with(2, |record| record["spec"]["region"] = json!("us-east-2")));
+    stage.apply(&record_with(2, |record| record["spec"]["region"] = json!("us-east-2")));
     stage.settle();
 }
 
@@ -67,7 +61,7 @@ fn after_a_bad_image_a_good_one_rolls_out_though_healing_is_braked() {
         let victim = stage.cloud.view().live_instances()[0].id.clone();
         stage.cloud.console().set_app(&victim, broken()).unwrap();
         stage.run_for(HOUR);
-        stage.apply(&with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
+        stage.apply(&record_with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
         stage.settle();
     }
 }
@@ -80,7 +74,7 @@ fn a_budget_that_is_lowered_while_a_member_drains_holds_that_member_and_nothing_
     stage.until("leaving", |world| {
         world.status().is_some_and(|status| status.instances.iter().any(|member| member.leaving.is_some()))
     });
-    stage.apply(&with(2, |record| record["spec"]["healing"] = json!({"maxTerminationsPerHour": 0})));
+    stage.apply(&record_with(2, |record| record["spec"]["healing"] = json!({"maxTerminationsPerHour": 0})));
     stage.run_for(Duration::from_secs(300));
     assert!(!stage.says("a plan was refused"), "{}", stage.report());
     assert!(stage.cloud.view().live_instances().iter().any(|instance| instance.id == victim));
@@ -103,9 +97,9 @@ fn a_launch_that_was_lost_holds_up_neither_delete_nor_rollout() {
 
     let mut stage = running(78, &record(2));
     stage.cloud.fail_next(Operation::RunInstances, Fault::LostRequest);
-    stage.apply(&with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
+    stage.apply(&record_with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
     stage.run_for(Duration::from_secs(6));
-    stage.apply(&with(2, |record| {
+    stage.apply(&record_with(2, |record| {
         record["spec"]["image"]["amiId"] = json!(OTHER);
         record["spec"]["instances"]["userData"] = json!("#cloud-config\na: b");
     }));
@@ -115,7 +109,7 @@ fn a_launch_that_was_lost_holds_up_neither_delete_nor_rollout() {
 #[test]
 fn a_load_balancer_whose_rename_was_refused_is_rebuilt_when_it_is_lost() {
     let mut stage = running(80, &record(2));
-    stage.apply(&with(2, |record| record["spec"]["loadBalancer"]["name"] = json!("renamed")));
+    stage.apply(&record_with(2, |record| record["spec"]["loadBalancer"]["name"] = json!("renamed")));
     stage.run_for(Duration::from_secs(60));
     let arn = stage.cloud.view().load_balancers()[0].arn.clone();
     stage.cloud.console().delete_load_balancer(&arn).unwrap();
@@ -125,7 +119,7 @@ fn a_load_balancer_whose_rename_was_refused_is_rebuilt_when_it_is_lost() {
 #[test]
 fn a_record_with_a_thousand_faults_stops_no_healing() {
     let mut stage = running(81, &record(2));
-    stage.apply(&with(2, |record| {
+    stage.apply(&record_with(2, |record| {
         for nth in 0..1000 {
             record["spec"][format!("unknown{nth}")] = json!("x".repeat(300));
         }
@@ -166,7 +160,7 @@ fn images_that_serve_different_ports_are_held_with_the_way_out_and_go_on_with_en
     let on = |port: u16| App { ports: Some([port].into()), ..App::default() };
     let mut stage = running_apps(91, &record(2), on(8080), on(9090));
     let edit = |surge: u32| {
-        with(2, |record| {
+        record_with(2, |record| {
             record["spec"]["services"][0]["port"] = json!(9090);
             record["spec"]["image"]["amiId"] = json!(OTHER);
             record["spec"]["rollout"]["maxSurge"] = json!(surge);
@@ -184,7 +178,7 @@ fn images_that_serve_different_ports_are_held_with_the_way_out_and_go_on_with_en
 #[test]
 fn a_health_check_port_stays_open_while_its_group_is_replaced() {
     let checked = |port: u16, service: u16| {
-        with(2, |record| {
+        record_with(2, |record| {
             record["spec"]["services"][0]["port"] = json!(service);
             record["spec"]["services"][0]["healthCheck"]["port"] = json!(port);
         })

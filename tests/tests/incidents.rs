@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use e2e::edits::{Edit, OTHER_IMAGE, two_images};
-use e2e::{NAME, RESYNC, Stage, record};
+use e2e::{NAME, RESYNC, Stage, record, record_with};
 use engine::operation::Operation;
 use engine::store::Key;
 use planner::id::{AmiId, InstanceId};
@@ -21,12 +21,6 @@ use simulator::cloud::{Answer, App, Kind, ReadLag, Timings};
 use simulator::store::StoreFault;
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn with(count: u32, change: impl FnOnce(&mut Value)) -> Value {
-    let mut record = record(count);
-    change(&mut record);
-    record
-}
 
 /// Settled for longer than every grace.
 fn running(seed: u64, record: &Value) -> Stage {
@@ -113,7 +107,7 @@ fn a_bad_image_is_rolled_out_to_one_and_takes_no_good_member_down() {
         let mut stage = running(104, &record(count));
         let good = live(&stage);
         stage.cloud.console().set_image_app(&ami(OTHER_IMAGE), broken()).unwrap();
-        stage.apply(&with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
+        stage.apply(&record_with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
         for _ in 0..6 * 60 {
             stage.run_for(Duration::from_secs(60));
             let left = live(&stage);
@@ -131,7 +125,7 @@ fn a_bad_image_is_rolled_out_to_one_and_takes_no_good_member_down() {
 #[test]
 fn a_group_of_one_serves_all_through_its_replacement() {
     let mut stage = running(105, &record(1));
-    stage.apply(&with(1, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
+    stage.apply(&record_with(1, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
     let serves = |stage: &Stage| assert!(stage.serving() >= 1, "{}", stage.report());
     stage.each_second("replaced", serves, |world| world.is_settled());
     assert_eq!(stage.totals()[&Kind::Instance], (2, 1));
@@ -148,11 +142,11 @@ fn an_unread_empty_or_half_written_record_removes_nothing() {
             "without a spec",
             json!({"apiVersion": whole["apiVersion"], "kind": whole["kind"], "metadata": whole["metadata"]}),
         ),
-        ("a spec that is null", with(2, |record| record["spec"] = Value::Null)),
-        ("an empty spec", with(2, |record| record["spec"] = json!({}))),
+        ("a spec that is null", record_with(2, |record| record["spec"] = Value::Null)),
+        ("an empty spec", record_with(2, |record| record["spec"] = json!({}))),
         (
             "no services and no instances",
-            with(2, |record| {
+            record_with(2, |record| {
                 record["spec"]["services"] = json!([]);
                 record["spec"]["instances"] = json!({});
             }),
@@ -197,7 +191,7 @@ fn a_member_whose_zone_the_load_balancer_lost_is_served_again_and_not_replaced()
 #[test]
 fn a_rename_leaves_no_second_resource_behind() {
     let mut stage = running(108, &record(2));
-    stage.apply(&with(2, |record| record["spec"]["services"][0]["targetGroupName"] = json!("renamed")));
+    stage.apply(&record_with(2, |record| record["spec"]["services"][0]["targetGroupName"] = json!("renamed")));
     stage.settle();
     assert_eq!(stage.totals()[&Kind::TargetGroup], (2, 1), "made anew, the old one gone\n{}", stage.report());
     let fixed: [(&str, Edit); 3] = [
@@ -211,7 +205,7 @@ fn a_rename_leaves_no_second_resource_behind() {
     ];
     let mut stage = running(109, &record(2));
     for (path, rename) in fixed {
-        stage.apply(&with(2, |record| rename(&mut record["spec"])));
+        stage.apply(&record_with(2, |record| rename(&mut record["spec"])));
         stage.is_quiet_for(HOUR);
         assert!(stage.says(&format!("ImmutableField {path}")), "{path}\n{}", stage.report());
     }
@@ -242,7 +236,7 @@ fn what_never_becomes_healthy_is_replaced_no_oftener_than_the_cap_in_any_hour() 
     for cap in [0, 2] {
         let mut stage = running(
             111,
-            &with(3, |record| {
+            &record_with(3, |record| {
                 // Only the cap holds it.
                 record["spec"]["healing"] = json!({"maxTerminationsPerHour": cap, "maxUnhealthy": "100%"});
             }),
@@ -298,7 +292,7 @@ fn a_group_of_somebody_elses_under_our_name_is_named_and_left_alone() {
     stage.run_for(Duration::from_secs(600));
     assert!(stage.says(&name) && stage.says("spec.securityGroups.loadBalancer.name"), "{}", stage.report());
     let named = json!({"loadBalancer": {"name": "ours"}});
-    stage.apply(&with(2, |record| record["spec"]["securityGroups"] = named));
+    stage.apply(&record_with(2, |record| record["spec"]["securityGroups"] = named));
     stage.settle();
     let groups = stage.status().unwrap().security_groups;
     let ours = stage.cloud.view().group("ours").unwrap().id;
@@ -325,7 +319,7 @@ fn a_resync_repairs_drift_though_the_record_has_not_changed_for_days() {
 #[test]
 fn a_member_ends_only_after_its_target_has_drained_to_the_end() {
     let mut stage = running(115, &record(3));
-    stage.apply(&with(1, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
+    stage.apply(&record_with(1, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
     let mut drained = 0;
     let look = |stage: &Stage| {
         let view = stage.cloud.view();
@@ -386,7 +380,7 @@ fn a_deregistered_image_is_said_and_keeps_who_serves_until_another_is_named() {
     assert!(stage.says(Builder::IMAGE), "{}", stage.report());
     assert_eq!(live(&stage), &members[..1], "what cannot be replaced is kept, sick as it is");
     assert_eq!(stage.cloud.ledger().calls(Operation::RunInstances), asked, "nothing is launched from it any more");
-    stage.apply(&with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
+    stage.apply(&record_with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
     stage.settle();
 }
 

@@ -193,14 +193,20 @@ fn a_launch_that_took_place_is_remembered_as_the_successor() {
     assert!(!concluded(&mut world, &plan, "launch/3", failed).status.instances[0].succeeded);
 }
 
-#[test]
-fn a_refused_replay_closes_its_intent_two_minutes_after_the_lost_sending_to_the_second() {
+/// A second member was launched, and nobody knows what came of it.
+fn launch_without_a_reply() -> World {
     let mut world = World::healthy(1).edited(|spec| spec.instances.count = 2);
     let plan = world.pass();
     let Does::Create(intent) = &plan.actions[0].does else { panic!("{plan}") };
     world.concluded(&plan, |_| Outcome::Failed(fault(ErrorKind::Transient, false)));
     world.store(&plan);
     world.record.intents.push((**intent).clone());
+    world
+}
+
+#[test]
+fn a_refused_replay_closes_its_intent_two_minutes_after_the_lost_sending_to_the_second() {
+    let world = launch_without_a_reply();
     let mut world = world.after(ARRIVES_WITHIN.as_secs());
     let plan = world.pass();
     assert!(matches!(plan.actions[0].does, Does::Replay(_)), "{plan}");
@@ -209,12 +215,7 @@ fn a_refused_replay_closes_its_intent_two_minutes_after_the_lost_sending_to_the_
 
 #[test]
 fn a_definite_refusal_of_a_replay_is_no_sending_that_may_still_arrive() {
-    let mut world = World::healthy(1).edited(|spec| spec.instances.count = 2);
-    let plan = world.pass();
-    let Does::Create(intent) = &plan.actions[0].does else { panic!("{plan}") };
-    world.concluded(&plan, |_| Outcome::Failed(fault(ErrorKind::Transient, false)));
-    world.store(&plan);
-    world.record.intents.push((**intent).clone());
+    let world = launch_without_a_reply();
     // Refused too early to be believed; that sending itself is settled, and moves nothing.
     let mut world = world.after(60);
     let plan = world.pass();
