@@ -86,6 +86,7 @@ pub fn run(case: Case<'_>) -> Report {
     let mut stage = Stage::with(case.seed, |builder| settings.build(builder));
     stage.cloud.set_throttling(settings.throttled);
     let judge = Judge::new(&stage, case.traced);
+    settings.slow().for_each(|what| judge.count(&format!("account: {what}")));
     let mut run = Run {
         case,
         stage: &mut stage,
@@ -137,6 +138,16 @@ impl Settings {
         let page_size = [2, 5, 1000][script::place(prng.draw(), 3)];
         let (throttled, has_neighbour) = (prng.chance(500), prng.chance(scenario.neighbours));
         Self { timings, page_size, throttled, has_neighbour }
+    }
+
+    /// What of this account takes longer than usual.
+    fn slow(&self) -> impl Iterator<Item = &'static str> {
+        let times = [
+            (self.timings.boot, 60, script::SLOW[0]),
+            (self.timings.balancer_provisioning, 300, script::SLOW[1]),
+            (self.timings.balancer_release, 200, script::SLOW[2]),
+        ];
+        times.into_iter().filter(|(time, usual, _)| time.as_secs() > *usual).map(|(.., what)| what)
     }
 
     fn build(&self, builder: Builder) -> Builder {

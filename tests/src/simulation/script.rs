@@ -436,6 +436,10 @@ fn damage(prng: &mut Prng, _: &Scenario) -> Happening {
     Happening::Damage(pick(prng, &kinds))
 }
 
+/// What takes long in some accounts, drawn with each seed.
+pub const SLOW: [&str; 3] =
+    ["boots are slow", "load balancers provision slowly", "interfaces of load balancers linger"];
+
 /// What a scenario's scripts must bring about sooner or later, as it is counted.
 pub fn expected(scenario: &Scenario) -> Vec<String> {
     let refused = [
@@ -454,6 +458,7 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
     names.extend(["reply lost", "request lost", "throttled", "failed"].map(|what| format!("table read: {what}")));
     names
         .extend(["table notice: dropped", "table notice: doubled", "table batch: keys unprocessed"].map(str::to_owned));
+    names.extend(SLOW.map(|what| format!("account: {what}")));
     let mut happened: Vec<String> = Vec::new();
     if !scenario.spares {
         names.push("call: throttled by its bucket".into());
@@ -475,6 +480,9 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
         let late = [Hand::RegistersForeign, Hand::GivesNameBack];
         let hands = HANDS.iter().filter(|hand| scenario.stands || !late.contains(*hand));
         happened.extend(hands.map(|hand| format!("by hand: {hand:?}")));
+    }
+    if scenario.deletes > 0 {
+        names.push("call: aws refuses: DependencyViolation".into());
     }
     if scenario.edits {
         happened.extend(["edit", "edit: back", "edit: invalid"].map(str::to_owned));
