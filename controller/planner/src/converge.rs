@@ -109,6 +109,10 @@ fn count(draft: &mut Draft<'_>, members: &[Member]) {
 /// A dropped key is forgotten once it was seen to be on nothing. What was not read may still have it, and a call of ours
 /// that nobody answered may still put it. A target group that is being replaced keeps its tags, and may be wanted again.
 fn tag_keys(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) {
+    // An open intent is sent again as it was stored, with the tags of its time: only once it is closed, time runs.
+    if !draft.sight.record.intents.is_empty() {
+        draft.memory.keep_dropped_tags(&BTreeSet::new());
+    }
     let is_left = draft.actions.iter().any(|action| action.id.0.starts_with("untag/"));
     let may_be_left = is_left || !draft.sight.observed.gaps().is_empty();
     let now = draft.now();

@@ -127,6 +127,26 @@ fn a_dropped_tag_is_remembered_while_a_call_that_put_it_may_still_arrive() {
     assert!(world.pass().status.tag_keys.is_empty());
 }
 
+/// Once a launch was sent again half an hour after its tag had been dropped: the instance kept it for ever.
+#[test]
+fn a_dropped_tag_is_remembered_while_a_create_that_puts_it_may_be_sent_again() {
+    let mut world = World::healthy(1).edited(|spec| spec.instances.count = 2);
+    let plan = world.pass();
+    let Does::Create(intent) = &plan.actions[0].does else { panic!("{plan}") };
+    world.record.intents.push((**intent).clone());
+    world.record.status.tag_keys = ["Team".to_owned()].into();
+    for _ in 0..2 {
+        let plan = world.pass();
+        assert!(plan.status.tag_keys.contains("Team"), "the launch may bring it: {plan}");
+        world.store(&plan);
+        world = world.after(1800);
+    }
+    world.pass();
+    world.record.intents.clear();
+    let mut world = world.after(ARRIVES_WITHIN.as_secs());
+    assert!(world.pass().status.tag_keys.is_empty(), "it is closed, and what it made has come");
+}
+
 /// Once a port was edited there and back while a tag was dropped: the target group came back with the tag, for ever.
 #[test]
 fn a_dropped_tag_is_remembered_while_a_target_group_that_may_be_wanted_again_stands() {
