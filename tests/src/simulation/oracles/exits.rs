@@ -125,6 +125,9 @@ fn floor(arrival: &Arrival, leaving: &[Out<'_>], own: &Environment, tally: &mut 
         listeners.filter_map(|listener| listener.forwards_to).any(|group| group == *arn)
     };
     for (group, healthy) in &sight.healthy {
+        // A member that somebody registered on another port too serves by its own: that one is no loss.
+        let of = changed.before.target_groups().into_iter().find(|one| one.arn == *group).and_then(|one| one.port);
+        let healthy: Vec<_> = healthy.iter().filter(|(_, port)| of.is_none_or(|of| of == *port)).collect();
         let out = healthy.iter().filter(|target| leaving.iter().any(|out| out.takes(group, target))).count();
         // A target that is no member of ours, or no longer lives, is taken out whatever it was said to be.
         let lives = |out: &Out<'_>| own.members(&changed.before).iter().any(|member| member.id.as_str() == out.id);
