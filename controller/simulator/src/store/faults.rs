@@ -41,7 +41,7 @@ pub(super) enum Asked {
 impl StoreFault {
     /// Whether it befalls what is asked of a partition, rather than of all of them at once.
     pub fn is_of_a_partition(self) -> bool {
-        !self.fits(Asked::Index) || self.fits(Asked::Write)
+        !matches!(self, Self::NameDropped | Self::NameDoubled)
     }
 
     /// Whether it can befall that request.
