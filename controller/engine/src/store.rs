@@ -49,6 +49,16 @@ pub enum Change {
     Check(Key, Vec<Condition>),
 }
 
+impl Change {
+    /// The partition that it is of.
+    pub fn pk(&self) -> &str {
+        match self {
+            Self::Put(item, _) => crate::items::text(item, "pk"),
+            Self::Delete(key, _) | Self::Check(key, _) => &key.pk,
+        }
+    }
+}
+
 /// Which items of a partition, in the order of their sort keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {

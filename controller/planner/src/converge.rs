@@ -114,10 +114,10 @@ fn tag_keys(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) {
         draft.memory.keep_dropped_tags(&BTreeSet::new());
     }
     let is_left = draft.actions.iter().any(|action| action.id.0.starts_with("untag/"));
-    let may_be_left = is_left || !draft.sight.observed.gaps().is_empty();
-    let now = draft.now();
+    let is_unread = !draft.sight.observed.gaps().is_empty();
     let is_replaced = draft.status.target_groups.iter().any(|group| group.name != wanted.target_group.name);
-    let may_be_left = may_be_left || is_replaced;
+    let may_be_left = is_left || is_unread || is_replaced;
+    let now = draft.now();
     let dropped = std::mem::take(&mut draft.status.tag_keys).into_iter().filter(|key| !spec.tags.contains_key(key));
     let mut kept: BTreeSet<String> =
         dropped.filter(|key| draft.memory.dropped_tag_may_come(key, now) || may_be_left).collect();

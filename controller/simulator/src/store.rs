@@ -365,13 +365,6 @@ fn keys_of(operation: &str, changes: &[Change]) -> Result<Vec<Key>, StoreError> 
     Ok(keys)
 }
 
-fn pk_of(change: &Change) -> &str {
-    match change {
-        Change::Put(item, _) => item.get("pk").and_then(Value::as_str).unwrap_or_default(),
-        Change::Delete(key, _) | Change::Check(key, _) => &key.pk,
-    }
-}
-
 fn key_of(operation: &str, item: &Item) -> Result<Key, StoreError> {
     let part = |name: &str| item.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     match (part("pk"), part("sk")) {
@@ -458,7 +451,7 @@ impl RecordStore for SimStore {
 
     fn write<'a>(&'a self, changes: Vec<Change>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         let operation = if changes.len() == 1 { "PutItem" } else { "TransactWriteItems" };
-        let pks: BTreeSet<String> = changes.iter().map(|change| pk_of(change).to_owned()).collect();
+        let pks: BTreeSet<String> = changes.iter().map(|change| change.pk().to_owned()).collect();
         let touches = move |pk: &str| pks.contains(pk);
         Box::pin(self.request(operation, Asked::Write, touches, move |state, at, _| state.write(changes, at)))
     }

@@ -95,7 +95,7 @@ impl Facts {
     /// Notes what a write changes.
     pub fn store(&mut self, write: &Written) {
         for change in &write.changes {
-            match (pk(change), change) {
+            match (change.pk(), change) {
                 (CONTROLLER, Change::Put(item, _)) => self.lead(item, write.at),
                 (CONTROLLER, Change::Delete(..) | Change::Check(..)) => {}
                 (name, _) => self.of_mut(name).store(change, write.at),
@@ -124,14 +124,6 @@ impl Facts {
             own.ours.insert(made.to_string());
         }
         own.told(arrival);
-    }
-}
-
-/// The partition that a change is of.
-pub fn pk(change: &Change) -> &str {
-    match change {
-        Change::Put(item, _) => item.get("pk").and_then(Value::as_str).unwrap_or_default(),
-        Change::Delete(key, _) | Change::Check(key, _) => &key.pk,
     }
 }
 

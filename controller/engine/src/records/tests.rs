@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::cell::RefCell;
+
 use planner::action::Plan;
 use planner::record::Stored::{Invalid, Missing, Valid};
 use serde_json::json;
@@ -14,19 +16,22 @@ struct World<'a> {
     table: &'a Table,
     replica: &'a Replica,
     lease: Lease<'a>,
+    /// One for all passes, as a replica has it.
+    reader: RefCell<Reader>,
 }
 
 impl<'a> World<'a> {
     fn new(table: &'a Table, replica: &'a Replica) -> Self {
-        Self { table, replica, lease: replica.leading(table) }
+        Self { table, replica, lease: replica.leading(table), reader: RefCell::default() }
+    }
+
+    fn found(&self) -> Result<Option<Stored>, StoreError> {
+        let mut reader = self.reader.borrow_mut();
+        self.replica.clock.run(reader.read(self.table, "a", self.replica.now(), &self.replica.entropy))
     }
 
     fn read(&self) -> Stored {
-        self.replica
-            .clock
-            .run(Reader::default().read(self.table, "a", self.replica.now(), &self.replica.entropy))
-            .unwrap()
-            .unwrap()
+        self.found().unwrap().unwrap()
     }
 
     /// A pass that only takes note of the record.
@@ -88,12 +93,7 @@ fn a_new_environment_gets_an_identity_and_its_first_revision() {
 #[test]
 fn there_is_nothing_of_an_environment_without_items() {
     world(|world| {
-        let found = world.replica.clock.run(Reader::default().read(
-            world.table,
-            "a",
-            world.replica.now(),
-            &world.replica.entropy,
-        ));
+        let found = world.found();
         assert_eq!(found.unwrap(), None);
     });
 }
@@ -312,12 +312,7 @@ fn a_failed_reading_is_an_error_and_no_absence() {
     world(|world| {
         world.apply(2);
         world.table.reads_fail.set(true);
-        let found = world.replica.clock.run(Reader::default().read(
-            world.table,
-            "a",
-            world.replica.now(),
-            &world.replica.entropy,
-        ));
+        let found = world.found();
         found.unwrap_err();
     });
 }

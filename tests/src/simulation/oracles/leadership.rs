@@ -7,7 +7,7 @@ use simulator::cloud::tape::{Arrival, Came};
 use simulator::store::Written;
 
 use super::Ruling;
-use crate::simulation::facts::{Facts, pk};
+use crate::simulation::facts::Facts;
 use crate::simulation::tally::Tally;
 
 const LEASE: &str = "I4 one leader";
@@ -65,7 +65,7 @@ pub fn arrived(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
 
 /// Judges a write: it holds only under the epoch in which the lease is held.
 pub fn written(write: &Written, facts: &Facts, tally: &mut Tally) -> Ruling {
-    let changes = |change: &Change| !matches!(change, Change::Check(..)) && pk(change) != CONTROLLER;
+    let changes = |change: &Change| !matches!(change, Change::Check(..)) && change.pk() != CONTROLLER;
     if !write.changes.iter().any(changes) {
         return Ok(());
     }

@@ -20,7 +20,7 @@ use simulator::cloud::tape::Arrival;
 use simulator::store::Written;
 
 pub use self::ownership::touched;
-use super::facts::{Facts, pk};
+use super::facts::Facts;
 use super::scenario::Scenario;
 use super::tally::Tally;
 
@@ -132,7 +132,7 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
 /// What a write puts, and of which environment each is.
 fn puts(write: &Written) -> impl Iterator<Item = (&str, &Item)> {
     write.changes.iter().filter_map(|change| match change {
-        Change::Put(item, _) => Some((pk(change), item)),
+        Change::Put(item, _) => Some((change.pk(), item)),
         Change::Delete(..) | Change::Check(..) => None,
     })
 }
