@@ -119,6 +119,15 @@ impl Stage {
         }
     }
 
+    /// An account that is changed before it begins, in which that record stands: a replica has made it ready and quiet.
+    pub fn standing(seed: u64, record: &Value, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let mut stage = Self::with(seed, change);
+        stage.apply(record);
+        stage.start("a");
+        stage.settle();
+        stage
+    }
+
     /// Starts a replica of the controller.
     pub fn start(&mut self, name: &'static str) {
         self.start_with(name, self.store.clone(), SignedDuration::ZERO);

@@ -27,11 +27,7 @@ const HELD: [(&str, &str); 6] = [
 ];
 
 fn running(seed: u64) -> Stage {
-    let mut stage = Stage::with(seed, two_images);
-    stage.apply(&record(2));
-    stage.start("a");
-    stage.settle();
-    stage
+    Stage::standing(seed, &record(2), two_images)
 }
 
 /// The trials that are valid, or those that are not.

@@ -15,13 +15,11 @@ use simulator::entropy::Prng;
 const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
 
 fn running(seed: u64, record: &Value) -> Stage {
-    let mut stage = Stage::with(seed, two_images);
-    stage.apply(record);
-    stage.start("a");
-    stage.settle();
+    let mut stage = Stage::standing(seed, record, two_images);
     stage.run_for(Duration::from_secs(60));
     stage
 }
+
 fn live(stage: &Stage) -> usize {
     stage.cloud.view().live_instances().len()
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use e2e::edits::OTHER_IMAGE;
 use e2e::{NAME, Stage, record, record_with};
 use engine::operation::Operation;
 use engine::store::Key;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use simulator::cloud::{Answer, App, Fault, Kind};
 use simulator::{Builder, Cut};
 
-const OTHER: &str = "ami-0aaaaaaaaaaaaaaaa";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Running for longer than every grace, with a second image in the account.
@@ -20,10 +20,8 @@ fn running(seed: u64, record: &Value) -> Stage {
 }
 
 fn running_apps(seed: u64, record: &Value, app: App, other: App) -> Stage {
-    let mut stage = Stage::with(seed, |builder| builder.image(Builder::IMAGE, app).image(OTHER, other));
-    stage.apply(record);
-    stage.start("a");
-    stage.settle();
+    let mut stage =
+        Stage::standing(seed, record, |builder| builder.image(Builder::IMAGE, app).image(OTHER_IMAGE, other));
     stage.run_for(Duration::from_secs(600));
     stage
 }
@@ -61,7 +59,7 @@ fn after_a_bad_image_a_good_one_rolls_out_though_healing_is_braked() {
         let victim = stage.cloud.view().live_instances()[0].id.clone();
         stage.cloud.console().set_app(&victim, broken()).unwrap();
         stage.run_for(HOUR);
-        stage.apply(&record_with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
+        stage.apply(&record_with(count, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
         stage.settle();
     }
 }
@@ -97,10 +95,10 @@ fn a_launch_that_was_lost_holds_up_neither_delete_nor_rollout() {
 
     let mut stage = running(78, &record(2));
     stage.cloud.fail_next(Operation::RunInstances, Fault::LostRequest);
-    stage.apply(&record_with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER)));
+    stage.apply(&record_with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
     stage.run_for(Duration::from_secs(6));
     stage.apply(&record_with(2, |record| {
-        record["spec"]["image"]["amiId"] = json!(OTHER);
+        record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE);
         record["spec"]["instances"]["userData"] = json!("#cloud-config\na: b");
     }));
     stage.settle();
@@ -162,7 +160,7 @@ fn images_that_serve_different_ports_are_held_with_the_way_out_and_go_on_with_en
     let edit = |surge: u32| {
         record_with(2, |record| {
             record["spec"]["services"][0]["port"] = json!(9090);
-            record["spec"]["image"]["amiId"] = json!(OTHER);
+            record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE);
             record["spec"]["rollout"]["maxSurge"] = json!(surge);
         })
     };

@@ -142,10 +142,7 @@ fn running(seed: u64) -> Stage {
 }
 
 fn running_as(seed: u64, record: &Value) -> Stage {
-    let mut stage = Stage::new(seed);
-    stage.apply(record);
-    stage.start("a");
-    stage.settle();
+    let mut stage = Stage::standing(seed, record, |builder| builder);
     // Past the grace of every member.
     stage.run_for(Duration::from_secs(600));
     stage

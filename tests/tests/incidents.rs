@@ -24,10 +24,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Settled for longer than every grace.
 fn running(seed: u64, record: &Value) -> Stage {
-    let mut stage = Stage::with(seed, two_images);
-    stage.apply(record);
-    stage.start("a");
-    stage.settle();
+    let mut stage = Stage::standing(seed, record, two_images);
     stage.run_for(Duration::from_secs(600));
     stage
 }
