@@ -131,11 +131,16 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
         Does::Create(intent) | Does::Replay(intent) => {
             if let Some(made) = made {
                 record(&mut conclusion.status, intent, made, now);
-                conclusion.closed.push(Closed {
-                    intent: intent.id.clone(),
-                    made: Some(made.clone()),
-                    message: format!("made {made}"),
-                });
+                // An earlier sending may arrive when this is deleted again, and make another.
+                let replayed = matches!(action.does, Does::Replay(_));
+                let made_by_name = intent.makes.by_name();
+                if !(replayed && made_by_name && memory.may_still_arrive(&intent.id, now)) {
+                    conclusion.closed.push(Closed {
+                        intent: intent.id.clone(),
+                        made: Some(made.clone()),
+                        message: format!("made {made}"),
+                    });
+                }
             }
         }
         Does::Terminate { member, .. } => memory.note_removed(Made::Instance(member.id().clone()), now),

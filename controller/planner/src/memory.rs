@@ -24,9 +24,16 @@ pub struct Memory {
     capacity: BTreeMap<Zone, Timestamp>,
     failures: BTreeMap<ActionId, Failure>,
     unwanted: BTreeMap<IntentId, Timestamp>,
-    unanswered: BTreeMap<IntentId, Timestamp>,
+    unanswered: BTreeMap<IntentId, Unanswered>,
     dropped_tags: BTreeMap<String, Timestamp>,
     unused: BTreeMap<TargetGroupArn, Timestamp>,
+}
+
+/// Sendings of a create that were not answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Unanswered {
+    last: Timestamp,
+    times: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -201,13 +208,24 @@ impl Memory {
 
     /// Notes that a create was sent and not answered; it may still arrive.
     pub(crate) fn note_unanswered(&mut self, intent: &IntentId, now: Timestamp) {
-        self.unanswered.insert(intent.clone(), now);
+        let times = self.unanswered.get(intent).map_or(0, |sent| sent.times);
+        self.unanswered.insert(intent.clone(), Unanswered { last: now, times: times + 1 });
     }
 
     /// Whether an earlier sending of a create may still be on its way. One of before a restart was sent at the latest now.
     pub(crate) fn may_still_arrive(&mut self, intent: &IntentId, now: Timestamp) -> bool {
-        let sent = *self.unanswered.entry(intent.clone()).or_insert(now);
-        elapsed(sent, now) < ARRIVES_WITHIN
+        let sent = *self.unanswered.entry(intent.clone()).or_insert(Unanswered { last: now, times: 1 });
+        elapsed(sent.last, now) < ARRIVES_WITHIN
+    }
+
+    /// Until when a sending of a create may still arrive beside the one that made what is seen of it.
+    pub(crate) fn another_arrives_until(&self, intent: &IntentId) -> Option<Timestamp> {
+        self.unanswered.get(intent).filter(|sent| sent.times > 1).map(|sent| later(sent.last, ARRIVES_WITHIN))
+    }
+
+    /// Until when any sending of a create may still arrive, as far as is known.
+    pub(crate) fn arrives_until(&self, intent: &IntentId) -> Option<Timestamp> {
+        self.unanswered.get(intent).map(|sent| later(sent.last, ARRIVES_WITHIN))
     }
 
     /// Forgets intents that are no longer open.

@@ -1,7 +1,8 @@
 //! Open intents that nothing asks for any more: what becomes of a create whose reply was lost and whose wish is gone.
 //!
 //! A launch is [`crate::order`]'s. Anything else is found by its name if it exists; not shown for `missing_after` since it
-//! was last wanted, it did not take place, and its intent is settled. Never: sends anything.
+//! was last wanted, and as long as a sending of it may still arrive, it did not take place (or not again), and its intent
+//! is settled. Never: sends anything.
 
 use crate::action::Does;
 use crate::draft::Draft;
@@ -27,7 +28,8 @@ pub(crate) fn give_up_orphans(draft: &mut Draft<'_>) -> bool {
     let mut open = false;
     for orphan in orphans {
         let since = draft.memory.unwanted_since(&orphan.id, draft.sight.now);
-        let given_up = later(since, draft.sight.missing_after);
+        let arrives = draft.memory.arrives_until(&orphan.id).filter(|_| orphan.makes.by_name());
+        let given_up = later(since, draft.sight.missing_after).max(arrives.unwrap_or(since));
         if given_up <= draft.now() && draft.sight.observed.gaps().is_empty() {
             draft.settled.push(orphan);
         } else {

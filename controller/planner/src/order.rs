@@ -99,19 +99,16 @@ fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) {
         .filter(|intent| !draft.settled.iter().any(|settled| settled.id == intent.id))
         .collect();
     let template = scene.wanted.template.hash();
-    let live = number(scene.members.iter().filter(|member| member.is_live()).count()) + number(open.len());
+    let live = number(scene.members.iter().filter(|member| member.is_live()).count());
     let most = scene.count() + scene.spec.rollout.max_surge.of(scene.count(), 1);
+    let mut room = most.saturating_sub(live);
     let mut missing = scene.count().saturating_sub(scene.good());
     // What was asked for before comes first: an open launch is resolved, never doubled.
     for intent in &open {
-        if missing > 0 && is_current(intent, &template) {
-            missing -= 1;
-            replay(draft, scene.group.as_ref(), intent);
-        } else {
-            unwanted(draft, scene.group.as_ref(), intent, live <= most);
-        }
+        resolve(draft, scene.group.as_ref(), intent, room > 0);
+        room = room.saturating_sub(1);
+        missing = missing.saturating_sub(u32::from(is_current(intent, &template)));
     }
-    let room = most.saturating_sub(live);
     let mut taken: BTreeSet<u32> = scene.members.iter().map(|member| member.status.slot).collect();
     taken.extend(open.iter().filter_map(|intent| slot_of(intent)));
     let mut crowd = zone_crowd(scene);
@@ -161,14 +158,15 @@ fn launch_unknown(draft: &mut Draft<'_>, intent: &Intent) {
     draft.wait(WaitOn::Person, message, None);
 }
 
-/// A launch that nobody wants any more. Asking again with its token is the only way to learn what became of it: AWS
-/// returns the instance if there is one, and otherwise launches one that is terminated at once. Only where there is room
-/// for it (promise I1); until then it may appear by itself.
-pub(crate) fn unwanted(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>>, intent: &Intent, has_room: bool) {
+/// A launch whose reply is not known. Asking again with its token is the only way to learn what became of it: AWS returns
+/// the instance if there is one, and otherwise launches one (which is terminated at once if nobody wants it any more).
+/// Only where there is room for it, since others may have been launched meanwhile (promise I1); until then it may appear
+/// by itself.
+pub(crate) fn resolve(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>>, intent: &Intent, has_room: bool) {
     if has_room {
         return replay(draft, group, intent);
     }
-    let what = format!("room to ask what became of {}, a launch that is no longer wanted", intent.id);
+    let what = format!("room to ask what became of {}, a launch whose reply is not known", intent.id);
     draft.wait(WaitOn::Aws, what, None);
 }
 

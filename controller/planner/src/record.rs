@@ -91,6 +91,17 @@ pub enum Makes {
     },
 }
 
+impl Makes {
+    /// Whether only its name keeps a second sending from making another: once the first one's is deleted, it does. A
+    /// launch has its token, and a listener is ours whichever sending made it.
+    pub fn by_name(&self) -> bool {
+        match self {
+            Self::Group(_) | Self::LoadBalancer | Self::TargetGroup { .. } => true,
+            Self::Listener { .. } | Self::Member { .. } => false,
+        }
+    }
+}
+
 /// Which of the two security groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -69,7 +69,7 @@ fn open_intents(draft: &mut Draft<'_>) -> bool {
         .collect();
     for intent in &launches {
         let empty = draft.status.instances.is_empty();
-        order::unwanted(draft, None, intent, empty);
+        order::resolve(draft, None, intent, empty);
     }
     open::give_up_orphans(draft) || !launches.is_empty()
 }

@@ -1,11 +1,17 @@
 //! What the simulation found, each as a test of its own; docs/simulation.md tells how.
 
+use std::time::Duration;
+
 use super::world::*;
-use crate::action::{Does, Plan};
+use crate::action::{Action, Does, Plan};
+use crate::id::LoadBalancerArn;
 use crate::memory::ARRIVES_WITHIN;
 use crate::observed::Part;
 use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::ownership::{TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
+use crate::record::Intent;
+use crate::request::{ElbTaggable, Made};
 use crate::resource::*;
 use crate::status::Leaving;
 
@@ -66,6 +72,107 @@ fn a_refused_replay_leaves_open_what_may_still_arrive() {
     assert!(!closes(&mut world), "the first sending may still arrive");
     let mut world = world.after(ARRIVES_WITHIN.as_secs() + 120);
     assert!(closes(&mut world), "by now it would have");
+}
+
+/// A world whose load balancer's create was sent, and not answered, so often.
+fn unanswered(times: u32) -> (World, Intent) {
+    let mut world = World::empty(2);
+    let mut sent = None;
+    for _ in 0..times {
+        let plan = world.pass();
+        let create = plan.actions.iter().find(|action| action.id.0 == "create-load-balancer").unwrap();
+        let (Does::Create(intent) | Does::Replay(intent)) = &create.does else { panic!("{plan}") };
+        let intent = (**intent).clone();
+        let lost = Fault { kind: ErrorKind::Transient, code: None, definite: false, ..refused() };
+        world.concluded(&plan, |_| Outcome::Failed(lost.clone()));
+        world.record.intents = vec![intent.clone()];
+        sent = Some(intent);
+        world = world.after(10);
+    }
+    (world, sent.unwrap())
+}
+
+/// Whether the whole is torn down in this pass, in a world in which nothing of it is left.
+fn ends(world: &mut World) -> bool {
+    let nothing = World::empty(2);
+    (world.observed, world.record.deleting) = (nothing.observed, true);
+    world.record.status = nothing.record.status;
+    world.pass().torn_down
+}
+
+#[test]
+fn a_delete_waits_for_an_earlier_sending_of_what_a_replay_made() {
+    let (mut world, intent) = unanswered(1);
+    let plan = world.pass();
+    let made = Made::LoadBalancer(alb());
+    let is_replay = |action: &Action| matches!(action.does, Does::Replay(_));
+    let concluded = world.concluded(&plan, |action| {
+        if is_replay(action) { Outcome::Done(Some(made.clone())) } else { Outcome::NotTried(String::new()) }
+    });
+    assert_eq!(concluded.status.load_balancer.map(|recorded| recorded.arn), Some(alb()));
+    assert!(concluded.closed.iter().all(|closed| closed.intent != intent.id), "the first sending may still arrive");
+    assert!(!ends(&mut world), "and would make another, which only the open intent tells to be ours");
+    assert!(!ends(&mut world.after(ARRIVES_WITHIN.as_secs())), "believed absent only after a while");
+}
+
+#[test]
+fn a_delete_waits_for_another_sending_of_what_is_seen_only_where_there_was_another() {
+    let settles = |times: u32| {
+        let (mut world, intent) = unanswered(times);
+        let healthy = World::healthy(2);
+        world.observed.load_balancers = healthy.observed.load_balancers;
+        let tags =
+            [(TAG_UID.to_owned(), world.record.status.uid.to_string()), (TAG_INTENT.to_owned(), intent.id.to_string())];
+        seen(&mut world.observed.tags).insert(ElbTaggable::LoadBalancer(alb()), tags.into());
+        let plan = world.pass();
+        assert_eq!(plan.status.load_balancer.as_ref().map(|recorded| &recorded.arn), Some(&alb()), "{plan}");
+        plan.settled.iter().any(|settled| settled.id == intent.id)
+    };
+    assert!(settles(1), "the one that was sent made it");
+    assert!(!settles(2), "one of the two made it, and the other may still arrive");
+}
+
+#[test]
+fn a_load_balancer_that_an_earlier_sending_made_takes_the_place_of_the_one_that_is_gone() {
+    let (world, intent) = unanswered(1);
+    let mut healthy = World::healthy(2);
+    healthy.record.intents = world.record.intents;
+    let other = LoadBalancerArn::parse(format!("{}-2", alb())).unwrap();
+    let tags =
+        [(TAG_UID.to_owned(), healthy.record.status.uid.to_string()), (TAG_INTENT.to_owned(), intent.id.to_string())];
+    seen(&mut healthy.observed.load_balancers)[0].arn = other.clone();
+    seen(&mut healthy.observed.tags).insert(ElbTaggable::LoadBalancer(other.clone()), tags.into());
+    let plan = healthy.pass();
+    assert_eq!(plan.status.load_balancer.map(|recorded| recorded.arn), Some(other), "there are never two of one name");
+    assert_eq!(plan.status.listeners, [], "its listeners are to be made");
+}
+
+#[test]
+fn an_orphan_is_not_given_up_while_a_sending_of_it_may_still_arrive() {
+    let (mut world, _) = unanswered(1);
+    world.missing_after = Duration::from_secs(3);
+    assert!(!ends(&mut world));
+    let mut world = world.after(ARRIVES_WITHIN.as_secs() / 2);
+    assert!(!ends(&mut world), "it may arrive until two minutes after it was sent");
+    let mut world = world.after(ARRIVES_WITHIN.as_secs());
+    let nothing = ends(&mut world) || ends(&mut world);
+    assert!(nothing, "by now it would have");
+}
+
+#[test]
+fn an_open_launch_is_sent_again_only_where_there_is_room_though_it_is_wanted() {
+    let mut world = World::healthy(2).edited(|spec| spec.instances.user_data = Some("#new".into()));
+    let plan = world.pass();
+    let Does::Create(intent) = &plan.actions[0].does else { panic!("{plan}") };
+    world.record.intents.push((**intent).clone());
+    world.store(&plan);
+    assert_eq!(ids(&world.pass()), ["launch/3"].into());
+    // Another was launched while the count was higher, and is there to stay.
+    let mut world = world.member(4, 'c');
+    world.status(4).template = "another".into();
+    let plan = world.pass();
+    assert!(ids(&plan).iter().all(|id| !id.starts_with("launch/")), "three live and three may: {plan}");
+    assert!(plan.to_string().contains("room to ask what became of in-"), "{plan}");
 }
 
 #[test]

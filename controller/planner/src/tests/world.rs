@@ -30,6 +30,7 @@ pub(super) struct World {
     pub(super) observed: Observed,
     pub(super) memory: Memory,
     pub(super) now: Timestamp,
+    pub(super) missing_after: Duration,
 }
 
 pub(super) fn spec(count: u32) -> Spec {
@@ -119,7 +120,7 @@ impl World {
             targets: BTreeMap::new(),
             tags: Part::Seen(BTreeMap::new()),
         };
-        Self { record, observed, memory: Memory::default(), now }
+        Self { record, observed, memory: Memory::default(), now, missing_after: Duration::from_secs(300) }
     }
 
     /// An environment with `count` healthy members, as it is long after it converged.
@@ -356,7 +357,7 @@ impl World {
             observed: &self.observed,
             now: self.now,
             seed: 7,
-            missing_after: Duration::from_secs(300),
+            missing_after: self.missing_after,
             default_region: "us-east-2",
         };
         let mut again = self.memory.clone();
