@@ -23,6 +23,8 @@ pub(crate) struct Member {
     pub(crate) current: bool,
     /// Whether its EC2 status checks fail.
     pub(crate) impaired: bool,
+    /// Whether it is healthy in the target group that is to serve next, while one replaces another.
+    pub(crate) serves_next: bool,
     /// Whether its target's health was read in this pass. Nobody is judged by what was read before.
     pub(crate) health_was_read: bool,
 }
@@ -110,6 +112,7 @@ pub(crate) fn assess(
             instance: instance.cloned(),
             status: status.clone(),
             impaired,
+            serves_next: wanted != serving && well.contains(status.instance_id.as_str()),
             health_was_read: targets.is_some(),
         });
     }

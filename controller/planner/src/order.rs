@@ -76,7 +76,9 @@ pub(crate) fn members(draft: &mut Draft<'_>, scene: &Scene<'_>) {
 /// Goes on with an exit that was begun, unless what it was begun under no longer holds.
 fn leave(draft: &mut Draft<'_>, scene: &Scene<'_>, member: &Member) {
     // One that is still registered and well (its call was lost, or somebody put it back) serves until others do.
-    if member.serves_unwell() && member.is_live() && scene.healthy() < scene.floor() {
+    // So in the group that is to serve next, which serves already where the reading of the listeners is an older one.
+    let missed_next = member.serves_next && number(scene.next.len()) < scene.floor();
+    if member.is_live() && (is_missed(scene, member, scene.healthy()) || missed_next) {
         return keep(draft, member, scene.healthy(), scene.floor());
     }
     if scene.verdicts.too_many && member.status.leaving.as_ref().is_some_and(|leaving| leaving.healing) {

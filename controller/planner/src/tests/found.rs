@@ -301,6 +301,17 @@ fn nobody_leaves_whom_the_next_target_group_needs() {
 }
 
 #[test]
+fn a_leaver_that_serves_where_it_is_to_serve_next_stays_until_others_do() {
+    let mut world = with_a_next_group(World::healthy(3), &[1, 3]).edited(|spec| spec.instances.count = 2);
+    // Taken out of the group that serves by this reading, an older one; by now the next one serves.
+    leaves(&mut world, 3, Reason::MemberSurplus, false);
+    let mut world = world.health(3, TargetHealth::Draining, "Target.DeregistrationInProgress");
+    assert!(!ids(&world.pass()).contains("take-out/i-3"), "one healthy member would be left of two");
+    let mut world = World { observed: with_a_next_group(World::healthy(3), &[1, 2, 3]).observed, ..world };
+    assert!(ids(&world.pass()).contains("take-out/i-3"));
+}
+
+#[test]
 fn a_group_is_emptied_only_once_it_was_seen_unused_for_a_while() {
     let mut world = with_a_next_group(World::healthy(2), &[1, 2]);
     let arn = crate::id::TargetGroupArn::parse("arn:next").unwrap();
