@@ -431,10 +431,10 @@ impl Run<'_> {
         hands::mend(&self.stage.cloud);
         self.restore();
         // While it is deleted, the one edit that it may need, and that the command line lets through.
-        let balancer = &mut self.last["spec"]["loadBalancer"];
-        let unprotects = self.deleting && balancer["deletionProtection"] == json!(true);
+        let asked = self.last.pointer("/spec/loadBalancer/deletionProtection") == Some(&json!(true));
+        let unprotects = self.deleting && (asked || self.is_protected());
         if unprotects {
-            balancer["deletionProtection"] = json!(false);
+            self.last["spec"]["loadBalancer"]["deletionProtection"] = json!(false);
         }
         // Written over one that is gone by now, it would be the record of a new one.
         if !self.deleting || (unprotects && !self.stage.world(NAME).is_gone()) {
@@ -443,6 +443,16 @@ impl Run<'_> {
         self.check_copy();
         self.judge.note(|| "* all is calm".to_owned());
         self.pass(LATE_MAX + GOES)
+    }
+
+    /// Whether its load balancer is protected, whatever the last record says: that may never have come into force.
+    fn is_protected(&self) -> bool {
+        let (view, ours) = (self.stage.cloud.view(), self.judge.made_by(NAME));
+        let mut balancers = view.load_balancers().into_iter().filter(|one| ours.contains(one.arn.as_str()));
+        let is_on = |attributes: std::collections::BTreeMap<String, String>| {
+            attributes.get("deletion_protection.enabled").is_some_and(|value| value == "true")
+        };
+        balancers.any(|one| is_on(view.load_balancer_attributes(&one.arn)))
     }
 
     /// It was never touched, and now goes the way it came.
