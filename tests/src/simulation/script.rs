@@ -476,9 +476,10 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
         happened.extend(MISFORTUNES.iter().map(|misfortune| format!("misfortune: {misfortune:?}")));
     }
     if scenario.hands {
-        // Before it stands there is nobody else's instance, and hardly a name to give back.
+        // Before it stands there is nobody else's instance, and hardly a name to give back; nor while it is deleted.
         let late = [Hand::RegistersForeign, Hand::GivesNameBack];
         let hands = HANDS.iter().filter(|hand| scenario.stands || !late.contains(*hand));
+        let hands = hands.filter(|hand| scenario.deletes < 1000 || **hand != Hand::GivesNameBack);
         happened.extend(hands.map(|hand| format!("by hand: {hand:?}")));
     }
     if scenario.deletes > 0 {

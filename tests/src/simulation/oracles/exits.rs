@@ -86,7 +86,8 @@ impl Exits {
                 return Err((I4, format!("{instance} was terminated for {}, uncharged", line.reason)));
             }
         }
-        let ends = entry.is_some_and(|entry| entry.actions.iter().any(|line| line.reason == Reason::Teardown));
+        // The status is stored with the plan. A member that was leaving already goes on with its own reason.
+        let ends = own.reason("Ready") == Some("Deleting");
         if ends { Ok(()) } else { floor(arrival, &leaving, own, tally) }
     }
 }
