@@ -132,9 +132,9 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
             if let Some(made) = made {
                 record(&mut conclusion.status, intent, made, now);
                 // An earlier sending may arrive when this is deleted again, and make another.
-                let replayed = matches!(action.does, Does::Replay(_));
-                let made_by_name = intent.makes.by_name();
-                if !(replayed && made_by_name && memory.may_still_arrive(&intent.id, now)) {
+                let by_name = matches!(action.does, Does::Replay(_)) && intent.makes.by_name();
+                let another_may_come = by_name && memory.may_still_arrive(&intent.id, now);
+                if !another_may_come {
                     conclusion.closed.push(Closed {
                         intent: intent.id.clone(),
                         made: Some(made.clone()),

@@ -218,14 +218,11 @@ impl Memory {
         elapsed(sent.last, now) < ARRIVES_WITHIN
     }
 
-    /// Until when a sending of a create may still arrive beside the one that made what is seen of it.
-    pub(crate) fn another_arrives_until(&self, intent: &IntentId) -> Option<Timestamp> {
-        self.unanswered.get(intent).filter(|sent| sent.times > 1).map(|sent| later(sent.last, ARRIVES_WITHIN))
-    }
-
-    /// Until when any sending of a create may still arrive, as far as is known.
-    pub(crate) fn arrives_until(&self, intent: &IntentId) -> Option<Timestamp> {
-        self.unanswered.get(intent).map(|sent| later(sent.last, ARRIVES_WITHIN))
+    /// Whether a sending of a create may still arrive beside the one that made what is seen of it. Of one of before a
+    /// restart nobody knows how often it was sent, so it may.
+    pub(crate) fn another_may_arrive(&mut self, intent: &IntentId, now: Timestamp) -> bool {
+        let sent = *self.unanswered.entry(intent.clone()).or_insert(Unanswered { last: now, times: 2 });
+        sent.times > 1 && elapsed(sent.last, now) < ARRIVES_WITHIN
     }
 
     /// Forgets intents that are no longer open.

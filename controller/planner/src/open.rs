@@ -1,12 +1,14 @@
 //! Open intents that nothing asks for any more: what becomes of a create whose reply was lost and whose wish is gone.
 //!
-//! A launch is [`crate::order`]'s. Anything else is found by its name if it exists; not shown for `missing_after` since it
-//! was last wanted, and as long as a sending of it may still arrive, it did not take place (or not again), and its intent
-//! is settled. Never: sends anything.
+//! A launch is [`crate::order`]'s. Anything else is found by its name if it exists. Not shown for `missing_after` since it
+//! was last wanted, and when no sending of it can arrive any more, it did not take place (or not once more), and its
+//! intent is settled. Never: sends anything.
+
+use std::time::Duration;
 
 use crate::action::Does;
 use crate::draft::Draft;
-use crate::memory::later;
+use crate::memory::{ARRIVES_WITHIN, later};
 use crate::record::{Intent, Makes};
 use crate::status::WaitOn;
 
@@ -21,6 +23,17 @@ fn orphans(draft: &Draft<'_>) -> Vec<Intent> {
     named.filter(|intent| !is_settled(intent) && !is_asked_for(intent)).cloned().collect()
 }
 
+/// Whether what it makes would be seen if it were there.
+fn is_in_sight(draft: &Draft<'_>, makes: &Makes) -> bool {
+    let observed = draft.sight.observed;
+    match makes {
+        Makes::Group(_) => observed.groups.seen().is_some(),
+        Makes::LoadBalancer => observed.load_balancers.seen().is_some() && observed.tags.seen().is_some(),
+        Makes::TargetGroup { .. } => observed.target_groups.seen().is_some() && observed.tags.seen().is_some(),
+        Makes::Listener { .. } | Makes::Member { .. } => observed.gaps().is_empty(),
+    }
+}
+
 /// Settles those that did not take place. Returns whether one is still open.
 pub(crate) fn give_up_orphans(draft: &mut Draft<'_>) -> bool {
     let orphans = orphans(draft);
@@ -28,12 +41,13 @@ pub(crate) fn give_up_orphans(draft: &mut Draft<'_>) -> bool {
     let mut open = false;
     for orphan in orphans {
         let since = draft.memory.unwanted_since(&orphan.id, draft.sight.now);
-        let arrives = draft.memory.arrives_until(&orphan.id).filter(|_| orphan.makes.by_name());
-        let given_up = later(since, draft.sight.missing_after).max(arrives.unwrap_or(since));
-        if given_up <= draft.now() && draft.sight.observed.gaps().is_empty() {
+        // What only its name keeps from being made again may arrive as long as any call may.
+        let arrives_within = if orphan.makes.by_name() { ARRIVES_WITHIN } else { Duration::ZERO };
+        let given_up = later(since, draft.sight.missing_after.max(arrives_within));
+        if given_up <= draft.now() && is_in_sight(draft, &orphan.makes) {
             draft.settled.push(orphan);
         } else {
-            draft.wait(WaitOn::Time, format!("{} to appear, or to be given up", orphan.id), Some(given_up));
+            draft.wait(WaitOn::Time, format!("{} to appear, or no longer to be able to", orphan.id), Some(given_up));
             open = true;
         }
     }

@@ -77,8 +77,11 @@ pub(crate) fn members(draft: &mut Draft<'_>, scene: &Scene<'_>) {
 fn leave(draft: &mut Draft<'_>, scene: &Scene<'_>, member: &Member) {
     // One that is still registered and well (its call was lost, or somebody put it back) serves until others do.
     // So in the group that is to serve next, which serves already where the reading of the listeners is an older one.
-    let missed_next = member.serves_next && number(scene.next.len()) < scene.floor();
-    if member.is_live() && (is_missed(scene, member, scene.healthy()) || missed_next) {
+    let next = number(scene.next.len());
+    if member.is_live() && member.serves_next && next < scene.floor() {
+        return keep(draft, member, next, scene.floor());
+    }
+    if member.is_live() && is_missed(scene, member, scene.healthy()) {
         return keep(draft, member, scene.healthy(), scene.floor());
     }
     if scene.verdicts.too_many && member.status.leaving.as_ref().is_some_and(|leaving| leaving.healing) {

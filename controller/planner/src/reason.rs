@@ -142,7 +142,6 @@ reasons! {
     MemberOutdated InSync Normal "A member was launched from an older revision." "It is replaced, one surge at a time.";
     MemberSurplus InSync Normal "More members live than `count`." "One is drained and terminated.";
     MemberGone TargetsHealthy Warning "A member was terminated or is missing." "Another is launched.";
-    IntentUnwanted InSync Warning "A launch that is no longer wanted may still appear." "It is terminated when it appears.";
     SuccessorNotHealthy TargetsHealthy Normal "A member would go, but too few others are healthy yet." "It goes once they are.";
     Draining InSync Normal "A member finishes what it has in flight." "It is terminated when the drain is over.";
     TargetMissing TargetsHealthy Warning "A member is not registered with the target group." "It is registered.";

@@ -28,8 +28,8 @@ pub(crate) fn recognise(draft: &mut Draft<'_>) {
 fn settle(draft: &mut Draft<'_>, intent: &Intent, made: &Made) {
     if !draft.settled.iter().any(|settled| settled.id == intent.id) {
         // Another sending may arrive when this is deleted again; [`crate::open`] settles it once it no longer can.
-        let arrives = draft.memory.another_arrives_until(&intent.id).filter(|_| intent.makes.by_name());
-        if arrives.is_none_or(|until| until <= draft.now()) {
+        let now = draft.now();
+        if !(intent.makes.by_name() && draft.memory.another_may_arrive(&intent.id, now)) {
             draft.settled.push(intent.clone());
         }
         draft.notice(made, Reason::Seen, format!("{made} was made by {} and is recorded", intent.id));
@@ -97,16 +97,19 @@ fn load_balancer(draft: &mut Draft<'_>) {
     let is_seen = recorded.as_ref().is_some_and(|arn| seen.iter().any(|balancer| balancer.arn == *arn));
     for balancer in seen.iter().filter(|_| !is_seen) {
         let tags = observed.tags_of(&ElbTaggable::LoadBalancer(balancer.arn.clone()));
-        if let Some(intent) = tags.and_then(|tags| ownership::intent_behind(record, tags))
-            && intent.makes == Makes::LoadBalancer
-        {
-            // Two of one name there are never: whatever was recorded before it is gone.
-            if let Some(arn) = &recorded {
+        let Some(intent) = tags.and_then(|tags| ownership::intent_behind(record, tags)) else { continue };
+        if intent.makes != Makes::LoadBalancer {
+            continue;
+        }
+        draft.status.load_balancer = Some(described(balancer));
+        match &recorded {
+            None => settle(draft, intent, &Made::LoadBalancer(balancer.arn.clone())),
+            // Two of one name there are never, so one of them is gone. Which of them, an older reading may not tell: the
+            // intent stays open, so that the other one can take the place back.
+            Some(arn) => {
                 draft.status.listeners.clear();
                 gone(draft, &Made::LoadBalancer(arn.clone()));
             }
-            draft.status.load_balancer = Some(described(balancer));
-            settle(draft, intent, &Made::LoadBalancer(balancer.arn.clone()));
         }
     }
     let Some(recorded) = draft.status.load_balancer.clone() else { return };

@@ -500,9 +500,9 @@ impl Run<'_> {
         let user = self.stage.store.user();
         for name in [NAME, NEIGHBOUR] {
             let world = self.stage.world(name);
-            let open = user.partition(name).into_keys().filter(|sk| sk.starts_with("INTENT#open#"));
-            for sk in open.collect::<Vec<_>>() {
-                if world.says("no longer wanted") {
+            for sk in user.partition(name).into_keys() {
+                let Some(id) = sk.strip_prefix("INTENT#open#") else { continue };
+                if world.says(&format!("room to ask what became of {id}")) {
                     self.judge.count("happened: a person gave up a launch");
                     user.delete(&Key::new(name, sk));
                 }

@@ -29,6 +29,7 @@ fn lost(world: &mut World, id: &str) -> Intent {
     let sent = intent(&plan, id).unwrap_or_else(|| panic!("{id} is no create: {plan}"));
     world.store(&plan);
     world.record.intents.push(sent.clone());
+    world.memory.note_unanswered(&sent.id, world.now);
     sent
 }
 
@@ -223,7 +224,7 @@ fn a_create_that_nobody_wants_is_given_up_beside_one_that_is_sent_again() {
     let mut world = world.edited(|spec| spec.services[0].port = 9090);
     let plan = world.pass();
     assert!(has_replay(&plan, &wanted) && !has_replay(&plan, &unwanted), "{plan}");
-    assert!(plan.to_string().contains(&format!("{} to appear, or to be given up", unwanted.id)), "{plan}");
+    assert!(plan.to_string().contains(&format!("{} to appear, or no longer to be able to", unwanted.id)), "{plan}");
     assert!(!plan.to_string().contains(&format!("{} to appear", wanted.id)), "{plan}");
     let mut world = world.after(300);
     assert_eq!(world.pass().settled, [unwanted]);

@@ -191,6 +191,18 @@ fn launches_that_are_open_count_and_settled_ones_do_not() {
 }
 
 #[test]
+fn an_open_launch_is_not_sent_again_beyond_count_and_surge() {
+    let (mut world, mut plan) = scale_up();
+    let intent = created(&plan);
+    plan.actions.retain(|action| action.id.0.starts_with("launch/"));
+    plan.actions[0].does = Does::Replay(Box::new(intent.clone()));
+    world.record.intents = vec![intent];
+    assert_eq!(broken(&world, plan.clone()), "");
+    world.spec().instances.count = 1;
+    assert_eq!(broken(&world, plan), "I1: 3 members and launches, count + maxSurge is 2");
+}
+
+#[test]
 fn a_member_whose_status_checks_fail_is_not_among_the_healthy_that_are_left() {
     let (world, mut plan) = scale_down();
     plan.status.instances[0].unhealthy_since = Some(world.now);

@@ -41,6 +41,7 @@ fn lost(world: &mut World, creates: &[&str]) -> Vec<Intent> {
             && creates.iter().any(|create| action.id.0.starts_with(create))
         {
             sent.push((**intent).clone());
+            world.memory.note_unanswered(&intent.id, world.now);
         }
     }
     world.record.intents.extend(sent.clone());
