@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use planner::action::{Does, Plan};
 use planner::conclude::{Closed, Conclusion};
-use planner::id::{InstanceId, IntentId};
+use planner::id::{EnvUid, InstanceId, IntentId};
 use planner::lint::Linted;
 use planner::outcome::{Outcome, Outcomes};
 use planner::reason::Reason;
@@ -158,7 +158,8 @@ impl Journaled {
 
     /// That no other pass wrote since.
     fn unchanged(&self) -> Vec<Condition> {
-        vec![Condition::Equals("version".into(), self.status.borrow().version.into())]
+        let status = self.status.borrow();
+        unchanged(&status.uid, status.version)
     }
 
     fn check(&self) -> Change {
@@ -197,19 +198,19 @@ pub async fn open(
         linted,
     };
     let plan = journaled.plan();
-    let condition = match &stored.base {
-        Base::Absent => Condition::Absent,
-        Base::Version(version) => Condition::Equals("version".into(), (*version).into()),
+    let conditions = match &stored.base {
+        Base::Absent => vec![Condition::Absent],
+        Base::Version(version) => unchanged(&record.status.uid, *version),
         Base::Sealed(_) if plan.actions.is_empty() => return Ok(journaled),
         Base::Sealed(why) => return Err(WriteError::Sealed(why.clone())),
     };
     let mut status = journaled.stamped(&plan.status);
     let is_quiet = plan.actions.is_empty() && plan.settled.is_empty() && stored.edit.is_none();
-    if is_quiet && condition != Condition::Absent && status == record.status {
+    if is_quiet && stored.base != Base::Absent && status == record.status {
         return Ok(journaled);
     }
     status.version = status.version.saturating_add(1);
-    let mut changes = vec![Change::Put(records::status_item(&record.name, &status), vec![condition])];
+    let mut changes = vec![Change::Put(records::status_item(&record.name, &status), conditions)];
     if let Some(edit) = &stored.edit {
         changes.push(Change::Put(edit.revision.clone(), vec![]));
         changes.extend(edit.outdated.iter().map(|key| Change::Delete(key.clone(), vec![])));
@@ -223,6 +224,12 @@ pub async fn open(
     journaled.status.replace(status);
     journaled.entry.replace(entry);
     Ok(journaled)
+}
+
+/// That STATUS is the one that was read. Its version alone would not tell: one that a person put back from a backup may
+/// have come as far as the one that stood in its place.
+fn unchanged(uid: &EnvUid, version: u64) -> Vec<Condition> {
+    vec![Condition::Equals("version".into(), version.into()), Condition::Equals("uid".into(), uid.as_str().into())]
 }
 
 /// Stores intents, all or none, before their calls are sent. Their requests must be resolved; user data stays by

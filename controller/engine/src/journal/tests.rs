@@ -222,6 +222,18 @@ fn a_plan_for_a_record_that_changed_is_not_journalled() {
 }
 
 #[test]
+fn a_status_that_was_put_back_is_not_overwritten_though_its_version_is_the_same() {
+    world(|world| {
+        let stored = world.known();
+        let mut restored = world.item(STATUS);
+        restored["uid"] = json!("env-restored");
+        world.table.put("a", STATUS, restored.clone());
+        world.open(&stored, making(stored.record.status.clone(), &intent("in-1"))).unwrap_err();
+        assert_eq!(world.item(STATUS), restored);
+    });
+}
+
+#[test]
 fn charged_terminations_stand_in_the_entry() {
     world(|world| {
         let mut status = world.known().record.status;
