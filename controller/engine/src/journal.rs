@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use planner::action::{Does, Plan};
 use planner::conclude::{Closed, Conclusion};
-use planner::id::{EnvUid, InstanceId, IntentId};
+use planner::id::{InstanceId, IntentId};
 use planner::lint::Linted;
 use planner::outcome::{Outcome, Outcomes};
 use planner::reason::Reason;
@@ -159,7 +159,7 @@ impl Journaled {
     /// That no other pass wrote since.
     fn unchanged(&self) -> Vec<Condition> {
         let status = self.status.borrow();
-        unchanged(&status.uid, status.version)
+        unchanged(status.creation_timestamp.to_string().into(), status.version)
     }
 
     fn check(&self) -> Change {
@@ -200,7 +200,7 @@ pub async fn open(
     let plan = journaled.plan();
     let conditions = match &stored.base {
         Base::Absent => vec![Condition::Absent],
-        Base::Version(version) => unchanged(&record.status.uid, *version),
+        Base::Version(version, began) => unchanged(began.clone(), *version),
         Base::Sealed(_) if plan.actions.is_empty() => return Ok(journaled),
         Base::Sealed(why) => return Err(WriteError::Sealed(why.clone())),
     };
@@ -227,9 +227,10 @@ pub async fn open(
 }
 
 /// That STATUS is the one that was read. Its version alone would not tell: one that a person put back from a backup may
-/// have come as far as the one that stood in its place.
-fn unchanged(uid: &EnvUid, version: u64) -> Vec<Condition> {
-    vec![Condition::Equals("version".into(), version.into()), Condition::Equals("uid".into(), uid.as_str().into())]
+/// have come as far as the one that stood in its place, which began later.
+fn unchanged(began: serde_json::Value, version: u64) -> Vec<Condition> {
+    let began = Condition::Equals("creationTimestamp".into(), began);
+    vec![Condition::Equals("version".into(), version.into()), began]
 }
 
 /// Stores intents, all or none, before their calls are sent. Their requests must be resolved; user data stays by

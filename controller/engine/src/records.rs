@@ -50,8 +50,8 @@ pub struct Stored {
 pub(crate) enum Base {
     /// Nothing: there is no STATUS yet.
     Absent,
-    /// That version of it.
-    Version(u64),
+    /// That version of it, of the one that began then, as it is written there.
+    Version(u64, Value),
     /// Nothing may be written: something that decides cannot be read. Why, in words.
     Sealed(String),
 }
@@ -89,7 +89,7 @@ impl Stored {
     /// Why nothing of it may be written, if so.
     pub fn sealed(&self) -> Option<&str> {
         match &self.base {
-            Base::Absent | Base::Version(_) => None,
+            Base::Absent | Base::Version(..) => None,
             Base::Sealed(why) => Some(why),
         }
     }
@@ -178,12 +178,11 @@ impl Reader {
 
     fn status(&mut self, item: Item, now: Timestamp, entropy: &dyn Entropy) -> (Status, Base) {
         if let Some(known) = self.status.as_ref().filter(|known| known.item == item) {
-            return (known.says.clone(), Base::Version(known.says.version));
+            return (known.says.clone(), version_of(known));
         }
         match Status::deserialize(&Value::Object(item.clone())) {
             Ok(status) => {
-                self.status = Some(Parsed { item, says: status.clone() });
-                let base = Base::Version(status.version);
+                let base = version_of(self.status.insert(Parsed { item, says: status.clone() }));
                 (status, base)
             }
             Err(error) => {
@@ -244,6 +243,10 @@ async fn open_intents(
         }
     }
     Ok((intents, unread))
+}
+
+fn version_of(status: &Parsed<Status>) -> Base {
+    Base::Version(status.says.version, status.item.get("creationTimestamp").cloned().unwrap_or_default())
 }
 
 /// The status of an environment without one: new, or damaged if it was there before.
