@@ -14,6 +14,10 @@ use crate::cli::{Global, Verb};
 
 /// The table, unless another is named.
 pub const TABLE: &str = "understudy";
+/// Where `understudy cloud` listens unless it is told otherwise, and so what `--local` means.
+pub const LOCAL_URL: &str = "http://127.0.0.1:4566";
+/// The region that `--local` means: that of the example environment.
+pub const LOCAL_REGION: &str = "us-east-2";
 /// How often everything is looked at though nothing happened: drift is noticed within it.
 pub const RESYNC_INTERVAL: &str = "10s";
 /// How long a recorded resource must be absent: EC2 has been seen to hide a fresh instance for minutes.
@@ -59,6 +63,8 @@ pub struct Config {
     pub region: Option<String>,
     /// The endpoint of every service, if a flag or variable of ours names it.
     pub endpoint_url: Option<String>,
+    /// Whether that is a cloud of our own, which asks for no credentials.
+    pub local: bool,
     /// How results are printed.
     pub output: Output,
     /// How logs are printed.
@@ -90,6 +96,11 @@ impl Config {
         if let Some(url) = endpoint_url {
             check.that("--endpoint-url", url, is_url, "http://HOST:PORT or https://HOST");
         }
+        if global.local && endpoint_url.is_some_and(|url| url != LOCAL_URL) {
+            check.unused("--local", "--endpoint-url names another endpoint", "leave one of the two out");
+        }
+        let region = region.or(global.local.then_some(LOCAL_REGION));
+        let endpoint_url = endpoint_url.or(global.local.then_some(LOCAL_URL));
         let output = given(&global.output).unwrap_or(OUTPUTS[0]);
         if global.written.contains("output") && !verb.takes_output() {
             check.unused(
@@ -112,6 +123,7 @@ impl Config {
             table: table.to_owned(),
             region: region.map(str::to_owned),
             endpoint_url: endpoint_url.map(str::to_owned),
+            local: global.local,
             output: output_named(output),
             log_format: log_format.map_or_else(default_log_format, log_format_named),
             verbosity: global.verbose,

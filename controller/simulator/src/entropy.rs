@@ -18,6 +18,13 @@ impl Prng {
         Self(seed)
     }
 
+    /// The sequence that a text stands for: what is derived from an id needs no draw of its own.
+    /// <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>
+    pub(crate) fn of(text: &str) -> Self {
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(text.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
+    }
+
     /// The next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -10,6 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 
 /// The name by which AWS's logs know our calls.
 const APP_NAME: &str = "understudy";
@@ -20,12 +21,21 @@ const ATTEMPTS_MAX: u32 = 2;
 /// Waits between two attempts.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(500));
 
-/// Loads the shared configuration of all clients.
-///
-/// `region` and `endpoint` are the flags. An endpoint flag beats `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`:
-/// the SDK asks the variables only where none was set in code. `call_max` bounds every call as a whole: credentials,
+/// What flags say of where to ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// The region.
+    pub region: Option<&'a str>,
+    /// The endpoint. It beats `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`: the SDK asks the variables only where
+    /// none was set in code.
+    pub endpoint: Option<&'a str>,
+    /// Whether whoever is asked there wants no credentials, so that none are looked for.
+    pub without_credentials: bool,
+}
+
+/// Loads the shared configuration of all clients. `call_max` bounds every call as a whole: credentials,
 /// attempts and the waits between them. Keep it well under the lease.
-pub async fn load(region: Option<&str>, endpoint: Option<&str>, call_max: Duration) -> SdkConfig {
+pub async fn load(asked: &Asked<'_>, call_max: Duration) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS_MAX)
         .with_initial_backoff(BACKOFF.0)
@@ -42,11 +52,14 @@ pub async fn load(region: Option<&str>, endpoint: Option<&str>, call_max: Durati
         .identity_cache(identities)
         // Replies are small and bounded by `call_max`; a stream's pace says nothing about them.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(region) = region {
+    if let Some(region) = asked.region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(endpoint) = endpoint {
+    if let Some(endpoint) = asked.endpoint {
         loader = loader.endpoint_url(endpoint);
+    }
+    if asked.without_credentials {
+        loader = loader.credentials_provider(Credentials::new("local", "local", None, None, "local"));
     }
     loader.load().await
 }

@@ -72,7 +72,7 @@ impl Wire {
 
     async fn aws(&self) -> Aws {
         let credentials = SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
-        let config = config::load(Some("eu-west-1"), Some("http://aws.example"), CALL_MAX).await.to_builder();
+        let config = config::load(&asked(), CALL_MAX).await.to_builder();
         let config = config.http_client(self.client()).sleep_impl(SharedAsyncSleep::new(Timer));
         Aws::new(config.credentials_provider(credentials).build())
     }
@@ -88,6 +88,11 @@ impl Wire {
     fn requests(&self) -> usize {
         self.0.lock().unwrap().requests.len()
     }
+}
+
+/// Somewhere that answers to nobody.
+fn asked() -> config::Asked<'static> {
+    config::Asked { region: Some("eu-west-1"), endpoint: Some("http://aws.example"), without_credentials: false }
 }
 
 impl HttpConnector for Wire {

@@ -101,7 +101,7 @@ pub async fn run(args: Args, config: &Config) -> Ended {
 }
 
 /// Ends with SIGTERM or Ctrl-C.
-async fn terminated() {
+pub(super) async fn terminated() {
     match signal(SignalKind::terminate()) {
         Ok(mut sigterm) => {
             tokio::select! {

@@ -29,6 +29,7 @@ mod controller;
 mod schema;
 mod completions;
 mod demo;
+mod cloud;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -65,6 +66,11 @@ pub struct Global {
     /// Where every AWS service is asked; beats AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>.
     #[arg(long, global = true, env = "UNDERSTUDY_ENDPOINT_URL", hide_env_values = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
+    /// Ask the `understudy cloud` that runs on this machine: --endpoint-url http://127.0.0.1:4566, in us-east-2 and without
+    /// credentials unless they are named.
+    #[arg(long, global = true, env = "UNDERSTUDY_LOCAL", hide_env_values = true)]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
+    pub local: bool,
     /// How results are printed [default: table]. Of get, describe, events, plan, schema and bootstrap --print-iam-policy;
     /// other verbs print no document, and refuse it.
     #[arg(short, long, global = true, env = "UNDERSTUDY_OUTPUT", hide_env_values = true, value_name = "FORMAT")]
@@ -114,6 +120,8 @@ pub enum Verb {
     Completions(completions::Args),
     /// See it at work on a simulated AWS: no account needed.
     Demo(demo::Args),
+    /// Serve a simulated AWS to any client, at AWS's own time.
+    Cloud(cloud::Args),
 }
 
 impl Verb {
@@ -141,7 +149,8 @@ impl Verb {
             | Self::Diff(_)
             | Self::Schema(_)
             | Self::Completions(_)
-            | Self::Demo(_) => Durations::default(),
+            | Self::Demo(_)
+            | Self::Cloud(_) => Durations::default(),
         }
     }
 
@@ -157,7 +166,8 @@ impl Verb {
             | Self::Delete(_)
             | Self::Controller(_)
             | Self::Completions(_)
-            | Self::Demo(_) => false,
+            | Self::Demo(_)
+            | Self::Cloud(_) => false,
         }
     }
 
@@ -187,6 +197,7 @@ impl Verb {
             Self::Schema(args) => schema::run(args, &config),
             Self::Completions(args) => completions::run(args),
             Self::Demo(args) => demo::run(args).await,
+            Self::Cloud(args) => cloud::run(args).await,
         }
     }
 }

@@ -27,7 +27,12 @@ pub struct Session {
 /// # Errors
 /// When nobody names a region.
 pub async fn open(config: &Config) -> Result<Session, Failure> {
-    let sdk = Box::pin(aws::config::load(config.region.as_deref(), config.endpoint_url.as_deref(), CALL_MAX)).await;
+    let asked = aws::config::Asked {
+        region: config.region.as_deref(),
+        endpoint: config.endpoint_url.as_deref(),
+        without_credentials: config.local,
+    };
+    let sdk = Box::pin(aws::config::load(&asked, CALL_MAX)).await;
     let Some(region) = sdk.region().map(ToString::to_string) else {
         let instead = "write --region, or set UNDERSTUDY_REGION, AWS_REGION or the profile's region";
         return Err(Failure::failed(Complaint::new("--region", "nothing names a region", instead)));

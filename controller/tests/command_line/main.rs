@@ -18,3 +18,4 @@ mod deleting;
 mod watching;
 mod controlling;
 mod usage;
+mod on_the_cloud;

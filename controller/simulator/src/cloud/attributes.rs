@@ -1,9 +1,12 @@
-//! Attributes of load balancers and target groups: AWS's defaults and what each may be set to.
+//! Attributes of load balancers, listeners and target groups: AWS's defaults and what each may be set to.
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html>.
 
 use std::collections::BTreeMap;
+
+use crds_schema::spec::Protocol;
 
 use super::world::{Outcome, refuse};
 
@@ -48,6 +51,14 @@ const LOAD_BALANCER: &[Row] = &[
     ("zonal_shift.config.enabled", "false", Values::Boolean),
 ];
 
+/// Those that AWS added later. A record has one only once it is set, so that what simulations of the product recorded stays so.
+const LOAD_BALANCER_LATER: &[Row] = &[
+    ("health_check_logs.s3.bucket", "", Values::Text),
+    ("health_check_logs.s3.enabled", "false", Values::Boolean),
+    ("health_check_logs.s3.prefix", "", Values::Text),
+    ("routing.http.x_amzn_tls_kx.enabled", "false", Values::Boolean),
+];
+
 const TARGET_GROUP: &[Row] = &[
     ("deregistration_delay.timeout_seconds", "300", Values::Range(0, 3600)),
     ("load_balancing.algorithm.anomaly_mitigation", "off", Values::OneOf(&["on", "off"])),
@@ -73,6 +84,42 @@ const TARGET_GROUP: &[Row] = &[
     ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Values::OffOr(1, 100)),
 ];
 
+/// Of every listener of an Application Load Balancer: headers of what it answers.
+const LISTENER: &[Row] = &[
+    ("routing.http.response.access_control_allow_credentials.header_value", "", Values::Text),
+    ("routing.http.response.access_control_allow_headers.header_value", "", Values::Text),
+    ("routing.http.response.access_control_allow_methods.header_value", "", Values::Text),
+    ("routing.http.response.access_control_allow_origin.header_value", "", Values::Text),
+    ("routing.http.response.access_control_expose_headers.header_value", "", Values::Text),
+    ("routing.http.response.access_control_max_age.header_value", "", Values::Text),
+    ("routing.http.response.content_security_policy.header_value", "", Values::Text),
+    ("routing.http.response.server.enabled", "true", Values::Boolean),
+    ("routing.http.response.strict_transport_security.header_value", "", Values::Text),
+    ("routing.http.response.x_content_type_options.header_value", "", Values::Text),
+    ("routing.http.response.x_frame_options.header_value", "", Values::Text),
+];
+
+/// Of an HTTPS listener besides: what headers that tell of TLS are called.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html>
+const HTTPS_LISTENER: &[Row] = &[
+    ("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert", Values::Text),
+    ("routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer", Values::Text),
+    ("routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf", Values::Text),
+    (
+        "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
+        "X-Amzn-Mtls-Clientcert-Serial-Number",
+        Values::Text,
+    ),
+    ("routing.http.request.x_amzn_mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject", Values::Text),
+    (
+        "routing.http.request.x_amzn_mtls_clientcert_validity.header_name",
+        "X-Amzn-Mtls-Clientcert-Validity",
+        Values::Text,
+    ),
+    ("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite", Values::Text),
+    ("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version", Values::Text),
+];
+
 type Attributes = BTreeMap<String, String>;
 
 fn defaults(rows: &[Row]) -> Attributes {
@@ -84,14 +131,44 @@ pub(crate) fn of_load_balancer() -> Attributes {
     defaults(LOAD_BALANCER)
 }
 
+/// All of a load balancer's, where its record has these.
+pub(crate) fn all_of_load_balancer(own: &Attributes) -> Attributes {
+    let mut all = defaults(LOAD_BALANCER_LATER);
+    all.extend(own.clone());
+    all
+}
+
 /// Those of a new target group.
 pub(crate) fn of_target_group() -> Attributes {
     defaults(TARGET_GROUP)
 }
 
+fn of_protocol(protocol: Protocol) -> Vec<Row> {
+    match protocol {
+        Protocol::Http => LISTENER.to_vec(),
+        Protocol::Https => [HTTPS_LISTENER, LISTENER].concat(),
+    }
+}
+
+/// Those of a listener of that protocol, where these were set.
+pub(crate) fn of_listener(protocol: Protocol, set: &Attributes) -> Attributes {
+    let mut all = defaults(&of_protocol(protocol));
+    let known = set.iter().filter(|(name, _)| all.contains_key(*name));
+    let known: Attributes = known.map(|(name, value)| (name.clone(), value.clone())).collect();
+    all.extend(known);
+    all
+}
+
+/// Sets some of a listener's; all or none.
+pub(crate) fn set_of_listener(protocol: Protocol, own: &mut Attributes, new: &Attributes) -> Outcome<()> {
+    check("Listener", &of_protocol(protocol), new)?;
+    own.extend(new.clone());
+    Ok(())
+}
+
 /// Sets some of a load balancer's; all or none.
 pub(crate) fn set_of_load_balancer(own: &mut Attributes, new: &Attributes) -> Outcome<()> {
-    check("Load balancer", LOAD_BALANCER, new)?;
+    check("Load balancer", &[LOAD_BALANCER, LOAD_BALANCER_LATER].concat(), new)?;
     own.extend(new.clone());
     Ok(())
 }

@@ -7,6 +7,7 @@ use planner::id::{InstanceId, SecurityGroupId};
 use planner::request::Ref;
 use planner::resource::{InstanceState, Peer, Rule, Tags, TargetHealth};
 
+use super::actions::Action;
 use super::instances::InstanceRecord;
 use super::listeners::word;
 use super::world::World;
@@ -66,7 +67,7 @@ impl Canonical<'_> {
                 instance.hop_limit,
                 instance.public_ip.is_some(),
                 instance.protected,
-                instance.user_data,
+                instance.user_data_text(),
             ));
             lines.extend(instance.groups.iter().map(|id| format!("{label} in {}", self.group_name(world, id))));
         }
@@ -95,15 +96,23 @@ impl Canonical<'_> {
             lines.extend(balancer.groups.iter().map(|id| format!("alb {name} in {}", self.group_name(world, id))));
             lines.extend(balancer.attributes.iter().map(|(key, value)| format!("alb {name} {key}={value}")));
             for listener in world.listeners_of(&balancer.arn) {
-                let to = listener.forward.iter().map(|(arn, weight)| {
-                    let group = world.target_groups.get(arn).map(|group| (self.rename)(&group.name));
-                    format!("{} ({weight})", group.unwrap_or_else(|| "a group that is gone".to_owned()))
-                });
-                let to = to.collect::<Vec<_>>().join(" + ");
                 let (protocol, port) = (word(listener.protocol), listener.port);
+                let to = self.action(world, &listener.action);
                 lines.push(format!("alb {name} {protocol}:{port} -> {to} {}", self.tags(&listener.tags)));
+                lines.extend(listener.rules.iter().map(|(priority, rule)| {
+                    let (to, tags) = (self.action(world, &rule.action), self.tags(&rule.tags));
+                    format!("alb {name} {protocol}:{port} rule {priority} {:?} -> {to} {tags}", rule.conditions)
+                }));
             }
         }
+    }
+
+    fn action(&self, world: &World, action: &Action) -> String {
+        let each = action.groups().iter().map(|(arn, weight)| {
+            let group = world.target_groups.get(arn).map(|group| (self.rename)(&group.name));
+            format!("{} ({weight})", group.unwrap_or_else(|| "a group that is gone".to_owned()))
+        });
+        each.collect::<Vec<_>>().join(" + ")
     }
 
     fn target_groups(&self, world: &World, lines: &mut Vec<String>) {

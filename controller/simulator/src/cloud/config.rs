@@ -13,6 +13,7 @@ use planner::resource::Subnet;
 
 use super::SimCloud;
 use super::apps::App;
+use super::catalogue;
 use super::images::{ImageDevice, ImageRecord};
 use crate::clock::VirtualClock;
 use crate::crash::CrashPoints;
@@ -50,6 +51,10 @@ pub struct Timings {
     pub token_memory: Duration,
     /// How long a deregistered image is still shown.
     pub deregistered_visible: Duration,
+    /// CreateImage until the image is `available`, and its snapshots `completed`: minutes, by its size.
+    pub image_creation: Duration,
+    /// CreateSnapshot until the snapshot is `completed`; not documented.
+    pub snapshot_creation: Duration,
 }
 
 impl Default for Timings {
@@ -67,6 +72,8 @@ impl Default for Timings {
             first_check: Duration::from_secs(3),
             token_memory: 24 * HOUR,
             deregistered_visible: HOUR,
+            image_creation: Duration::from_secs(300),
+            snapshot_creation: Duration::from_secs(120),
         }
     }
 }
@@ -88,8 +95,16 @@ pub struct Quotas {
     pub load_balancers: usize,
     /// Listeners of one load balancer.
     pub listeners_per_balancer: usize,
+    /// Rules of one load balancer, without the default ones.
+    pub rules_per_balancer: usize,
+    /// Certificates of one load balancer, without the default ones.
+    pub certificates_per_balancer: usize,
+    /// Target groups that one load balancer uses.
+    pub target_groups_per_balancer: usize,
     /// Target groups.
     pub target_groups: usize,
+    /// Targets of all the target groups that one load balancer uses.
+    pub targets_per_balancer: usize,
     /// Targets of one target group.
     pub targets_per_group: usize,
     /// Tags of one resource.
@@ -105,7 +120,11 @@ impl Default for Quotas {
             rules_per_group: 60,
             load_balancers: 50,
             listeners_per_balancer: 50,
+            rules_per_balancer: 100,
+            certificates_per_balancer: 25,
+            target_groups_per_balancer: 100,
             target_groups: 3000,
+            targets_per_balancer: 1000,
             targets_per_group: 1000,
             tags: 50,
         }
@@ -144,7 +163,7 @@ pub(crate) struct Config {
 #[derive(Debug, Clone)]
 pub struct Builder {
     pub(crate) config: Config,
-    pub(crate) images: BTreeMap<AmiId, ImageRecord>,
+    pub(crate) images: BTreeMap<AmiId, Rc<ImageRecord>>,
     pub(crate) seed: u64,
     pub(crate) latency: Duration,
     pub(crate) reply_timeout: Duration,
@@ -156,15 +175,20 @@ impl Builder {
     /// The image that exists if no other is named: that of the example record.
     pub const IMAGE: &'static str = "ami-0fa4480bc2fe38b14";
 
-    /// An ordinary account in us-east-2: a default VPC with a subnet in each of three zones, t3 types in all of them.
+    /// An ordinary account in us-east-2: see [`in_region`](Self::in_region).
     pub fn new(seed: u64) -> Self {
+        Self::in_region("us-east-2", seed)
+    }
+
+    /// An ordinary account in that region: a default VPC with a subnet in each of three zones, t3 types in all of them.
+    pub fn in_region(region: &str, seed: u64) -> Self {
         let mut ids = Prng::new(seed ^ 0x6e65_7477_6f72_6b73);
-        let zones = ["us-east-2a", "us-east-2b", "us-east-2c"].map(|name| Zone(name.to_owned()));
+        let zones = ["a", "b", "c"].map(|letter| Zone(format!("{region}{letter}")));
         let offerings =
             ["t3.small", "t3.medium", "t3.large"].map(|kind| (kind.to_owned(), zones.iter().cloned().collect()));
         let config = Config {
             account: "123456789012".into(),
-            region: "us-east-2".into(),
+            region: region.into(),
             epoch: Timestamp::UNIX_EPOCH,
             timings: Timings::default(),
             quotas: Quotas::default(),
@@ -215,7 +239,20 @@ impl Builder {
     /// Adds an available image with these devices, the first of them its root.
     pub fn image_with_devices(mut self, id: &str, app: App, devices: Vec<ImageDevice>) -> Self {
         let id = AmiId::parse(id).expect("the test names an image id");
-        self.images.insert(id.clone(), ImageRecord::available(id, devices, app));
+        self.images.insert(id.clone(), Rc::new(ImageRecord::available(id, devices, app)));
+        self
+    }
+
+    /// As AWS stocks a region: public images, and every instance type of the catalogue in every zone.
+    pub fn stocked(mut self) -> Self {
+        for image in &catalogue::STOCK_IMAGES {
+            let record = ImageRecord::stock(image);
+            self.images.insert(record.id.clone(), Rc::new(record));
+        }
+        let zones: BTreeSet<Zone> = self.config.subnets.values().map(|known| known.subnet.zone.clone()).collect();
+        for name in catalogue::instance_types() {
+            self.config.offerings.insert(name, zones.clone());
+        }
         self
     }
 
@@ -283,7 +320,7 @@ impl Builder {
         SimCloud::new(self, clock)
     }
 
-    pub(crate) fn into_config(self) -> (Rc<Config>, BTreeMap<AmiId, ImageRecord>) {
+    pub(crate) fn into_config(self) -> (Rc<Config>, BTreeMap<AmiId, Rc<ImageRecord>>) {
         (Rc::new(self.config), self.images)
     }
 }

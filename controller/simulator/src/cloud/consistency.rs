@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use planner::id::{InstanceId, SecurityGroupId};
+use planner::id::{AmiId, InstanceId, SecurityGroupId};
 use planner::request::{Ref, Taggable, Write};
 
 use super::world::{Outcome, World, refuse};
@@ -110,23 +110,31 @@ impl Glimpses {
 pub(crate) struct History {
     past: VecDeque<Rc<World>>,
     present: Rc<World>,
+    /// How far back is kept, and how many worlds at most.
+    kept: (Duration, usize),
 }
 
 impl History {
     pub fn new(world: World) -> Self {
-        Self { past: VecDeque::new(), present: Rc::new(world) }
+        Self { past: VecDeque::new(), present: Rc::new(world), kept: (LAG_MAX, WORLDS_MAX) }
     }
 
     pub fn present(&self) -> &Rc<World> {
         &self.present
     }
 
+    /// Keeps no more of the past than that.
+    pub fn keep(&mut self, back: Duration, worlds: usize) {
+        self.kept = (back.min(LAG_MAX), worlds.min(WORLDS_MAX));
+    }
+
     pub fn push(&mut self, world: World) {
-        let horizon = world.at.saturating_sub(LAG_MAX);
+        let (back, worlds) = self.kept;
+        let horizon = world.at.saturating_sub(back);
         let before = std::mem::replace(&mut self.present, Rc::new(world));
         self.past.push_back(before);
         // The oldest one kept is the last that already held at the horizon.
-        while self.past.get(1).is_some_and(|next| next.at <= horizon) || self.past.len() > WORLDS_MAX {
+        while self.past.get(1).is_some_and(|next| next.at <= horizon) || self.past.len() > worlds {
             self.past.pop_front();
         }
     }
@@ -159,15 +167,39 @@ impl History {
 /// Refuses a write that names an EC2 resource so fresh that this reader does not see it yet.
 pub(crate) fn check_visible(write: &Write, present: &World, seen: &World) -> Outcome<()> {
     let (instances, groups) = named_in(write);
-    for id in instances {
-        if present.instances.contains_key(id) && !seen.instances.contains_key(id) {
-            return refuse("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"));
-        }
+    instances.into_iter().try_for_each(|id| check_instance(id, present, seen))?;
+    groups.into_iter().try_for_each(|id| check_group(id, present, seen))
+}
+
+/// As [`check_visible`], of any id of EC2.
+pub(crate) fn check_named(id: &str, present: &World, seen: &World) -> Outcome<()> {
+    if let Ok(instance) = InstanceId::parse(id) {
+        return check_instance(&instance, present, seen);
     }
-    for id in groups {
-        if present.groups.contains_key(id) && !seen.groups.contains_key(id) {
-            return refuse("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"));
-        }
+    if let Ok(group) = SecurityGroupId::parse(id) {
+        return check_group(&group, present, seen);
+    }
+    let fresh_image =
+        AmiId::parse(id).is_ok_and(|id| present.images.contains_key(&id) && !seen.images.contains_key(&id));
+    if fresh_image {
+        return refuse("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"));
+    }
+    if present.snapshots.contains_key(id) && !seen.snapshots.contains_key(id) {
+        return refuse("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."));
+    }
+    Ok(())
+}
+
+fn check_instance(id: &InstanceId, present: &World, seen: &World) -> Outcome<()> {
+    if present.instances.contains_key(id) && !seen.instances.contains_key(id) {
+        return refuse("InvalidInstanceID.NotFound", format!("The instance ID '{id}' does not exist"));
+    }
+    Ok(())
+}
+
+fn check_group(id: &SecurityGroupId, present: &World, seen: &World) -> Outcome<()> {
+    if present.groups.contains_key(id) && !seen.groups.contains_key(id) {
+        return refuse("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! to an instance (it fails, its application breaks) never is. Nothing here is counted as a call.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use engine::cloud::Reply;
@@ -12,9 +13,10 @@ use planner::request::{ChangeRules, ElbTaggable, Made, Ref, Taggable, Write};
 use planner::resource::{Direction, Peer, Rule, TargetHealthCheck};
 
 use super::SimCloud;
+use super::actions::Action;
 use super::apps::App;
 use super::images::{ImageDevice, ImageRecord, ImageState};
-use super::world::{Outcome, Refusal, World, refuse};
+use super::world::{Outcome, Refusal, World};
 use crate::timeline::Timeline;
 
 /// See the module.
@@ -59,7 +61,11 @@ impl Console {
     /// The host under an instance fails: it is terminated whatever protects it.
     pub fn lose(&self, instance: &InstanceId) -> Done {
         self.act(|world| {
-            world.instance_mut(instance)?.protected = false;
+            let record = world.instance_mut(instance)?;
+            record.protected = false;
+            if record.settings.stop_protected {
+                record.settings_mut().stop_protected = false;
+            }
             world.terminate(instance, "Server.InternalError")
         })
     }
@@ -90,6 +96,11 @@ impl Console {
         })
     }
 
+    /// What an instance runs.
+    pub fn app(&self, instance: &InstanceId) -> Result<App, Refusal> {
+        self.cloud.change(|world| Ok(world.instance_mut(instance)?.app.clone()))
+    }
+
     /// From now on an instance runs this.
     pub fn set_app(&self, instance: &InstanceId, app: App) -> Done {
         self.act(|world| world.set_app(instance, app))
@@ -109,12 +120,9 @@ impl Console {
 
     /// From now on instances launched from an image run this.
     pub fn set_image_app(&self, image: &AmiId, app: App) -> Done {
-        self.act(|world| match world.images.get_mut(image) {
-            Some(record) => {
-                record.app = app;
-                Ok(Reply::Done)
-            }
-            None => refuse("InvalidAMIID.NotFound", format!("The image id '[{image}]' does not exist")),
+        self.act(|world| {
+            world.image_mut(image)?.app = app;
+            Ok(Reply::Done)
         })
     }
 
@@ -124,22 +132,14 @@ impl Console {
             let root = ImageDevice { name: "/dev/xvda".into(), delete_on_termination: true };
             let mut life = Timeline::new(world.at, ImageState::Pending);
             life.set(world.at + takes, ImageState::Available);
-            world.images.insert(image.clone(), ImageRecord { id: image.clone(), devices: vec![root], life, app });
+            let record = ImageRecord::plain(image.clone(), vec![root], life, app, world.at);
+            world.images.insert(image.clone(), Rc::new(record));
         });
     }
 
     /// Deregisters an image.
     pub fn deregister_image(&self, image: &AmiId) -> Done {
-        self.act(|world| {
-            let at = world.at;
-            match world.images.get_mut(image) {
-                Some(record) => {
-                    record.life.set(at, ImageState::Deregistered);
-                    Ok(Reply::Done)
-                }
-                None => refuse("InvalidAMIID.NotFound", format!("The image id '[{image}]' does not exist")),
-            }
-        })
+        self.act(|world| world.end_image(image))
     }
 
     /// From now on a zone has room for so many instances of a type (`*`: of any); `None`: for any number.
@@ -230,7 +230,7 @@ impl Console {
     /// Lets a listener answer by itself instead of forwarding.
     pub fn respond_fixed(&self, listener: &ListenerArn) -> Done {
         self.act(|world| {
-            world.listener_mut(listener)?.forward.clear();
+            world.listener_mut(listener)?.action = Action::respond("503");
             Ok(Reply::Done)
         })
     }

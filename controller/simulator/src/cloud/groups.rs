@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html>,
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html>.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crds_schema::Cidr;
@@ -13,6 +13,7 @@ use planner::request::{ChangeRules, CreateSecurityGroup, Made, Ref};
 use planner::resource::{Direction, Peer, Rule, SecurityGroup, Tags};
 
 use super::filters;
+use super::group_rules::RuleNote;
 use super::ledger::Kind;
 use super::tags::{Service, check_tags};
 use super::world::{Outcome, World, refuse};
@@ -29,11 +30,13 @@ pub(crate) struct GroupRecord {
     pub vpc: VpcId,
     pub ingress: BTreeSet<Rule>,
     pub egress: BTreeSet<Rule>,
+    /// What rules have besides; absent for one that has nothing.
+    pub notes: BTreeMap<(Direction, Rule), RuleNote>,
     pub tags: Tags,
 }
 
 impl GroupRecord {
-    fn rules_mut(&mut self, direction: Direction) -> &mut BTreeSet<Rule> {
+    pub fn rules_mut(&mut self, direction: Direction) -> &mut BTreeSet<Rule> {
         match direction {
             Direction::Ingress => &mut self.ingress,
             Direction::Egress => &mut self.egress,
@@ -71,6 +74,7 @@ impl World {
                 vpc,
                 ingress: BTreeSet::from([own]),
                 egress: all_out(),
+                notes: BTreeMap::new(),
                 tags: Tags::new(),
             };
             self.groups.insert(id, Rc::new(record));
@@ -86,6 +90,15 @@ impl World {
         found.map_or_else(|| refuse("InvalidGroup.NotFound", format!("The security group '{id}' does not exist")), Ok)
     }
 
+    /// The group of that name in the default VPC: only there a name will do.
+    pub(crate) fn group_named(&self, name: &str) -> Outcome<&Rc<GroupRecord>> {
+        let vpc = self.default_vpc();
+        let found = self.groups.values().find(|group| group.name == name && Some(&group.vpc) == vpc);
+        let of = vpc.map_or_else(|| "none".to_owned(), ToString::to_string);
+        let message = || format!("The security group '{name}' does not exist in default VPC '{of}'");
+        found.map_or_else(|| refuse("InvalidGroup.NotFound", message()), Ok)
+    }
+
     pub(crate) fn group_mut(&mut self, id: &SecurityGroupId) -> Outcome<&mut GroupRecord> {
         match self.groups.get_mut(id) {
             Some(group) => Ok(Rc::make_mut(group)),
@@ -97,17 +110,7 @@ impl World {
     pub(crate) fn describe_groups(&self, filters: &[Filter], page: &Page) -> Outcome<Reply> {
         let mut found = Vec::new();
         for group in self.groups.values() {
-            let value = |name: &str| {
-                Some(match name {
-                    "group-id" => vec![group.id.to_string()],
-                    "group-name" => vec![group.name.clone()],
-                    "vpc-id" => vec![group.vpc.to_string()],
-                    "description" => vec![group.description.clone()],
-                    "ip-permission.group-id" => peers(&group.ingress),
-                    "egress.ip-permission.group-id" => peers(&group.egress),
-                    _ => return None,
-                })
-            };
+            let value = |name: &str| self.group_values(group, name);
             if filters::select(filters, &group.tags, value)? {
                 found.push((group.id.to_string(), group.describe()));
             }
@@ -116,12 +119,55 @@ impl World {
         Ok(Reply::SecurityGroups(groups, next))
     }
 
+    /// A group's values by a filter's name.
+    pub(crate) fn group_values(&self, group: &GroupRecord, name: &str) -> Option<Vec<String>> {
+        if let Some(of_rules) = name.strip_prefix("ip-permission.") {
+            return self.rule_values(&group.ingress, of_rules);
+        }
+        if let Some(of_rules) = name.strip_prefix("egress.ip-permission.") {
+            return self.rule_values(&group.egress, of_rules);
+        }
+        Some(vec![match name {
+            "group-id" => group.id.to_string(),
+            "group-name" => group.name.clone(),
+            "vpc-id" => group.vpc.to_string(),
+            "description" => group.description.clone(),
+            "owner-id" => self.config.account.clone(),
+            _ => return None,
+        }])
+    }
+
+    fn rule_values(&self, rules: &BTreeSet<Rule>, name: &str) -> Option<Vec<String>> {
+        let named =
+            |id: &str| self.groups.values().find(|group| group.id.as_str() == id).map(|group| group.name.clone());
+        let range = |rule: &Rule, ipv6: bool| match &rule.peer {
+            Peer::Cidr(cidr) => Some(cidr.to_string()).filter(|_| cidr.is_ipv6() == ipv6),
+            Peer::Group(_) | Peer::PrefixList(_) => None,
+        };
+        let value: &dyn Fn(&Rule) -> Option<String> = match name {
+            "group-id" => return Some(peers(rules)),
+            "group-name" => return Some(peers(rules).iter().filter_map(|id| named(id)).collect()),
+            "user-id" => return Some(peers(rules).iter().map(|_| self.config.account.clone()).collect()),
+            "cidr" => &|rule| range(rule, false),
+            "ipv6-cidr" => &|rule| range(rule, true),
+            "prefix-list-id" => &|rule| if let Peer::PrefixList(list) = &rule.peer { Some(list.clone()) } else { None },
+            "protocol" => &|rule| Some(rule.protocol.clone()),
+            "from-port" => &|rule| rule.from.map(|port| port.to_string()),
+            "to-port" => &|rule| rule.to.map(|port| port.to_string()),
+            _ => return None,
+        };
+        Some(rules.iter().filter_map(value).collect())
+    }
+
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>
     pub(crate) fn create_group(&mut self, create: &CreateSecurityGroup) -> Outcome<Reply> {
+        self.make_group(create).map(|id| Reply::Made(Made::SecurityGroup(id)))
+    }
+
+    /// As [`create_group`](Self::create_group): the id of the group.
+    pub(crate) fn make_group(&mut self, create: &CreateSecurityGroup) -> Outcome<SecurityGroupId> {
         let (name, vpc) = (&create.name, &create.vpc);
-        if !self.config.subnets.values().any(|s| s.subnet.vpc == *vpc) {
-            return refuse("InvalidVpcID.NotFound", format!("The vpc ID '{vpc}' does not exist"));
-        }
+        self.check_vpc(vpc)?;
         if name.is_empty() || name.len() > 255 || name.starts_with(SecurityGroupId::PREFIX) {
             return refuse("InvalidParameterValue", format!("Invalid group name '{name}'"));
         }
@@ -133,7 +179,7 @@ impl World {
         if of_vpc.clone().count() >= self.config.quotas.groups_per_vpc {
             return refuse("SecurityGroupLimitExceeded", "the VPC has as many security groups as it may have");
         }
-        if of_vpc.any(|group| group.name == *name) {
+        if of_vpc.any(|group| group.name.eq_ignore_ascii_case(name)) {
             return refuse(
                 "InvalidGroup.Duplicate",
                 format!("The security group '{name}' already exists for VPC '{vpc}'"),
@@ -147,11 +193,12 @@ impl World {
             vpc: vpc.clone(),
             ingress: BTreeSet::new(),
             egress: all_out(),
+            notes: BTreeMap::new(),
             tags: create.tags.clone(),
         };
         self.groups.insert(id.clone(), Rc::new(record));
         self.note_created(Kind::SecurityGroup, &id);
-        Ok(Reply::Made(Made::SecurityGroup(id)))
+        Ok(id)
     }
 
     /// All or none: one rule that exists fails the whole call.
@@ -175,7 +222,8 @@ impl World {
             let message = format!("The maximum number of rules per security group ({limit}) has been reached.");
             return refuse("RulesPerSecurityGroupLimitExceeded", message);
         }
-        present.extend(rules);
+        present.extend(rules.iter().cloned());
+        group.forget_notes(change.direction, &rules);
         Ok(Reply::Done)
     }
 
@@ -190,6 +238,7 @@ impl World {
             return refuse("InvalidPermission.NotFound", message);
         }
         present.retain(|rule| !rules.contains(rule));
+        group.notes.retain(|(direction, rule), _| *direction != change.direction || !rules.contains(rule));
         Ok(Reply::Done)
     }
 
@@ -244,7 +293,7 @@ fn canonical(rules: &BTreeSet<Rule>) -> Outcome<BTreeSet<Rule>> {
     rules.iter().cloned().map(canonical_rule).collect()
 }
 
-fn canonical_rule(mut rule: Rule) -> Outcome<Rule> {
+pub(crate) fn canonical_rule(mut rule: Rule) -> Outcome<Rule> {
     let named = [("6", "tcp"), ("17", "udp"), ("1", "icmp"), ("58", "icmpv6")];
     if let Some((_, name)) = named.iter().find(|(number, _)| *number == rule.protocol) {
         rule.protocol = (*name).to_owned();

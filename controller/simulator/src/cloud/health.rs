@@ -6,16 +6,17 @@
 //! Nothing ticks. Between two changes of a target's [`Situation`] every check ends alike, so the checks of such a stretch are
 //! counted, not run. Carrying a record along in two steps gives what one step gives.
 
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use planner::id::{InstanceId, TargetGroupArn};
+use planner::id::{InstanceId, TargetGroupArn, Zone};
 use planner::resource::{InstanceState, LoadBalancerState, Target, TargetHealth, TargetHealthCheck};
 
 use super::apps::Response;
 use super::instances::InstanceRecord;
 use super::load_balancers::BalancerRecord;
-use super::target_groups::{TargetGroupRecord, codes};
+use super::target_groups::{TargetGroupRecord, TargetType, codes};
 use super::world::{Outcome, World};
 
 /// Where a target is with its checks.
@@ -65,7 +66,9 @@ struct Surroundings<'a> {
     world: &'a World,
     group: &'a TargetGroupRecord,
     balancer: Option<&'a Rc<BalancerRecord>>,
+    /// The instance that it is, or whose address it is.
     instance: Option<&'a Rc<InstanceRecord>>,
+    zone: Option<&'a Zone>,
     port: u16,
 }
 
@@ -106,7 +109,8 @@ impl World {
                 self.surroundings(&group, key).carry(record, self.at, to);
             }
             targets.retain(|(id, _), record| {
-                let known = InstanceId::parse(id.as_str()).is_ok_and(|id| self.instance(&id, to).is_ok());
+                let known = group.target_type == TargetType::Ip
+                    || InstanceId::parse(id.as_str()).is_ok_and(|id| self.instance(&id, to).is_ok());
                 known && record.draining_until.is_none_or(|end| end > to)
             });
             if targets != group.targets
@@ -118,9 +122,22 @@ impl World {
     }
 
     fn surroundings<'a>(&'a self, group: &'a TargetGroupRecord, key: &(String, u16)) -> Surroundings<'a> {
-        let instance = InstanceId::parse(key.0.as_str()).ok().and_then(|id| self.instances.get(&id));
+        let id = key.0.as_str();
+        let (instance, zone) = match group.target_type {
+            TargetType::Instance => {
+                let instance = InstanceId::parse(id).ok().and_then(|id| self.instances.get(&id));
+                (instance, instance.map(|instance| &instance.zone))
+            }
+            TargetType::Ip => (self.instance_at(id), self.zone_of_address(&group.vpc, id)),
+        };
         let balancer = self.balancer_of(&group.arn).and_then(|arn| self.balancers.get(arn));
-        Surroundings { world: self, group, balancer, instance, port: key.1 }
+        Surroundings { world: self, group, balancer, instance, zone, port: key.1 }
+    }
+
+    /// The instance whose private address that is.
+    fn instance_at(&self, address: &str) -> Option<&Rc<InstanceRecord>> {
+        let address: Ipv4Addr = address.parse().ok()?;
+        self.instances.values().find(|one| one.private_ip == address && one.holds_interface(self.at))
     }
 }
 
@@ -129,17 +146,20 @@ impl Surroundings<'_> {
         let Some(balancer) = self.balancer else {
             return Situation::NotInUse("Target group is not configured to receive traffic from the load balancer");
         };
-        let Some(instance) = self.instance else { return Situation::InvalidState };
-        if matches!(instance.state(at), InstanceState::Stopped | InstanceState::Terminated) {
+        let is_off = |one: &InstanceRecord| matches!(one.state(at), InstanceState::Stopped | InstanceState::Terminated);
+        let instance = self.instance.filter(|one| !is_off(one));
+        if instance.is_none() && self.group.target_type == TargetType::Instance {
             return Situation::InvalidState;
         }
-        if !balancer.subnets.contains_key(&instance.zone) {
+        if !self.zone.is_some_and(|zone| balancer.subnets.contains_key(zone)) {
             return Situation::NotInUse("Target is in an Availability Zone that is not enabled for the load balancer");
         }
         if balancer.life.at(at) == LoadBalancerState::Provisioning {
             return Situation::Registering;
         }
-        Situation::Checked(self.check(balancer, instance, at))
+        // Nobody answers at an address that no running instance has.
+        let timeout = Err(Failure::Timeout);
+        Situation::Checked(instance.map_or(timeout, |instance| self.check(balancer, instance, at)))
     }
 
     /// How a check that starts at `at` ends.

@@ -2,13 +2,18 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use engine::cloud::Reply;
-use planner::id::AmiId;
-use planner::resource::Image;
+use planner::id::{AmiId, InstanceId};
+use planner::resource::{Image, Tags};
 
 use super::apps::App;
+use super::catalogue::{Architecture, StockImage};
+use super::derived::derived_id;
+use super::snapshots;
 use super::world::{Outcome, World, refuse};
 use crate::timeline::Timeline;
 
@@ -30,7 +35,7 @@ pub(crate) enum ImageState {
 }
 
 impl ImageState {
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Available => "available",
@@ -46,11 +51,87 @@ pub(crate) struct ImageRecord {
     pub life: Timeline<ImageState>,
     /// What its instances run.
     pub app: App,
+    pub about: ImageAbout,
+}
+
+/// What matters to whoever looks at an image, and not to its instances.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ImageAbout {
+    pub name: String,
+    pub description: Option<String>,
+    /// The account that it belongs to; absent: this one.
+    pub owner: Option<&'static str>,
+    /// Its owner's alias.
+    pub alias: Option<&'static str>,
+    pub architecture: Architecture,
+    /// When it was made.
+    pub created: Duration,
+    /// The instance that it was made from, and that one's image.
+    pub source: Option<(InstanceId, AmiId)>,
+    /// What is on its devices.
+    pub contents: BTreeMap<String, Content>,
+    pub tags: Tags,
+}
+
+/// What is on a device of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub snapshot: String,
+    pub size_gib: u32,
+    pub volume_type: String,
+    pub encrypted: bool,
+}
+
+impl Content {
+    /// Of an image of whose making nothing is known.
+    fn plain(image: &AmiId, device: &str) -> Self {
+        let snapshot = derived_id(snapshots::PREFIX, &format!("{image} {device}"));
+        Self { snapshot, size_gib: 8, volume_type: "gp3".to_owned(), encrypted: false }
+    }
 }
 
 impl ImageRecord {
     pub fn available(id: AmiId, devices: Vec<ImageDevice>, app: App) -> Self {
-        Self { id, devices, life: Timeline::new(Duration::ZERO, ImageState::Available), app }
+        Self::plain(id, devices, Timeline::new(Duration::ZERO, ImageState::Available), app, Duration::ZERO)
+    }
+
+    /// An image of this account, with its id for its name.
+    pub fn plain(
+        id: AmiId,
+        devices: Vec<ImageDevice>,
+        life: Timeline<ImageState>,
+        app: App,
+        created: Duration,
+    ) -> Self {
+        let about = ImageAbout {
+            name: id.to_string(),
+            description: None,
+            owner: None,
+            alias: None,
+            architecture: Architecture::X86,
+            created,
+            source: None,
+            contents: BTreeMap::new(),
+            tags: Tags::new(),
+        };
+        Self { id, devices, life, app, about }
+    }
+
+    /// A public image.
+    pub fn stock(image: &StockImage) -> Self {
+        let id = AmiId::parse(image.id).expect("the catalogue names an image id");
+        let devices = vec![ImageDevice { name: image.root.to_owned(), delete_on_termination: true }];
+        let mut record = Self::available(id, devices, App::default());
+        record.about.name = image.name.to_owned();
+        record.about.description = Some(image.description.to_owned());
+        (record.about.owner, record.about.alias) = (Some(image.owner), image.alias);
+        record.about.architecture = image.architecture;
+        record
+    }
+
+    /// What is on that device of it.
+    pub fn content(&self, device: &str) -> Content {
+        self.about.contents.get(device).cloned().unwrap_or_else(|| Content::plain(&self.id, device))
     }
 }
 
@@ -84,11 +165,34 @@ impl World {
         }
     }
 
-    fn visible_image(&self, id: &AmiId, at: Duration) -> Outcome<&ImageRecord> {
-        let gone_since = |record: &ImageRecord| record.life.settles_as(ImageState::Deregistered);
-        self.images
-            .get(id)
-            .filter(|record| gone_since(record).is_none_or(|gone| at < gone + self.config.timings.deregistered_visible))
-            .map_or_else(|| refuse("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist")), Ok)
+    pub(crate) fn visible_image(&self, id: &AmiId, at: Duration) -> Outcome<&ImageRecord> {
+        let found = self.images.get(id).map(Rc::as_ref).filter(|record| self.is_shown(record, at));
+        found.map_or_else(|| no_such_image(id), Ok)
     }
+
+    /// Every image that is shown.
+    pub(crate) fn visible_images(&self, at: Duration) -> impl Iterator<Item = &ImageRecord> {
+        self.images.values().map(Rc::as_ref).filter(move |record| self.is_shown(record, at))
+    }
+
+    fn is_shown(&self, record: &ImageRecord, at: Duration) -> bool {
+        let gone = record.life.settles_as(ImageState::Deregistered);
+        gone.is_none_or(|gone| at < gone + self.config.timings.deregistered_visible)
+    }
+
+    /// The image, to be changed.
+    pub(crate) fn image_mut(&mut self, id: &AmiId) -> Outcome<&mut ImageRecord> {
+        self.images.get_mut(id).map_or_else(|| no_such_image(id), |record| Ok(Rc::make_mut(record)))
+    }
+
+    /// From now on it is deregistered, whatever it was.
+    pub(crate) fn end_image(&mut self, id: &AmiId) -> Outcome<Reply> {
+        let at = self.at;
+        self.image_mut(id)?.life.set(at, ImageState::Deregistered);
+        Ok(Reply::Done)
+    }
+}
+
+fn no_such_image<T>(id: &AmiId) -> Outcome<T> {
+    refuse("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
 }

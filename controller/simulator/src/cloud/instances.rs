@@ -4,7 +4,7 @@
 //! Client tokens: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>.
 //! Launching is in [`super::launch`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,19 +12,21 @@ use std::time::Duration;
 use crds_schema::spec::HttpTokens;
 use engine::cloud::{Filter, Page, Reply};
 use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::request::{MetadataRequest, Ref, RunInstances};
+use planner::request::{MetadataRequest, Ref};
 use planner::resource::{Instance, InstanceState, StatusChecks, Tags};
 
 use super::apps::App;
 use super::filters;
+use super::launch::Asked;
 use super::ledger::Kind;
 use super::profiles::Association;
+use super::settings::{Origin, Settings};
 use super::world::{Outcome, World, refuse};
 use crate::clock::timestamp;
 use crate::timeline::Timeline;
 
 /// Ids that one DescribeInstanceStatus may name.
-const STATUS_IDS_MAX: usize = 100;
+pub(crate) const STATUS_IDS_MAX: usize = 100;
 
 #[derive(Debug, Clone)]
 pub(crate) struct InstanceRecord {
@@ -42,7 +44,7 @@ pub(crate) struct InstanceRecord {
     pub public_ip: Option<Ipv4Addr>,
     pub http_tokens: HttpTokens,
     pub hop_limit: u32,
-    pub user_data: Option<String>,
+    pub user_data: Option<Vec<u8>>,
     pub launched_at: Duration,
     pub life: Timeline<InstanceState>,
     pub reason: Option<&'static str>,
@@ -52,14 +54,18 @@ pub(crate) struct InstanceRecord {
     /// Whether its status checks fail.
     pub impaired: bool,
     pub app: App,
+    /// How it came to be.
+    pub origin: Rc<Origin>,
+    /// What the product neither sets nor looks at.
+    pub settings: Rc<Settings>,
 }
 
 /// What a client token was used for.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenUse {
-    pub request: RunInstances,
-    pub instance: InstanceId,
-    /// When it is forgotten; set when the instance is terminated.
+    pub asked: Asked,
+    pub instances: Vec<InstanceId>,
+    /// When it is forgotten; set when the last of the instances is terminated.
     pub forgotten_at: Option<Duration>,
 }
 
@@ -78,6 +84,14 @@ pub struct VolumeRecord {
     pub encrypted: bool,
     /// Whether it goes with its instance.
     pub delete_on_termination: bool,
+    /// Its zone.
+    pub zone: Zone,
+    /// When it was made and attached.
+    pub created_at: Duration,
+    /// I/O operations a second, where its type lets one choose.
+    pub iops: Option<u32>,
+    /// MiB a second, where its type lets one choose.
+    pub throughput: Option<u32>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -90,6 +104,16 @@ impl InstanceRecord {
     /// Whether it still holds its network interface: until it is terminated.
     pub fn holds_interface(&self, at: Duration) -> bool {
         self.state(at) != InstanceState::Terminated
+    }
+
+    /// What was passed to it, as text.
+    pub fn user_data_text(&self) -> Option<String> {
+        self.user_data.as_ref().map(|data| String::from_utf8_lossy(data).into_owned())
+    }
+
+    /// The settings, to be changed.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        Rc::make_mut(&mut self.settings)
     }
 
     fn describe(&self, epoch: jiff::Timestamp, at: Duration) -> Instance {
@@ -118,7 +142,32 @@ impl InstanceRecord {
         }
     }
 
-    fn filter_values(&self, name: &str, at: Duration) -> Option<Vec<String>> {
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingDisableAPITermination.html>
+    pub fn check_may_end(&self) -> Outcome<()> {
+        if self.protected {
+            let id = &self.id;
+            let message = format!(
+                "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+            );
+            return refuse("OperationNotPermitted", message);
+        }
+        self.check_may_stop("terminated")
+    }
+
+    /// "Stop protection also protects your instance from accidental termination."
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-stop-protection.html>
+    fn check_may_stop(&self, wish: &str) -> Outcome<()> {
+        if !self.settings.stop_protected {
+            return Ok(());
+        }
+        let id = &self.id;
+        let message = format!(
+            "The instance '{id}' may not be {wish}. Modify its 'disableApiStop' instance attribute and try again."
+        );
+        refuse("OperationNotPermitted", message)
+    }
+
+    pub fn filter_values(&self, name: &str, at: Duration) -> Option<Vec<String>> {
         let present = self.holds_interface(at);
         let optional = |value: Option<String>| Some(value.into_iter().collect());
         match name {
@@ -200,7 +249,7 @@ impl World {
         Ok(Reply::InstanceStatus(status, next))
     }
 
-    fn status_checks(&self, instance: &InstanceRecord, at: Duration) -> StatusChecks {
+    pub(crate) fn status_checks(&self, instance: &InstanceRecord, at: Duration) -> StatusChecks {
         if instance.impaired {
             StatusChecks::Impaired
         } else if at < instance.life.since(at) + self.config.timings.status_checks {
@@ -217,12 +266,7 @@ impl World {
         if matches!(instance.state(at), InstanceState::ShuttingDown | InstanceState::Terminated) {
             return Ok(Reply::Done);
         }
-        if instance.protected {
-            let message = format!(
-                "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
-            );
-            return refuse("OperationNotPermitted", message);
-        }
+        instance.check_may_end()?;
         instance.life.set(at, InstanceState::ShuttingDown);
         instance.life.set(at + shutting_down, InstanceState::Terminated);
         instance.reason = Some(reason);
@@ -237,6 +281,7 @@ impl World {
         match instance.state(at) {
             InstanceState::Stopping | InstanceState::Stopped => Ok(Reply::Done),
             InstanceState::Pending | InstanceState::Running => {
+                instance.check_may_stop("stopped")?;
                 instance.life.set(at, InstanceState::Stopping);
                 instance.life.set(at + stopping, InstanceState::Stopped);
                 instance.reason = Some(reason);
@@ -263,6 +308,32 @@ impl World {
                 incorrect_state(id, "started")
             }
         }
+    }
+
+    /// It runs on, but what runs on it starts anew. "Requests to reboot terminated instances are ignored."
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RebootInstances.html>
+    pub(crate) fn reboot(&mut self, id: &InstanceId) -> Outcome<()> {
+        let at = self.at;
+        let instance = self.instance_mut(id)?;
+        match instance.state(at) {
+            InstanceState::Running => {
+                instance.life.set(at, InstanceState::Running);
+                Ok(())
+            }
+            InstanceState::Pending | InstanceState::ShuttingDown | InstanceState::Terminated => Ok(()),
+            InstanceState::Stopping | InstanceState::Stopped => incorrect_state(id, "rebooted"),
+        }
+    }
+
+    /// Gives an instance that had a public address another one: it is released when the instance stops.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html>
+    pub(crate) fn readdress(&mut self, id: &InstanceId) -> Outcome<()> {
+        if self.instance(id, self.at)?.public_ip.is_some() {
+            self.addresses += 1;
+            let address = self.public_address();
+            self.instance_mut(id)?.public_ip = Some(address);
+        }
+        Ok(())
     }
 
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>
@@ -313,8 +384,7 @@ impl World {
         }
         let memory = self.config.timings.token_memory;
         for used in self.tokens.values_mut() {
-            let Some(instance) = self.instances.get(&used.instance) else { continue };
-            if let (None, Some(end)) = (used.forgotten_at, instance.life.settles_as(InstanceState::Terminated)) {
+            if let (None, Some(end)) = (used.forgotten_at, last_end(&self.instances, &used.instances)) {
                 Rc::make_mut(used).forgotten_at = Some(end + memory);
             }
         }
@@ -326,6 +396,15 @@ impl World {
     }
 }
 
+/// When the last of them was terminated, if all of them are to be.
+fn last_end(known: &BTreeMap<InstanceId, Rc<InstanceRecord>>, ids: &[InstanceId]) -> Option<Duration> {
+    let mut last = None;
+    for instance in ids.iter().filter_map(|id| known.get(id)) {
+        last = last.max(Some(instance.life.settles_as(InstanceState::Terminated)?));
+    }
+    last
+}
+
 pub(crate) fn check_hop_limit(hops: u32) -> Outcome<()> {
     if (1..=64).contains(&hops) {
         return Ok(());
@@ -333,6 +412,6 @@ pub(crate) fn check_hop_limit(hops: u32) -> Outcome<()> {
     refuse("InvalidParameterValue", format!("{hops} is not a hop limit; it is between 1 and 64"))
 }
 
-fn incorrect_state<T>(id: &InstanceId, wish: &str) -> Outcome<T> {
+pub(crate) fn incorrect_state<T>(id: &InstanceId, wish: &str) -> Outcome<T> {
     refuse("IncorrectInstanceState", format!("The instance '{id}' is not in a state from which it can be {wish}."))
 }

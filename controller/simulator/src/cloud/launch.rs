@@ -2,123 +2,256 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>, errors:
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-codes.html>. The token is looked at first: a replay is answered
-//! with what it made, whatever has changed since.
+//! with what it made, whatever has changed since. The product's call and the one on the wire end in [`World::launch`].
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
+use crds_schema::spec::HttpTokens;
 use engine::cloud::Reply;
-use planner::id::{InstanceId, SecurityGroupId, VpcId, Zone};
+use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
 use planner::request::{Made, Ref, RunInstances, UserData};
-use planner::resource::InstanceState;
+use planner::resource::{InstanceState, Tags};
 
+use super::api::ec2::RunInstances as OnTheWire;
 use super::apps::App;
+use super::config::SubnetRecord;
 use super::groups::named;
-use super::images::ImageDevice;
+use super::images::{ImageDevice, ImageRecord};
 use super::instances::{InstanceRecord, TokenUse, VolumeRecord, check_hop_limit};
 use super::ledger::Kind;
+use super::settings::{Origin, Settings};
 use super::tags::{Service, check_tags};
 use super::world::{Outcome, World, refuse};
 use crate::timeline::Timeline;
 
 /// Bytes of user data, before base64.
-const USER_DATA_MAX: usize = 16_384;
+pub(crate) const USER_DATA_MAX: usize = 16_384;
 /// The size of a volume for which neither the request nor, here, the image names one.
-const VOLUME_GIB: u32 = 8;
+pub(crate) const VOLUME_GIB: u32 = 8;
 
-impl World {
-    pub(crate) fn run_instances(&mut self, run: &RunInstances) -> Outcome<Reply> {
-        let subnet = self.subnet(&run.subnet)?.clone();
-        let zone = subnet.subnet.zone.clone();
-        let token = (run.token.to_string(), zone.clone());
-        if let Some(used) = self.tokens.get(&token) {
-            return self.replay(used, run);
-        }
-        let image = self.launchable_image(&run.image, self.at)?.clone();
-        self.check_launch(run, &image.devices)?;
-        let groups = self.instance_groups(&run.groups, &subnet.subnet.vpc)?;
-        self.check_room(&zone, &run.instance_type)?;
+/// What is launched, whoever asks for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub token: Option<String>,
+    pub image: AmiId,
+    pub instance_type: String,
+    pub subnet: SubnetId,
+    pub groups: BTreeSet<Ref<SecurityGroupId>>,
+    pub key_name: Option<String>,
+    pub profile: Option<String>,
+    pub user_data: Option<Vec<u8>>,
+    pub http_tokens: HttpTokens,
+    pub hop_limit: u32,
+    pub disks: Vec<Disk>,
+    /// Absent: as the subnet says.
+    pub public_ip: Option<bool>,
+    pub protected: bool,
+    pub tags: Tags,
+    pub volume_tags: Tags,
+    pub settings: Settings,
+}
 
-        let id = InstanceId::parse(self.fresh_id(InstanceId::PREFIX)).expect("begins with its prefix");
-        let private_ip = self.fresh_address(&subnet);
-        let public = run.associate_public_ip.unwrap_or(subnet.subnet.default_for_az);
-        let mut life = Timeline::new(self.at, InstanceState::Pending);
-        life.set(self.at + self.config.timings.pending, InstanceState::Running);
-        let record = InstanceRecord {
-            id: id.clone(),
+/// One disk; what is absent is as the image says, or else as AWS does it by default.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    pub device: String,
+    pub size_gib: Option<u32>,
+    pub volume_type: Option<String>,
+    pub encrypted: Option<bool>,
+    pub iops: Option<u32>,
+    pub throughput: Option<u32>,
+    pub delete_on_termination: Option<bool>,
+}
+
+/// The request that a token was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Product(Box<RunInstances>),
+    Wire(Box<OnTheWire>),
+}
+
+impl From<&RunInstances> for Launch {
+    fn from(run: &RunInstances) -> Self {
+        let disks = run.block_devices.iter().map(|device| Disk {
+            device: device.device.clone(),
+            size_gib: device.size_gib,
+            volume_type: device.volume_type.clone(),
+            encrypted: device.encrypted,
+            iops: None,
+            throughput: None,
+            delete_on_termination: Some(device.delete_on_termination),
+        });
+        Self {
             token: Some(run.token.to_string()),
             image: run.image.clone(),
             instance_type: run.instance_type.clone(),
-            zone,
             subnet: run.subnet.clone(),
-            vpc: subnet.subnet.vpc.clone(),
-            groups,
+            groups: run.groups.clone(),
             key_name: run.key_name.clone(),
-            profile: self.launched_with(run.instance_profile.as_deref()),
-            private_ip,
-            public_ip: public.then(|| Ipv4Addr::from(u32::from(Ipv4Addr::new(3, 12, 0, 0)) + self.addresses)),
+            profile: run.instance_profile.clone(),
+            user_data: run.user_data.as_ref().and_then(text_of),
             http_tokens: run.metadata_options.http_tokens,
             hop_limit: run.metadata_options.hop_limit,
-            user_data: run.user_data.as_ref().and_then(text_of),
+            disks: disks.collect(),
+            public_ip: run.associate_public_ip,
+            protected: false,
+            tags: run.tags.clone(),
+            volume_tags: run.volume_tags.clone(),
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn run_instances(&mut self, run: &RunInstances) -> Outcome<Reply> {
+        let zone = self.subnet(&run.subnet)?.subnet.zone.clone();
+        let (token, asked) = ((run.token.to_string(), zone), Asked::Product(Box::new(run.clone())));
+        let made = match self.replay(&token, &asked)? {
+            Some(made) => made,
+            None => {
+                let made = self.launch(&Launch::from(run), 1, 1)?;
+                self.remember(token, asked, made.clone());
+                made
+            }
+        };
+        match made.into_iter().next() {
+            Some(id) => Ok(Reply::Made(Made::Instance(id))),
+            None => refuse("InternalError", "A launch of one instance made none"),
+        }
+    }
+
+    /// As many instances as there is room for, up to `most`; none at all if that is fewer than `least`.
+    pub(crate) fn launch(&mut self, launch: &Launch, least: u32, most: u32) -> Outcome<Vec<InstanceId>> {
+        let subnet = self.subnet(&launch.subnet)?.clone();
+        let image = self.launchable_image(&launch.image, self.at)?.clone();
+        self.check_launch(launch, &image.devices)?;
+        let groups = self.instance_groups(&launch.groups, &subnet.subnet.vpc)?;
+        let mut made: Vec<InstanceId> = Vec::new();
+        for index in 0..most {
+            match self.check_room(&subnet.subnet.zone, &launch.instance_type) {
+                Ok(()) => {}
+                Err(refusal) if index < least => return Err(refusal),
+                Err(_) => break,
+            }
+            let first = made.first().cloned();
+            made.push(self.launch_one(launch, &subnet, &image, &groups, (first, index)));
+        }
+        Ok(made)
+    }
+
+    fn launch_one(
+        &mut self,
+        launch: &Launch,
+        subnet: &SubnetRecord,
+        image: &ImageRecord,
+        groups: &BTreeSet<SecurityGroupId>,
+        (first, index): (Option<InstanceId>, u32),
+    ) -> InstanceId {
+        let id = InstanceId::parse(self.fresh_id(InstanceId::PREFIX)).expect("begins with its prefix");
+        let private_ip = self.fresh_address(subnet);
+        let public = launch.public_ip.unwrap_or(subnet.subnet.default_for_az);
+        let mut life = Timeline::new(self.at, InstanceState::Pending);
+        life.set(self.at + self.config.timings.pending, InstanceState::Running);
+        let origin = Origin {
+            reservation: first.as_ref().unwrap_or(&id).as_str().replacen("i-", "r-", 1),
+            index,
+            at: self.at,
+            root_device: image.devices.first().map(|device| device.name.clone()),
+        };
+        let record = InstanceRecord {
+            id: id.clone(),
+            token: launch.token.clone(),
+            image: launch.image.clone(),
+            instance_type: launch.instance_type.clone(),
+            zone: subnet.subnet.zone.clone(),
+            subnet: launch.subnet.clone(),
+            vpc: subnet.subnet.vpc.clone(),
+            groups: groups.clone(),
+            key_name: launch.key_name.clone(),
+            profile: self.launched_with(launch.profile.as_deref()),
+            private_ip,
+            public_ip: public.then(|| self.public_address()),
+            http_tokens: launch.http_tokens,
+            hop_limit: launch.hop_limit,
+            user_data: launch.user_data.clone(),
             launched_at: self.at,
             life,
             reason: None,
-            tags: run.tags.clone(),
-            protected: false,
+            tags: launch.tags.clone(),
+            protected: launch.protected,
             impaired: false,
-            app: image.app,
+            app: image.app.clone(),
+            origin: Rc::new(origin),
+            settings: Rc::new(launch.settings.clone()),
         };
         self.instances.insert(id.clone(), Rc::new(record));
         self.note_created(Kind::Instance, &id);
-        self.attach_volumes(&id, run, &image.devices);
-        let used = TokenUse { request: run.clone(), instance: id.clone(), forgotten_at: None };
-        self.tokens.insert(token, Rc::new(used));
-        Ok(Reply::Made(Made::Instance(id)))
+        self.attach_volumes(&id, launch, &subnet.subnet.zone, &image.devices);
+        id
     }
 
-    fn replay(&self, used: &TokenUse, run: &RunInstances) -> Outcome<Reply> {
-        if used.request != *run {
+    /// The public address that goes with the private one given out last.
+    pub(crate) fn public_address(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(Ipv4Addr::new(3, 12, 0, 0)) + self.addresses)
+    }
+
+    /// Keeps in mind what a token was used for.
+    pub(crate) fn remember(&mut self, token: (String, Zone), asked: Asked, instances: Vec<InstanceId>) {
+        self.tokens.insert(token, Rc::new(TokenUse { asked, instances, forgotten_at: None }));
+    }
+
+    /// What that token made, if it was used; it must have been for the same request.
+    pub(crate) fn replay(&self, token: &(String, Zone), asked: &Asked) -> Outcome<Option<Vec<InstanceId>>> {
+        let Some(used) = self.tokens.get(token) else { return Ok(None) };
+        if used.asked != *asked {
             let message = "The client token that you provided was used with other request parameters";
             return refuse("IdempotentParameterMismatch", message);
         }
-        let state = self.instances.get(&used.instance).map(|instance| instance.state(self.at));
-        match state {
-            Some(InstanceState::ShuttingDown | InstanceState::Terminated) | None => refuse(
+        let lives = |id: &&InstanceId| {
+            self.instances.get(id).is_some_and(|instance| match instance.state(self.at) {
+                InstanceState::ShuttingDown | InstanceState::Terminated => false,
+                InstanceState::Pending | InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => {
+                    true
+                }
+            })
+        };
+        if !used.instances.iter().any(|id| lives(&id)) {
+            return refuse(
                 "IdempotentInstanceTerminated",
                 "The client token was used by an earlier request whose instance has been terminated",
-            ),
-            Some(
-                InstanceState::Pending | InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped,
-            ) => Ok(Reply::Made(Made::Instance(used.instance.clone()))),
+            );
         }
+        let shown = |id: &&InstanceId| self.instance(id, self.at).is_ok();
+        Ok(Some(used.instances.iter().filter(shown).cloned().collect()))
     }
 
-    fn check_launch(&self, run: &RunInstances, image: &[ImageDevice]) -> Outcome<()> {
-        check_tags(Service::Ec2, &run.tags, self.config.quotas.tags)?;
-        check_tags(Service::Ec2, &run.volume_tags, self.config.quotas.tags)?;
-        check_hop_limit(run.metadata_options.hop_limit)?;
-        if let (Some(known), Some(name)) = (&self.config.key_pairs, &run.key_name)
+    fn check_launch(&self, launch: &Launch, image: &[ImageDevice]) -> Outcome<()> {
+        check_tags(Service::Ec2, &launch.tags, self.config.quotas.tags)?;
+        check_tags(Service::Ec2, &launch.volume_tags, self.config.quotas.tags)?;
+        check_hop_limit(launch.hop_limit)?;
+        if let (Some(known), Some(name)) = (&self.config.key_pairs, &launch.key_name)
             && !known.contains(name)
         {
             return refuse("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist"));
         }
-        run.instance_profile.as_deref().map_or(Ok(()), |profile| self.check_profile(profile))?;
-        if matches!(&run.user_data, Some(UserData::Text(text)) if text.len() > USER_DATA_MAX) {
+        launch.profile.as_deref().map_or(Ok(()), |profile| self.check_profile(profile))?;
+        if launch.user_data.as_ref().is_some_and(|data| data.len() > USER_DATA_MAX) {
             return refuse("InvalidParameterValue", format!("User data is limited to {USER_DATA_MAX} bytes"));
         }
         let mut devices = BTreeSet::new();
-        if let Some(twice) = run.block_devices.iter().find(|device| !devices.insert(&device.device)) {
+        if let Some(twice) = launch.disks.iter().find(|disk| !devices.insert(&disk.device)) {
             return refuse("InvalidBlockDeviceMapping", format!("{} is mapped twice", twice.device));
         }
-        if image.is_empty() && run.block_devices.is_empty() {
+        if image.is_empty() && launch.disks.is_empty() {
             return refuse("InvalidBlockDeviceMapping", "there is no root device");
         }
         Ok(())
     }
 
     /// A type that no zone has is a wrong parameter; one that this zone lacks is `Unsupported`; then capacity, then the quota.
-    fn check_room(&self, zone: &Zone, instance_type: &str) -> Outcome<()> {
+    pub(crate) fn check_room(&self, zone: &Zone, instance_type: &str) -> Outcome<()> {
         let Some(zones) = self.config.offerings.get(instance_type) else {
             let message = format!("Invalid value '{instance_type}' for InstanceType.");
             return refuse("InvalidParameterValue", message);
@@ -180,27 +313,26 @@ impl World {
     }
 
     /// The request's devices, and those of the image that it does not mention.
-    fn attach_volumes(&mut self, instance: &InstanceId, run: &RunInstances, image: &[ImageDevice]) {
-        let asked = run.block_devices.iter().map(|device| VolumeRecord {
-            attached_to: Some(instance.clone()),
-            device: device.device.clone(),
-            size_gib: device.size_gib.unwrap_or(VOLUME_GIB),
-            volume_type: device.volume_type.clone().unwrap_or_else(|| "gp3".to_owned()),
-            encrypted: device.encrypted.unwrap_or(false),
-            delete_on_termination: device.delete_on_termination,
-            tags: run.volume_tags.clone(),
-        });
-        let mentioned = |device: &ImageDevice| run.block_devices.iter().any(|asked| asked.device == device.name);
-        let rest = image.iter().filter(|device| !mentioned(device)).map(|device| VolumeRecord {
-            attached_to: Some(instance.clone()),
-            device: device.name.clone(),
-            size_gib: VOLUME_GIB,
-            volume_type: "gp3".to_owned(),
-            encrypted: false,
-            delete_on_termination: device.delete_on_termination,
-            tags: run.volume_tags.clone(),
-        });
-        for volume in asked.chain(rest).collect::<Vec<_>>() {
+    fn attach_volumes(&mut self, instance: &InstanceId, launch: &Launch, zone: &Zone, image: &[ImageDevice]) {
+        let of_image = |name: &str| image.iter().find(|device| device.name == name);
+        let mentioned = |device: &&ImageDevice| launch.disks.iter().any(|disk| disk.device == device.name);
+        let rest = image.iter().filter(|device| !mentioned(device)).map(|device| Disk::of_image(&device.name));
+        let disks: Vec<Disk> = launch.disks.iter().cloned().chain(rest).collect();
+        for disk in disks {
+            let goes = of_image(&disk.device).is_some_and(|device| device.delete_on_termination);
+            let volume = VolumeRecord {
+                attached_to: Some(instance.clone()),
+                size_gib: disk.size_gib.unwrap_or(VOLUME_GIB),
+                volume_type: disk.volume_type.unwrap_or_else(|| "gp3".to_owned()),
+                encrypted: disk.encrypted.unwrap_or(false),
+                delete_on_termination: disk.delete_on_termination.unwrap_or(goes),
+                device: disk.device,
+                zone: zone.clone(),
+                created_at: self.at,
+                iops: disk.iops,
+                throughput: disk.throughput,
+                tags: launch.volume_tags.clone(),
+            };
             let id = self.fresh_id("vol-");
             self.note_created(Kind::Volume, &id);
             self.volumes.insert(id, Rc::new(volume));
@@ -225,10 +357,24 @@ pub fn vcpus(instance_type: &str) -> usize {
     }
 }
 
+impl Disk {
+    fn of_image(device: &str) -> Self {
+        Self {
+            device: device.to_owned(),
+            size_gib: None,
+            volume_type: None,
+            encrypted: None,
+            iops: None,
+            throughput: None,
+            delete_on_termination: None,
+        }
+    }
+}
+
 /// What AWS stores. A revision's number is resolved before sending, so there is no text for it here.
-fn text_of(data: &UserData) -> Option<String> {
+fn text_of(data: &UserData) -> Option<Vec<u8>> {
     match data {
-        UserData::Text(text) => Some(text.clone()),
+        UserData::Text(text) => Some(text.clone().into_bytes()),
         UserData::Revision(_) => None,
     }
 }

@@ -15,6 +15,7 @@ use planner::resource::{LoadBalancer, LoadBalancerState, Tags};
 
 use super::attributes;
 use super::groups::named;
+use super::hosted_zones;
 use super::ledger::Kind;
 use super::tags::{Service, check_tags};
 use super::world::{Outcome, World, refuse};
@@ -28,7 +29,11 @@ pub(crate) struct BalancerRecord {
     pub arn: LoadBalancerArn,
     pub name: String,
     pub dns_name: String,
+    /// The Route 53 zone of its DNS name.
+    pub hosted_zone: Option<&'static str>,
     pub scheme: Scheme,
+    /// When it was made.
+    pub created: Duration,
     pub vpc: VpcId,
     pub life: Timeline<LoadBalancerState>,
     pub subnets: BTreeMap<Zone, SubnetId>,
@@ -38,9 +43,11 @@ pub(crate) struct BalancerRecord {
 }
 
 /// A network interface that outlives its load balancer for a while, and holds its groups.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct LingeringInterface {
     pub of: String,
+    pub balancer: Rc<BalancerRecord>,
+    pub subnet: SubnetId,
     pub groups: BTreeSet<SecurityGroupId>,
     pub until: Duration,
 }
@@ -51,7 +58,7 @@ impl BalancerRecord {
             arn: self.arn.clone(),
             name: self.name.clone(),
             dns_name: self.dns_name.clone(),
-            hosted_zone_id: Some("Z3AADJGX6KTTL2".to_owned()),
+            hosted_zone_id: self.hosted_zone.map(str::to_owned),
             scheme: self.scheme,
             vpc: self.vpc.clone(),
             state: self.life.at(at),
@@ -82,8 +89,12 @@ impl World {
         Ok(Reply::LoadBalancers(asked.map(|b| b.describe(at)).collect()))
     }
 
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>
     pub(crate) fn create_balancer(&mut self, create: &CreateLoadBalancer) -> Outcome<Reply> {
+        Ok(Reply::Made(Made::LoadBalancer(self.add_balancer(create)?)))
+    }
+
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>
+    pub(crate) fn add_balancer(&mut self, create: &CreateLoadBalancer) -> Outcome<LoadBalancerArn> {
         let name = &create.name;
         check_name("Load balancer", name)?;
         check_tags(Service::Elb, &create.tags, self.config.quotas.tags)?;
@@ -91,7 +102,7 @@ impl World {
         let groups = self.balancer_groups(&create.groups, &vpc)?;
         if let Some(present) = self.balancers.values().find(|b| b.name == *name) {
             if present.scheme == create.scheme && present.subnets == subnets && present.groups == groups {
-                return Ok(Reply::Made(Made::LoadBalancer(present.arn.clone())));
+                return Ok(present.arn.clone());
             }
             let message = format!("A load balancer with the same name '{name}' exists, but with different settings");
             return refuse("DuplicateLoadBalancerName", message);
@@ -109,7 +120,9 @@ impl World {
             arn: LoadBalancerArn::parse(arn).expect("begins with its prefix"),
             name: name.clone(),
             dns_name: format!("{internal}{name}-{number}.{}.elb.amazonaws.com", self.config.region),
+            hosted_zone: hosted_zones::of_region(&self.config.region),
             scheme: create.scheme,
+            created: self.at,
             vpc,
             life,
             subnets,
@@ -120,7 +133,7 @@ impl World {
         let arn = record.arn.clone();
         self.note_created(Kind::LoadBalancer, &arn);
         self.balancers.insert(arn.clone(), Rc::new(record));
-        Ok(Reply::Made(Made::LoadBalancer(arn)))
+        Ok(arn)
     }
 
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyLoadBalancerAttributes.html>
@@ -173,8 +186,13 @@ impl World {
         }
         let until = self.at + self.config.timings.balancer_release;
         let of = format!("ELB app/{}", balancer.name);
-        let one = LingeringInterface { of, groups: balancer.groups.clone(), until };
-        self.lingering.extend(balancer.subnets.iter().map(|_| one.clone()));
+        self.lingering.extend(balancer.subnets.values().map(|subnet| LingeringInterface {
+            of: of.clone(),
+            balancer: Rc::clone(&balancer),
+            subnet: subnet.clone(),
+            groups: balancer.groups.clone(),
+            until,
+        }));
         self.balancers.remove(arn);
         self.note_deleted(Kind::LoadBalancer, arn);
         Ok(Reply::Done)

@@ -16,30 +16,45 @@ use engine::operation::Operation;
 use futures::future::LocalBoxFuture;
 use planner::request::Write;
 
+mod actions;
+pub mod api;
 pub mod apps;
 mod attributes;
+mod baking;
 mod canonical;
+pub mod catalogue;
+mod certificates;
+mod conditions;
 pub mod config;
-pub mod console;
 pub mod consistency;
+pub mod console;
+mod derived;
 pub mod faults;
 mod filters;
+mod group_rules;
 mod groups;
 mod health;
+mod hosted_zones;
 pub mod images;
 mod instances;
+mod interfaces;
 mod launch;
 pub mod ledger;
+mod listener_rules;
 mod listeners;
 mod load_balancers;
 mod network;
 mod profiles;
+mod settings;
+mod snapshots;
+mod ssl_policies;
 mod subject;
 mod tags;
 pub mod tape;
 mod target_groups;
 mod throttle;
 pub mod view;
+mod vpcs;
 mod world;
 
 pub use apps::{Answer, App};
@@ -60,7 +75,7 @@ use consistency::{Glimpses, History};
 use faults::Faults;
 use ledger::Entry;
 use tape::{Arrival, Came, Changed, Tape};
-use throttle::Throttle;
+use throttle::{Bucket, Throttle};
 use world::{Outcome, World};
 
 /// One client of one simulated account and region. Clones are the same client.
@@ -150,6 +165,16 @@ impl SimCloud {
     /// How old this client's sight is from now on. With any lag, its EC2 writes do not find fresh resources either.
     pub fn set_read_lag(&self, lag: ReadLag) {
         self.client.lag.set(lag);
+    }
+
+    /// Keeps only so much of the past, in so many worlds at most: reads that look back further see the oldest that is kept.
+    pub fn keep_past(&self, back: Duration, worlds: usize) {
+        self.shared.state.borrow_mut().history.keep(back, worlds);
+    }
+
+    /// Carries everything along to now, though nobody asks.
+    pub fn carry(&self) {
+        self.catch_up();
     }
 
     /// Counts the reads anew, and lets that one (the first is 1) be answered so; `None`: none.
@@ -356,7 +381,7 @@ impl SimCloud {
         let mut state = self.shared.state.borrow_mut();
         let arrival = Arriving { at: now, sent: call.sent, client: &self.client.name, late: false, heard: call.heard };
         let about = || subject::subject(call.request, None);
-        if let Some(code) = state.throttle.take(operation, now) {
+        if let Some(code) = state.throttle.take(Bucket::Called(operation.bucket()), now) {
             state.faults.count("throttled by its bucket");
             state.tape.add(|| arrival.came(operation, about(), Came::Refused(code.to_owned())));
             return Err(CloudError::coded(operation, code, "Request limit exceeded."));

@@ -27,9 +27,9 @@ pub(crate) enum Stage {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Association {
-    id: ProfileAssociationId,
-    profile: String,
-    life: Timeline<Stage>,
+    pub id: ProfileAssociationId,
+    pub profile: String,
+    pub life: Timeline<Stage>,
 }
 
 impl InstanceRecord {
@@ -41,7 +41,7 @@ impl InstanceRecord {
     }
 
     /// Its association, unless that has ended.
-    fn association(&self, at: Duration) -> Option<&Association> {
+    pub fn association(&self, at: Duration) -> Option<&Association> {
         self.profile.as_ref().filter(|one| self.holds_interface(at) && one.life.at(at) != Stage::Disassociated)
     }
 }
@@ -146,7 +146,7 @@ impl World {
     }
 
     /// The instance of an association that has not ended and is not ending.
-    fn holder(&self, association: &ProfileAssociationId) -> Outcome<InstanceId> {
+    pub(crate) fn holder(&self, association: &ProfileAssociationId) -> Outcome<InstanceId> {
         let has = |one: &Association| one.id == *association && one.life.at(self.at) != Stage::Disassociating;
         let found = self.visible_instances(self.at).find(|instance| instance.association(self.at).is_some_and(has));
         found.map_or_else(
@@ -168,7 +168,7 @@ fn check_state(instance: &InstanceRecord, at: Duration, allowed: &[InstanceState
     refuse("IncorrectInstanceState", message)
 }
 
-fn word(stage: Stage) -> &'static str {
+pub(crate) fn word(stage: Stage) -> &'static str {
     match stage {
         Stage::Associating => "associating",
         Stage::Associated => "associated",

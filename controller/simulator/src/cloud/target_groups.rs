@@ -3,11 +3,12 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html>
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use crds_schema::spec::Protocol;
 use engine::cloud::Reply;
-use planner::id::{InstanceId, LoadBalancerArn, TargetGroupArn, VpcId};
+use planner::id::{InstanceId, LoadBalancerArn, TargetGroupArn, VpcId, Zone};
 use planner::request::{CreateTargetGroup, Made, Ref};
 use planner::resource::{InstanceState, Tags, TargetGroup, TargetHealthCheck};
 
@@ -22,6 +23,7 @@ use super::world::{Outcome, World, refuse};
 pub(crate) struct TargetGroupRecord {
     pub arn: TargetGroupArn,
     pub name: String,
+    pub target_type: TargetType,
     pub protocol: Protocol,
     pub port: u16,
     pub vpc: VpcId,
@@ -29,6 +31,25 @@ pub(crate) struct TargetGroupRecord {
     pub attributes: BTreeMap<String, String>,
     pub tags: Tags,
     pub targets: BTreeMap<(String, u16), TargetRecord>,
+}
+
+/// What its targets are named by.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-type>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TargetType {
+    Instance,
+    /// An address of a subnet of its VPC; others are not modelled.
+    Ip,
+}
+
+impl TargetType {
+    /// As AWS writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Ip => "ip",
+        }
+    }
 }
 
 impl TargetGroupRecord {
@@ -53,7 +74,7 @@ impl World {
         self.target_groups.get_mut(arn).map_or_else(|| no_target_group(arn.as_str()), |group| Ok(Rc::make_mut(group)))
     }
 
-    /// The load balancer that uses it, through a listener, be it with weight 0: at most one can.
+    /// The load balancer that uses it, through a listener or a rule, be it with weight 0: at most one can.
     pub(crate) fn balancer_of(&self, target_group: &TargetGroupArn) -> Option<&LoadBalancerArn> {
         self.listeners.values().find(|l| l.uses(target_group)).map(|l| &l.balancer)
     }
@@ -70,8 +91,16 @@ impl World {
         Ok(Reply::TargetGroups(asked.map(|g| g.describe()).collect()))
     }
 
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>
     pub(crate) fn create_target_group(&mut self, create: &CreateTargetGroup) -> Outcome<Reply> {
+        Ok(Reply::Made(Made::TargetGroup(self.add_target_group(create, TargetType::Instance)?)))
+    }
+
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>
+    pub(crate) fn add_target_group(
+        &mut self,
+        create: &CreateTargetGroup,
+        target_type: TargetType,
+    ) -> Outcome<TargetGroupArn> {
         let name = &create.name;
         check_name("Target group", name)?;
         check_tags(Service::Elb, &create.tags, self.config.quotas.tags)?;
@@ -83,12 +112,13 @@ impl World {
             return refuse("ValidationError", format!("The VPC ID '{}' is not found", create.vpc));
         }
         if let Some(present) = self.target_groups.values().find(|g| g.name == *name) {
-            let same = present.protocol == create.protocol
+            let same = present.target_type == target_type
+                && present.protocol == create.protocol
                 && present.port == create.port
                 && present.vpc == create.vpc
                 && present.health_check == create.health_check;
             if same {
-                return Ok(Reply::Made(Made::TargetGroup(present.arn.clone())));
+                return Ok(present.arn.clone());
             }
             let message = format!("A target group with the same name '{name}' exists, but with different settings");
             return refuse("DuplicateTargetGroupName", message);
@@ -101,6 +131,7 @@ impl World {
         let record = TargetGroupRecord {
             arn: TargetGroupArn::parse(arn).expect("begins with its prefix"),
             name: name.clone(),
+            target_type,
             protocol: create.protocol,
             port: create.port,
             vpc: create.vpc.clone(),
@@ -112,7 +143,7 @@ impl World {
         let arn = record.arn.clone();
         self.note_created(Kind::TargetGroup, &arn);
         self.target_groups.insert(arn.clone(), Rc::new(record));
-        Ok(Reply::Made(Made::TargetGroup(arn)))
+        Ok(arn)
     }
 
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyTargetGroup.html>
@@ -147,8 +178,6 @@ impl World {
         Ok(Reply::Done)
     }
 
-    /// All or none. One that drains is taken back in, as a new target.
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html>
     pub(crate) fn register(
         &mut self,
         arn: &Ref<TargetGroupArn>,
@@ -156,30 +185,24 @@ impl World {
         port: u16,
     ) -> Outcome<Reply> {
         let Some(arn) = arn.id() else { return no_target_group("unresolved") };
-        let vpc = self.target_group(arn)?.vpc.clone();
-        if port == 0 {
+        let targets = instances.iter().map(|id| (id.to_string(), port)).collect();
+        self.register_targets(arn, &targets)?;
+        Ok(Reply::Done)
+    }
+
+    /// All or none. One that drains is taken back in, as a new target.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html>
+    pub(crate) fn register_targets(&mut self, arn: &TargetGroupArn, wanted: &BTreeSet<(String, u16)>) -> Outcome<()> {
+        let group = self.target_group(arn)?;
+        if wanted.iter().any(|(_, port)| *port == 0) {
             return refuse("ValidationError", "Port '0' is not valid");
         }
-        for id in instances {
-            let found = self.instance(id, self.at).ok();
-            match found {
-                Some(instance) if instance.state(self.at) == InstanceState::Running && instance.vpc == vpc => {}
-                Some(instance) if instance.vpc != vpc => {
-                    let message = format!("The following targets are not in the target group VPC '{vpc}': '{id}'");
-                    return refuse("InvalidTarget", message);
-                }
-                Some(_) | None => {
-                    let message =
-                        format!("The following targets are not in a running state and cannot be registered: '{id}'");
-                    return refuse("InvalidTarget", message);
-                }
-            }
-        }
+        wanted.iter().try_for_each(|(id, _)| self.check_target(group, id))?;
         let max = self.config.quotas.targets_per_group;
         let group = self.target_group_mut(arn)?;
         let mut targets = group.targets.clone();
-        for id in instances {
-            let record = targets.entry((id.to_string(), port)).or_default();
+        for target in wanted {
+            let record = targets.entry(target.clone()).or_default();
             if record.draining_until.is_some() {
                 *record = TargetRecord::default();
             }
@@ -188,7 +211,55 @@ impl World {
             return refuse("TooManyTargets", "The limit on the number of targets has been reached");
         }
         group.targets = targets;
-        Ok(Reply::Done)
+        match self.balancer_of(arn) {
+            Some(balancer) => self.check_targets(self.listeners_of(balancer).into_iter().flat_map(|l| l.groups())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a load balancer may use these target groups together; each counts once.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+    pub(crate) fn check_targets<'a>(&self, used: impl Iterator<Item = &'a TargetGroupArn>) -> Outcome<()> {
+        let used: BTreeSet<&TargetGroupArn> = used.collect();
+        let groups = used.into_iter().filter_map(|arn| self.target_groups.get(arn));
+        if groups.map(|group| group.targets.len()).sum::<usize>() > self.config.quotas.targets_per_balancer {
+            return refuse(
+                "TooManyTargets",
+                "The limit on the number of targets of the load balancer has been reached",
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether that can be a target of the group: a running instance of its VPC, or an address of one of its subnets.
+    fn check_target(&self, group: &TargetGroupRecord, id: &str) -> Outcome<()> {
+        let vpc = &group.vpc;
+        if group.target_type == TargetType::Ip {
+            return match self.zone_of_address(vpc, id) {
+                Some(_) => Ok(()),
+                None => refuse("ValidationError", format!("only addresses of subnets of '{vpc}' are modelled: '{id}'")),
+            };
+        }
+        let found = InstanceId::parse(id).ok().and_then(|id| self.instance(&id, self.at).ok());
+        match found {
+            Some(instance) if instance.state(self.at) == InstanceState::Running && instance.vpc == *vpc => Ok(()),
+            Some(instance) if instance.vpc != *vpc => {
+                let message = format!("The following targets are not in the target group VPC '{vpc}': '{id}'");
+                refuse("InvalidTarget", message)
+            }
+            Some(_) | None => {
+                let message =
+                    format!("The following targets are not in a running state and cannot be registered: '{id}'");
+                refuse("InvalidTarget", message)
+            }
+        }
+    }
+
+    /// The zone of the subnet of that VPC that an IPv4 address is in.
+    pub(crate) fn zone_of_address(&self, vpc: &VpcId, address: &str) -> Option<&Zone> {
+        let address: Ipv4Addr = address.parse().ok()?;
+        let subnets = self.config.subnets.values().filter(|known| known.subnet.vpc == *vpc);
+        subnets.filter(|known| known.range.contains(&address)).map(|known| &known.subnet.zone).next()
     }
 
     /// Starts the drain; what is not registered is no error. A target that no load balancer uses goes at once.

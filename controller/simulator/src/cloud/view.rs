@@ -68,7 +68,7 @@ impl View {
 
     /// What was passed to an instance as user data.
     pub fn user_data(&self, id: &InstanceId) -> Option<String> {
-        self.world.instances.get(id)?.user_data.clone()
+        self.world.instances.get(id)?.user_data_text()
     }
 
     /// Every volume, by id.

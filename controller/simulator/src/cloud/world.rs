@@ -11,6 +11,7 @@ use std::time::Duration;
 use engine::cloud::{Read, Reply};
 use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, Zone};
 use planner::request::Write;
+use planner::resource::Tags;
 
 use super::config::Config;
 use super::groups::GroupRecord;
@@ -19,6 +20,7 @@ use super::instances::{InstanceRecord, TokenUse, VolumeRecord};
 use super::ledger::{Event, Kind};
 use super::listeners::ListenerRecord;
 use super::load_balancers::{BalancerRecord, LingeringInterface};
+use super::snapshots::SnapshotRecord;
 use super::target_groups::TargetGroupRecord;
 use crate::entropy::Prng;
 
@@ -31,7 +33,8 @@ pub struct Refusal {
     pub message: String,
 }
 
-pub(crate) type Outcome<T> = Result<T, Refusal>;
+/// Done, or refused.
+pub type Outcome<T> = Result<T, Refusal>;
 
 pub(crate) fn refuse<T>(code: &'static str, message: impl Into<String>) -> Outcome<T> {
     Err(Refusal { code, message: message.into() })
@@ -39,38 +42,43 @@ pub(crate) fn refuse<T>(code: &'static str, message: impl Into<String>) -> Outco
 
 /// One account and region.
 #[derive(Debug, Clone)]
-pub(crate) struct World {
-    pub config: Rc<Config>,
+pub struct World {
+    pub(crate) config: Rc<Config>,
     /// The instant that everything in it is settled to.
-    pub at: Duration,
-    pub ids: Prng,
-    pub images: BTreeMap<AmiId, ImageRecord>,
+    pub(crate) at: Duration,
+    pub(crate) ids: Prng,
+    pub(crate) images: BTreeMap<AmiId, Rc<ImageRecord>>,
+    pub(crate) snapshots: BTreeMap<String, Rc<SnapshotRecord>>,
+    /// Tags of what has no record of its own, by id.
+    pub(crate) bare_tags: BTreeMap<String, Rc<Tags>>,
     /// How many instances of a type (`*`: of any) a zone has room for; absent: any number.
-    pub capacity: BTreeMap<(Zone, String), usize>,
+    pub(crate) capacity: BTreeMap<(Zone, String), usize>,
     /// How many vCPUs the account may run; absent: any number.
-    pub vcpus: Option<usize>,
-    pub groups: BTreeMap<SecurityGroupId, Rc<GroupRecord>>,
-    pub instances: BTreeMap<InstanceId, Rc<InstanceRecord>>,
-    pub volumes: BTreeMap<String, Rc<VolumeRecord>>,
+    pub(crate) vcpus: Option<usize>,
+    pub(crate) groups: BTreeMap<SecurityGroupId, Rc<GroupRecord>>,
+    pub(crate) instances: BTreeMap<InstanceId, Rc<InstanceRecord>>,
+    pub(crate) volumes: BTreeMap<String, Rc<VolumeRecord>>,
     /// By token and zone: with a subnet a token is zonal.
-    pub tokens: BTreeMap<(String, Zone), Rc<TokenUse>>,
-    pub balancers: BTreeMap<LoadBalancerArn, Rc<BalancerRecord>>,
-    pub lingering: Vec<LingeringInterface>,
-    pub target_groups: BTreeMap<TargetGroupArn, Rc<TargetGroupRecord>>,
-    pub listeners: BTreeMap<ListenerArn, Rc<ListenerRecord>>,
+    pub(crate) tokens: BTreeMap<(String, Zone), Rc<TokenUse>>,
+    pub(crate) balancers: BTreeMap<LoadBalancerArn, Rc<BalancerRecord>>,
+    pub(crate) lingering: Vec<LingeringInterface>,
+    pub(crate) target_groups: BTreeMap<TargetGroupArn, Rc<TargetGroupRecord>>,
+    pub(crate) listeners: BTreeMap<ListenerArn, Rc<ListenerRecord>>,
     /// Addresses given out so far.
-    pub addresses: u32,
+    pub(crate) addresses: u32,
     /// What came and went since the ledger last looked.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl World {
-    pub(crate) fn new(config: Rc<Config>, images: BTreeMap<AmiId, ImageRecord>, seed: u64) -> Self {
+    pub(crate) fn new(config: Rc<Config>, images: BTreeMap<AmiId, Rc<ImageRecord>>, seed: u64) -> Self {
         let mut world = Self {
             config,
             at: Duration::ZERO,
             ids: Prng::new(seed),
             images,
+            snapshots: BTreeMap::new(),
+            bare_tags: BTreeMap::new(),
             capacity: BTreeMap::new(),
             vcpus: None,
             groups: BTreeMap::new(),

@@ -4,9 +4,12 @@
 mod bench;
 mod consistency;
 mod ec2;
+mod ec2_api;
 mod elb;
+mod elbv2;
 mod health;
 mod profiles;
 mod random;
 mod running;
 mod store;
+mod wire;

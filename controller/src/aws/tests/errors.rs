@@ -129,7 +129,7 @@ const NO_BALANCERS: &str = "<DescribeLoadBalancersResponse \
 #[tokio::test]
 async fn without_credentials_the_chain_is_named() {
     let wire = Wire::default();
-    let config = config::load(Some("eu-west-1"), Some("http://aws.example"), CALL_MAX).await.to_builder();
+    let config = config::load(&super::asked(), CALL_MAX).await.to_builder();
     let config = config.http_client(wire.client()).credentials_provider(NoCredentials::shared()).build();
     let error = Aws::new(config).call(REGION, Request::Write(terminate())).await.unwrap_err();
     assert_eq!((error.kind, error.is_definite(), wire.requests()), (ErrorKind::Denied, false, 0));

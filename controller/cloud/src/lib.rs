@@ -1,0 +1,23 @@
+//! EC2 and ELBv2 on the wire: the simulator behind AWS's own protocols, on one loopback port, for any client.
+//!
+//! In: HTTP requests as the SDKs, the aws CLI and Terraform send them. Out: what AWS would answer, at the cloud's own time.
+//! What is not modelled is refused by name. Never: decides how AWS behaves (that is [`simulator::cloud`]), or listens beyond
+//! loopback unasked. Start at [`server`]; one request goes through [`caller`], [`parameters`],
+//! [`operations`], [`envelope`]; what can be done to the cloud itself is in [`control`].
+
+pub mod account;
+pub mod caller;
+pub mod control;
+pub mod dynamodb;
+pub mod envelope;
+pub mod faults;
+pub mod operations;
+pub mod parameters;
+mod requests;
+pub mod server;
+pub mod ssm;
+pub mod sts;
+pub mod time;
+pub mod xml;
+
+pub use server::{Options, Running, StartError, start};

@@ -1,0 +1,267 @@
+//! One HTTP request: what it asks, what befalls it, and how it is answered.
+//!
+//! It is read whole, within limits, then answered at one instant of the cloud's time. Never: waits while it is answered, but
+//! for DynamoDB and a fault that delays.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use simulator::cloud::{ReadLag, Refusal};
+
+use crate::account::{Account, PAST, Region};
+use crate::caller::{Caller, Service};
+use crate::control;
+use crate::dynamodb::Passage;
+use crate::envelope::{Query, status};
+use crate::faults::Befalls;
+use crate::operations::{Answer, Call, answer, is_read};
+use crate::parameters::{Node, Wrong};
+use crate::ssm;
+use crate::sts;
+
+/// Bytes of one body: EC2's largest requests carry some user data.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one body for DynamoDB, which takes up to 16 MB in a batch.
+const DYNAMODB_BYTES_MAX: usize = 20 << 20;
+/// How long a client may take to send a body.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// The region of a caller that names none: that of the example environment.
+const REGION: &str = "us-east-2";
+
+/// What every connection shares.
+pub(crate) struct Shared {
+    account: RefCell<Account>,
+    requests: Cell<u64>,
+    dynamodb: Passage,
+}
+
+impl Shared {
+    pub(crate) fn new(account: Account, dynamodb: Passage) -> Self {
+        Self { account: RefCell::new(account), requests: Cell::new(0), dynamodb }
+    }
+
+    /// Carries everything along while nobody asks, so that no call has to carry it along for days.
+    pub(crate) fn tick(&self) {
+        self.account.borrow_mut().carry();
+    }
+}
+
+type Reply = Response<Full<Bytes>>;
+
+/// `Err` ends the connection without an answer.
+pub(crate) async fn handle(shared: Rc<Shared>, request: Request<Incoming>) -> Result<Reply, Unanswered> {
+    let (head, body) = request.into_parts();
+    // A page of the web can post to this machine through its reader's browser, which says so.
+    if head.headers.contains_key(http::header::ORIGIN) {
+        return Ok(plain(StatusCode::FORBIDDEN, "browsers are not answered".to_owned()));
+    }
+    let caller = Caller::of(&head.headers, head.uri.query());
+    let most = if caller.is_of_dynamodb(&head.headers) { DYNAMODB_BYTES_MAX } else { BODY_BYTES_MAX };
+    let body = match tokio::time::timeout(BODY_WITHIN, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most} bytes"))),
+        Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned())),
+    };
+    if let Some(path) = head.uri.path().strip_prefix("/_cloud/") {
+        let mut account = shared.account.borrow_mut();
+        let named = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
+            .find(|(name, _)| name == "region")
+            .map(|(_, region)| region.into_owned());
+        let region = named.as_deref().or(caller.region.as_deref()).unwrap_or(REGION);
+        let (status, value) = control::answer(&mut account, &head.method, path, &body, region);
+        return Ok(json(status, &value));
+    }
+    let asked = Asked { method: &head.method, headers: &head.headers, query: head.uri.query(), body: &body, caller };
+    asked.answer(&shared).await
+}
+
+/// A fault took the answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault took the answer")]
+pub(crate) struct Unanswered;
+
+/// A request, read whole.
+struct Asked<'a> {
+    method: &'a Method,
+    headers: &'a HeaderMap,
+    query: Option<&'a str>,
+    body: &'a Bytes,
+    caller: Caller,
+}
+
+impl Asked<'_> {
+    async fn answer(&self, shared: &Shared) -> Result<Reply, Unanswered> {
+        let request_id = request_id(shared);
+        let parameters = match self.parameters() {
+            Ok(parameters) => parameters,
+            Err(wrong) => {
+                let service = self.caller.service(self.headers, &Node::default());
+                let query = service.and_then(Query::of).unwrap_or(Query::Ec2);
+                return Ok(refused(query, &query.misread(&wrong), &request_id));
+            }
+        };
+        let Some(service) = self.caller.service(self.headers, &parameters) else {
+            let message = "only EC2, ELBv2, STS, SSM and DynamoDB answer here, and neither credential, Version nor \
+                           X-Amz-Target names one of them";
+            let refusal = Refusal { code: "InvalidAction", message: message.into() };
+            return Ok(refused(Query::Sts, &refusal, &request_id));
+        };
+        if service == Service::DynamoDb {
+            return Ok(shared.dynamodb.hand_on(self.headers, self.body.clone()).await);
+        }
+        match Query::of(service) {
+            Some(query) => self.query(shared, query, parameters, &request_id).await,
+            None => {
+                let target = self.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let (status, answer) = ssm::answer(target, self.caller.region.as_deref().unwrap_or(REGION), self.body);
+                Ok(json(status, &answer))
+            }
+        }
+    }
+
+    /// The parameters of a Query request, from the URL and a form in the body.
+    fn parameters(&self) -> Result<Node, Wrong> {
+        let form = self.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_form = form.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let body: &[u8] = if self.method == Method::POST && is_form { self.body } else { &[] };
+        let in_url = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
+        let pairs = in_url.chain(form_urlencoded::parse(body));
+        let tree = Node::tree(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        let mut tree = tree?;
+        // How the request was signed is no parameter of its operation.
+        tree.retain(|name| !name.starts_with("X-Amz-") && !SIGNING.contains(&name));
+        Ok(tree)
+    }
+
+    async fn query(
+        &self,
+        shared: &Shared,
+        query: Query,
+        mut parameters: Node,
+        request_id: &str,
+    ) -> Result<Reply, Unanswered> {
+        let region = self.caller.region.as_deref().unwrap_or(REGION);
+        parameters.take("Version");
+        let action = parameters.take("Action").unwrap_or_default();
+        let dry_run =
+            match Some(query).filter(|query| *query == Query::Ec2).and_then(|_| parameters.take("DryRun")).as_deref() {
+                None | Some("false" | "False") => false,
+                Some("true" | "True") => true,
+                Some(other) => {
+                    let why = format!("'{other}' is neither true nor false");
+                    let wrong = Wrong::Invalid { path: "DryRun".into(), why };
+                    return Ok(refused(query, &query.misread(&wrong), request_id));
+                }
+            };
+        let befalls = shared.befalls(query, region, &action, &parameters);
+        let reply = match befalls {
+            Some(Befalls::RequestLost) => return Err(Unanswered),
+            Some(Befalls::Throttle) => refused(query, &query.throttled(), request_id),
+            Some(Befalls::ReplyLost | Befalls::Delay(_) | Befalls::StaleRead) | None => {
+                let stale = befalls == Some(Befalls::StaleRead);
+                let what = Doing { query, action: &action, dry_run, request_id, stale };
+                shared.done(self, &what, parameters)
+            }
+        };
+        match befalls {
+            Some(Befalls::ReplyLost) => return Err(Unanswered),
+            Some(Befalls::Delay(by)) => tokio::time::sleep(by).await,
+            Some(Befalls::RequestLost | Befalls::Throttle | Befalls::StaleRead) | None => {}
+        }
+        Ok(reply)
+    }
+}
+
+impl Shared {
+    /// The fault that meets a call, if one does.
+    fn befalls(&self, query: Query, region: &str, action: &str, parameters: &Node) -> Option<Befalls> {
+        let mut account = self.account.borrow_mut();
+        let faults = &mut account.region_mut(region)?.faults;
+        faults.next(action, is_read(query, action), |resource| parameters.names(resource))
+    }
+
+    /// Does a call, and says so.
+    fn done(&self, asked: &Asked<'_>, what: &Doing<'_>, parameters: Node) -> Reply {
+        let Doing { query, action, dry_run, request_id, stale } = *what;
+        let region = asked.caller.region.as_deref().unwrap_or(REGION);
+        let began = Instant::now();
+        let mut account = self.account.borrow_mut();
+        let lag = account.lag();
+        let outcome: Answer = match account.region_mut(region) {
+            None => {
+                Err(Refusal { code: "InvalidParameterValue", message: format!("there is no region {region} here") })
+            }
+            Some(Region { cloud, .. }) => {
+                cloud.set_read_lag(if stale { ReadLag::Fixed(PAST) } else { lag });
+                let call = Call { cloud, query, action, dry_run, request_id };
+                if query == Query::Sts && action == "GetCallerIdentity" {
+                    sts::get_caller_identity(&call, parameters, asked.caller.access_key.as_deref())
+                } else {
+                    answer(&call, parameters)
+                }
+            }
+        };
+        let code = outcome.as_ref().err().map_or("ok", |refusal| refusal.code);
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(service = ?query, action, region, request_id, code, micros, "call");
+        match outcome {
+            Ok(body) => xml(StatusCode::OK, body, request_id),
+            Err(refusal) => refused(query, &refusal, request_id),
+        }
+    }
+}
+
+/// A call that is to be done.
+#[derive(Clone, Copy)]
+struct Doing<'a> {
+    query: Query,
+    action: &'a str,
+    dry_run: bool,
+    request_id: &'a str,
+    /// Whether it sees the world as it was a while ago.
+    stale: bool,
+}
+
+/// Parameters that older clients sign with.
+const SIGNING: [&str; 7] =
+    ["AWSAccessKeyId", "SignatureMethod", "SignatureVersion", "Signature", "Timestamp", "Expires", "SecurityToken"];
+
+/// What an answer is known by: a number in the shape that AWS gives it.
+fn request_id(shared: &Shared) -> String {
+    let number = shared.requests.get() + 1;
+    shared.requests.set(number);
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+fn refused(query: Query, refusal: &Refusal, request_id: &str) -> Reply {
+    match query.refusal(refusal, request_id) {
+        Ok(body) => xml(status(refusal.code), body, request_id),
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+fn xml(status: StatusCode, body: Vec<u8>, request_id: &str) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/xml;charset=UTF-8"));
+    if let Ok(value) = http::HeaderValue::from_str(request_id) {
+        reply.headers_mut().insert("x-amzn-requestid", value);
+    }
+    reply
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Reply {
+    let mut reply = plain(status, value.to_string());
+    reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    reply
+}
+
+fn plain(status: StatusCode, text: String) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(text + "\n")));
+    *reply.status_mut() = status;
+    reply
+}

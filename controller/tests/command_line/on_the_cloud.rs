@@ -1,0 +1,147 @@
+//! The whole product on a cloud of one's own: binary, adapter, SDK and record over loopback, nothing bypassed.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::world::{Ran, SHOP, World, ended};
+
+/// How many times as fast as the wall clock the cloud's time runs.
+const SPEED: &str = "60";
+/// Longest that anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// `understudy cloud`, running.
+struct Cloud {
+    process: Child,
+    /// What it still has to say.
+    _told: BufReader<ChildStdout>,
+    address: String,
+    world: World,
+}
+
+impl Cloud {
+    fn start() -> Self {
+        let world = World::empty();
+        let mut process = world.command(&["cloud", "--listen", "127.0.0.1:0", "--speed", SPEED]).spawn().unwrap();
+        let mut told = BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        told.read_line(&mut first).unwrap();
+        let address = first.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
+        Self { process, _told: told, address, world }
+    }
+
+    /// A verb, asked of this cloud.
+    fn verb(&self, args: &[&str]) -> Command {
+        let mut command = self.world.command(args);
+        command.args(["--endpoint-url", &format!("http://{}", self.address)]);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        ended(self.verb(args))
+    }
+
+    /// A request to the cloud itself, or a signed one to a service of it.
+    fn http(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: cloud\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap()
+    }
+
+    fn state(&self) -> Value {
+        serde_json::from_str(&self.http("GET", "/_cloud/state", "", "")).unwrap()
+    }
+
+    /// An EC2 call, as a person makes it.
+    fn ec2(&self, form: &str) -> String {
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        self.http("POST", "/", kind, &format!("Version=2016-11-15&{form}"))
+    }
+
+    fn fault(&self, fault: &Value) {
+        let answer: Value = serde_json::from_str(&self.http("POST", "/_cloud/faults", "", &fault.to_string())).unwrap();
+        assert!(answer["id"].is_string(), "{answer}");
+    }
+
+    fn instances(&self, state: &str) -> Vec<String> {
+        let all = self.state()["instances"].clone();
+        let of_state = all.as_array().unwrap().iter().filter(|one| one["state"] == state);
+        of_state.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < PATIENCE, "{what}: {}", self.run(&["describe", "shop"]).out);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.run(&["wait", "shop", "--for", "condition=Ready", "--timeout", "0s"]).status == 0
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A controller that ends with the test.
+struct Controller(Child);
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn an_environment_is_made_healed_and_deleted_over_the_wire() {
+    let cloud = Cloud::start();
+    let image = cloud.state()["images"][0].as_str().unwrap().to_owned();
+    cloud.run(&["bootstrap"]).yes();
+    let record = cloud.world.file("shop.yaml", SHOP.replace("ami-0123456789abcdef0", &image));
+    cloud.run(&["apply", "-f", &record]).yes();
+    let log = std::fs::File::create(cloud.world.dir().join("log")).unwrap();
+    let _controller = Controller(cloud.verb(&["controller"]).stderr(log).spawn().unwrap());
+    cloud.until("it is made", Cloud::is_ready);
+    let made = cloud.instances("running");
+    assert_eq!(made.len(), 2);
+
+    // The reply to the launch of the successor is lost: none is launched twice.
+    cloud.fault(&json!({ "kind": "reply-lost", "operation": "RunInstances" }));
+    let answer = cloud.ec2(&format!("Action=TerminateInstances&InstanceId.1={}", made[0]));
+    assert!(answer.contains("<name>shutting-down</name>"), "{answer}");
+    cloud.until("it is healed", |cloud| {
+        let running = cloud.instances("running");
+        running.len() == 2 && !running.contains(&made[0]) && cloud.is_ready()
+    });
+    let all = cloud.state()["instances"].as_array().unwrap().len();
+    assert_eq!(all, 3, "two, and one successor: {}", cloud.state());
+
+    cloud.run(&["delete", "shop", "--wait", "--timeout", "3m"]).yes();
+    let left = cloud.state();
+    assert_eq!(left["loadBalancers"], json!([]), "{left}");
+    assert_eq!(cloud.instances("running"), Vec::<String>::new(), "{left}");
+    let groups = cloud.ec2("Action=DescribeSecurityGroups");
+    assert!(!groups.contains("shop-"), "{groups}");
+}
+
+#[test]
+fn a_cloud_listens_beyond_this_machine_only_when_it_is_told_to() {
+    let world = World::empty();
+    world.run(&["cloud", "--listen", "0.0.0.0:0"]).complains(2, &["0.0.0.0", "--allow-remote"]);
+}
