@@ -47,7 +47,9 @@ pub(crate) fn give_up_orphans(draft: &mut Draft<'_>) -> bool {
         if given_up <= draft.now() && is_in_sight(draft, &orphan.makes) {
             draft.settled.push(orphan);
         } else {
-            draft.wait(WaitOn::Time, format!("{} to appear, or no longer to be able to", orphan.id), Some(given_up));
+            let Intent { id, makes, .. } = &orphan;
+            let what = format!("{makes}, asked for without a known reply ({id}), to appear or no longer to be able to");
+            draft.wait(WaitOn::Time, what, Some(given_up));
             open = true;
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `engine` builds it from the table's items. The planner never sees an item.
 
+use std::fmt;
+
 use crds_schema::Spec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -98,6 +100,19 @@ impl Makes {
         match self {
             Self::Group(_) | Self::LoadBalancer | Self::TargetGroup { .. } => true,
             Self::Listener { .. } | Self::Member { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Makes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(GroupRole::LoadBalancer) => write!(f, "the load balancer's security group"),
+            Self::Group(GroupRole::Instances) => write!(f, "the instances' security group"),
+            Self::LoadBalancer => write!(f, "the load balancer"),
+            Self::TargetGroup { name, .. } => write!(f, "target group {name}"),
+            Self::Listener { port } => write!(f, "the listener on port {port}"),
+            Self::Member { slot, .. } => write!(f, "member {slot}"),
         }
     }
 }

@@ -224,8 +224,9 @@ fn a_create_that_nobody_wants_is_given_up_beside_one_that_is_sent_again() {
     let mut world = world.edited(|spec| spec.services[0].port = 9090);
     let plan = world.pass();
     assert!(has_replay(&plan, &wanted) && !has_replay(&plan, &unwanted), "{plan}");
-    assert!(plan.to_string().contains(&format!("{} to appear, or no longer to be able to", unwanted.id)), "{plan}");
-    assert!(!plan.to_string().contains(&format!("{} to appear", wanted.id)), "{plan}");
+    let waits = |id: &IntentId| plan.to_string().contains(&format!("({id}), to appear or no longer to be able to"));
+    assert!(waits(&unwanted.id) && !waits(&wanted.id), "{plan}");
+    assert!(plan.to_string().contains("target group shop-web-6bdbe364, asked for without a known reply"), "{plan}");
     let mut world = world.after(300);
     assert_eq!(world.pass().settled, [unwanted]);
 }
