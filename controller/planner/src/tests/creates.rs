@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use super::world::*;
 use crate::action::{Action, Does, Plan};
+use crate::id::IntentId;
 use crate::lookup::lookups;
 use crate::observed::Part;
 use crate::outcome::{ErrorKind, Fault, Outcome};
 use crate::record::Intent;
+
+/// Whether it waits for what a create may still make.
+fn waits_for(plan: &Plan, id: &IntentId) -> bool {
+    plan.to_string().contains(&format!("({id}), to appear or no longer to be able to"))
+}
 
 /// The intent of that action, if it is a create.
 fn intent(plan: &Plan, id: &str) -> Option<Intent> {
@@ -224,8 +230,7 @@ fn a_create_that_nobody_wants_is_given_up_beside_one_that_is_sent_again() {
     let mut world = world.edited(|spec| spec.services[0].port = 9090);
     let plan = world.pass();
     assert!(has_replay(&plan, &wanted) && !has_replay(&plan, &unwanted), "{plan}");
-    let waits = |id: &IntentId| plan.to_string().contains(&format!("({id}), to appear or no longer to be able to"));
-    assert!(waits(&unwanted.id) && !waits(&wanted.id), "{plan}");
+    assert!(waits_for(&plan, &unwanted.id) && !waits_for(&plan, &wanted.id), "{plan}");
     assert!(plan.to_string().contains("target group shop-web-6bdbe364, asked for without a known reply"), "{plan}");
     let mut world = world.after(300);
     assert_eq!(world.pass().settled, [unwanted]);
@@ -257,6 +262,5 @@ fn a_create_that_nobody_wants_is_waited_for_beside_one_that_was_found() {
     tags.insert(crate::ownership::TAG_INTENT.into(), found.id.to_string());
     let plan = world.pass();
     assert_eq!(plan.settled, std::slice::from_ref(&found));
-    assert!(plan.to_string().contains(&format!("{} to appear", unwanted.id)), "{plan}");
-    assert!(!plan.to_string().contains(&format!("{} to appear", found.id)), "{plan}");
+    assert!(waits_for(&plan, &unwanted.id) && !waits_for(&plan, &found.id), "{plan}");
 }

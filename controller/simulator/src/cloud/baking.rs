@@ -131,6 +131,8 @@ impl World {
                 size_gib: volume.size_gib,
                 volume_type: volume.volume_type.clone(),
                 encrypted: volume.encrypted,
+                iops: volume.iops,
+                throughput: volume.throughput,
             };
             contents.insert(volume.device.clone(), content);
             devices.push(ImageDevice { name: volume.device.clone(), delete_on_termination });

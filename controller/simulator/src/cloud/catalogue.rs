@@ -84,6 +84,24 @@ impl Architecture {
     }
 }
 
+/// The architecture of an instance type, if its family says it. Those of the catalogue have their manufacturer's; of others the
+/// name tells: letters, a number, and options, among which `g` is for Graviton.
+/// <https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html>
+pub(crate) fn architecture(instance_type: &str) -> Option<Architecture> {
+    let family = instance_type.split('.').next().unwrap_or_default();
+    let of = |is_arm: bool| if is_arm { Architecture::Arm } else { Architecture::X86 };
+    if let Some((_, manufacturer, ..)) = FAMILIES.iter().find(|known| known.0 == family) {
+        return Some(of(*manufacturer == "AWS"));
+    }
+    let numbered = family.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let options = numbered.trim_start_matches(|c: char| c.is_ascii_digit());
+    // Macs have architectures of their own.
+    if options.len() == numbered.len() || family.starts_with("mac") {
+        return None;
+    }
+    Some(of(family == "a1" || options.contains('g')))
+}
+
 /// A public image.
 pub(crate) struct StockImage {
     pub id: &'static str,
@@ -201,18 +219,21 @@ pub(crate) fn instance_types() -> Vec<String> {
     FAMILIES.iter().flat_map(|family| sizes(family.3).into_iter().map(|size| format!("{}.{size}", family.0))).collect()
 }
 
-/// The figures of a type. One of a family that is not known here counts as of `m5`, so that whatever is offered has some.
+/// The figures of a type. One of a family that is not known here counts as of `m5` or `m6g`, so that whatever is
+/// offered has some.
 pub(crate) fn instance_type(name: &str) -> InstanceType {
     let (family, size) = name.split_once('.').unwrap_or((name, "large"));
-    let known = FAMILIES.iter().find(|known| known.0 == family).unwrap_or(&FAMILIES[3]);
+    let architecture = architecture(name).unwrap_or(Architecture::X86);
+    let arm = architecture == Architecture::Arm;
+    let other = if arm { &FAMILIES[9] } else { &FAMILIES[3] };
+    let known = FAMILIES.iter().find(|known| known.0 == family).unwrap_or(other);
     let (_, manufacturer, clock_ghz, gib, network) = *known;
     let vcpus = u32::try_from(super::launch::vcpus(name)).unwrap_or(u32::MAX);
     let burst = BURSTABLE.iter().find(|known| known.0 == size).filter(|_| gib == 0);
     let steady = STEADY.iter().find(|known| known.0 == size).unwrap_or(&STEADY[3]);
-    let arm = manufacturer == "AWS";
     let gib_per_vcpu = if gib == 0 { 4 } else { gib };
     InstanceType {
-        architecture: if arm { Architecture::Arm } else { Architecture::X86 },
+        architecture,
         manufacturer,
         clock_ghz,
         vcpus,
@@ -239,6 +260,21 @@ mod tests {
         assert_eq!(figures("t4g.xlarge"), (4, 16_384, "arm64", 4, 15));
         assert_eq!(figures("c6i.2xlarge"), (8, 16_384, "x86_64", 4, 15));
         assert_eq!(figures("r5.large"), (2, 16_384, "x86_64", 3, 10));
+        assert_eq!(figures("m7g.large"), (2, 8192, "arm64", 3, 10));
+        assert_eq!(figures("m7i.large"), (2, 8192, "x86_64", 3, 10));
+    }
+
+    #[test]
+    fn the_name_of_a_type_tells_its_architecture_or_nothing_does() {
+        let of = |name: &str| architecture(name).map(Architecture::word);
+        for arm in ["t4g.small", "m6g.large", "c7gn.large", "a1.medium", "im4gn.large", "g5g.xlarge"] {
+            assert_eq!(of(arm), Some("arm64"), "{arm}");
+        }
+        for intel in ["t3.small", "m5.large", "g5.xlarge", "m7i-flex.large", "m1.small"] {
+            assert_eq!(of(intel), Some("x86_64"), "{intel}");
+        }
+        assert_eq!(of("mac2.metal"), None);
+        assert_eq!(of("nonsense"), None);
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::clock::VirtualClock;
 use crate::crash::CrashPoints;
 use crate::entropy::Prng;
 
+/// Instances that may run in a region that is stocked.
+const STOCKED_INSTANCES: usize = 2000;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How long things take in AWS.
@@ -243,8 +246,12 @@ impl Builder {
         self
     }
 
-    /// As AWS stocks a region: public images, and every instance type of the catalogue in every zone.
+    /// As AWS stocks a region: public images, and every instance type of the catalogue in every zone. Unless another quota was
+    /// chosen, it allows for so many instances that a whole fleet fits in.
     pub fn stocked(mut self) -> Self {
+        if self.config.quotas.instances == Quotas::default().instances {
+            self.config.quotas.instances = STOCKED_INSTANCES;
+        }
         for image in &catalogue::STOCK_IMAGES {
             let record = ImageRecord::stock(image);
             self.images.insert(record.id.clone(), Rc::new(record));

@@ -3,6 +3,8 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>: several filters are ANDed, their values ORed;
 //! `*` matches any characters, `?` one; values are case sensitive.
 
+use std::str::Chars;
+
 use engine::cloud::{Filter, Page};
 use planner::resource::Tags;
 
@@ -13,48 +15,78 @@ const VALUES_MAX: usize = 200;
 
 /// Whether `text` matches `pattern`.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last `*` stood, and how much of the text it has swallowed so far.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
+    if !pattern.contains(['*', '?']) {
+        return pattern == text;
+    }
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // What follows the last `*`, and the text that it has not swallowed yet.
+    let mut star: Option<(Chars<'_>, Chars<'_>)> = None;
+    loop {
+        let (rest, left) = (pattern.clone(), text.clone());
+        match (pattern.next(), text.next()) {
+            (Some('*'), _) => {
+                text = left.clone();
+                star = Some((pattern.clone(), left));
             }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, swallowed)) => {
-                    star = Some((at, swallowed + 1));
-                    p = at + 1;
-                    t = swallowed + 1;
+            (None, None) => return true,
+            (Some(wanted), Some(got)) if wanted == '?' || wanted == got => {}
+            (_, None) => return rest.into_iter().all(|c| c == '*'),
+            (_, Some(_)) => match &mut star {
+                Some((after, swallowed)) => {
+                    swallowed.next();
+                    (pattern, text) = (after.clone(), swallowed.clone());
                 }
                 None => return false,
             },
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// Whether one of the values matches one of the patterns.
+pub(crate) fn any_matches(patterns: &[String], values: &[String]) -> bool {
+    patterns.iter().any(|pattern| values.iter().any(|value| matches(pattern, value)))
+}
+
+/// Whether a filter of that name looks at tags.
+pub(crate) fn is_of_tags(name: &str) -> bool {
+    name == "tag-key" || name.starts_with("tag:")
+}
+
+/// Whether the tags match a filter of them.
+pub(crate) fn tags_match(name: &str, patterns: &[String], tags: &Tags) -> bool {
+    let is_wanted = |text: &String| patterns.iter().any(|pattern| matches(pattern, text));
+    match name.strip_prefix("tag:") {
+        Some(key) => tags.get(key).is_some_and(is_wanted),
+        None => tags.keys().any(is_wanted),
+    }
+}
+
+/// Refuses a filter of too many values.
+pub(crate) fn check_count(values: &[String]) -> Outcome<()> {
+    if values.len() > VALUES_MAX {
+        return refuse("FilterLimitExceeded", format!("The maximum number of filter values is {VALUES_MAX}"));
+    }
+    Ok(())
+}
+
+/// Refuses a filter that the operation does not have.
+pub(crate) fn unknown<T>(name: &str) -> Outcome<T> {
+    refuse("InvalidParameterValue", format!("The filter '{name}' is invalid"))
 }
 
 /// Whether a resource matches every filter. `values` gives a resource's values by a filter's name; `None`: no such filter.
 pub(crate) fn select(filters: &[Filter], tags: &Tags, values: impl Fn(&str) -> Option<Vec<String>>) -> Outcome<bool> {
     for filter in filters {
-        if filter.values.len() > VALUES_MAX {
-            return refuse("FilterLimitExceeded", format!("The maximum number of filter values is {VALUES_MAX}"));
-        }
-        let own = match filter.name.strip_prefix("tag:") {
-            Some(key) => Some(tags.get(key).cloned().into_iter().collect()),
-            None if filter.name == "tag-key" => Some(tags.keys().cloned().collect()),
-            None => values(&filter.name),
+        check_count(&filter.values)?;
+        let matched = if is_of_tags(&filter.name) {
+            tags_match(&filter.name, &filter.values, tags)
+        } else {
+            match values(&filter.name) {
+                Some(own) => any_matches(&filter.values, &own),
+                None => return unknown(&filter.name),
+            }
         };
-        let Some(own) = own else {
-            return refuse("InvalidParameterValue", format!("The filter '{}' is invalid", filter.name));
-        };
-        if !filter.values.iter().any(|pattern| own.iter().any(|value| matches(pattern, value))) {
+        if !matched {
             return Ok(false);
         }
     }
@@ -103,6 +135,12 @@ mod tests {
             ("a*b*c", "aXbXbXc", true),
             ("a*b*c", "aXbXb", false),
             ("Web", "web", false),
+            ("web", "web-1", false),
+            ("web-1", "web", false),
+            ("web*", "web", true),
+            ("**a?", "bäaü", true),
+            ("*a", "aab", false),
+            ("?*", "", false),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} against {text}");
         }

@@ -13,6 +13,7 @@ use planner::resource::{Image, Tags};
 use super::apps::App;
 use super::catalogue::{Architecture, StockImage};
 use super::derived::derived_id;
+use super::launch::{VOLUME_GIB, VOLUME_TYPE};
 use super::snapshots;
 use super::world::{Outcome, World, refuse};
 use crate::timeline::Timeline;
@@ -80,13 +81,16 @@ pub(crate) struct Content {
     pub size_gib: u32,
     pub volume_type: String,
     pub encrypted: bool,
+    pub iops: Option<u32>,
+    pub throughput: Option<u32>,
 }
 
 impl Content {
     /// Of an image of whose making nothing is known.
     fn plain(image: &AmiId, device: &str) -> Self {
         let snapshot = derived_id(snapshots::PREFIX, &format!("{image} {device}"));
-        Self { snapshot, size_gib: 8, volume_type: "gp3".to_owned(), encrypted: false }
+        let (size_gib, volume_type) = (VOLUME_GIB, VOLUME_TYPE.to_owned());
+        Self { snapshot, size_gib, volume_type, encrypted: false, iops: None, throughput: None }
     }
 }
 
@@ -127,6 +131,11 @@ impl ImageRecord {
         (record.about.owner, record.about.alias) = (Some(image.owner), image.alias);
         record.about.architecture = image.architecture;
         record
+    }
+
+    /// What is on that device of it, if it has it.
+    pub fn mapped(&self, device: &str) -> Option<Content> {
+        self.devices.iter().any(|known| known.name == device).then(|| self.content(device))
     }
 
     /// What is on that device of it.

@@ -80,6 +80,8 @@ pub struct VolumeRecord {
     pub size_gib: u32,
     /// Its type.
     pub volume_type: String,
+    /// The snapshot that it was made from.
+    pub snapshot: Option<String>,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// Whether it goes with its instance.

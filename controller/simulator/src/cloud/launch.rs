@@ -18,7 +18,7 @@ use super::api::ec2::RunInstances as OnTheWire;
 use super::apps::App;
 use super::config::SubnetRecord;
 use super::groups::named;
-use super::images::{ImageDevice, ImageRecord};
+use super::images::{Content, ImageDevice, ImageRecord};
 use super::instances::{InstanceRecord, TokenUse, VolumeRecord, check_hop_limit};
 use super::ledger::Kind;
 use super::settings::{Origin, Settings};
@@ -30,6 +30,8 @@ use crate::timeline::Timeline;
 pub(crate) const USER_DATA_MAX: usize = 16_384;
 /// The size of a volume for which neither the request nor, here, the image names one.
 pub(crate) const VOLUME_GIB: u32 = 8;
+/// Its type then.
+pub(crate) const VOLUME_TYPE: &str = "gp3";
 
 /// What is launched, whoever asks for it.
 #[derive(Debug, Clone)]
@@ -188,7 +190,7 @@ impl World {
         };
         self.instances.insert(id.clone(), Rc::new(record));
         self.note_created(Kind::Instance, &id);
-        self.attach_volumes(&id, launch, &subnet.subnet.zone, &image.devices);
+        self.attach_volumes(&id, launch, &subnet.subnet.zone, image);
         id
     }
 
@@ -312,20 +314,27 @@ impl World {
         Ok(ids)
     }
 
-    /// The request's devices, and those of the image that it does not mention.
-    fn attach_volumes(&mut self, instance: &InstanceId, launch: &Launch, zone: &Zone, image: &[ImageDevice]) {
-        let of_image = |name: &str| image.iter().find(|device| device.name == name);
+    /// The request's devices, and those of the image that it does not mention. What the request does not say of a device is as
+    /// the image maps it. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/block-device-mapping-concepts.html>
+    fn attach_volumes(&mut self, instance: &InstanceId, launch: &Launch, zone: &Zone, image: &ImageRecord) {
         let mentioned = |device: &&ImageDevice| launch.disks.iter().any(|disk| disk.device == device.name);
-        let rest = image.iter().filter(|device| !mentioned(device)).map(|device| Disk::of_image(&device.name));
+        let rest = image.devices.iter().filter(|device| !mentioned(device)).map(|device| Disk::of_image(&device.name));
         let disks: Vec<Disk> = launch.disks.iter().cloned().chain(rest).collect();
         for disk in disks {
-            let goes = of_image(&disk.device).is_some_and(|device| device.delete_on_termination);
+            let mapped = image.devices.iter().find(|device| device.name == disk.device);
+            let content = mapped.map(|device| (image.content(&device.name), device.delete_on_termination));
+            let snapshot = content.as_ref().map(|(content, _)| content.snapshot.clone());
+            let disk = match content {
+                Some((content, goes)) => disk.over(content, goes),
+                None => disk,
+            };
             let volume = VolumeRecord {
                 attached_to: Some(instance.clone()),
                 size_gib: disk.size_gib.unwrap_or(VOLUME_GIB),
-                volume_type: disk.volume_type.unwrap_or_else(|| "gp3".to_owned()),
+                volume_type: disk.volume_type.unwrap_or_else(|| VOLUME_TYPE.to_owned()),
+                snapshot,
                 encrypted: disk.encrypted.unwrap_or(false),
-                delete_on_termination: disk.delete_on_termination.unwrap_or(goes),
+                delete_on_termination: disk.delete_on_termination.unwrap_or(false),
                 device: disk.device,
                 zone: zone.clone(),
                 created_at: self.at,
@@ -358,6 +367,22 @@ pub fn vcpus(instance_type: &str) -> usize {
 }
 
 impl Disk {
+    /// What the image maps to the device, with what is asked put over it. What is encrypted remains so.
+    /// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption.html>
+    fn over(self, content: Content, goes: bool) -> Self {
+        // Figures are of a type, and go with it.
+        let same_type = self.volume_type.as_ref().is_none_or(|asked| *asked == content.volume_type);
+        Self {
+            device: self.device,
+            size_gib: self.size_gib.or(Some(content.size_gib)),
+            volume_type: self.volume_type.or(Some(content.volume_type)),
+            encrypted: Some(content.encrypted || self.encrypted.unwrap_or(false)),
+            iops: self.iops.or(content.iops.filter(|_| same_type)),
+            throughput: self.throughput.or(content.throughput.filter(|_| same_type)),
+            delete_on_termination: self.delete_on_termination.or(Some(goes)),
+        }
+    }
+
     fn of_image(device: &str) -> Self {
         Self {
             device: device.to_owned(),

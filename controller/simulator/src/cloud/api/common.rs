@@ -22,26 +22,59 @@ pub struct Filter {
     pub(crate) values: Vec<String>,
 }
 
-impl From<&Filter> for engine::cloud::Filter {
-    fn from(filter: &Filter) -> Self {
-        Self { name: filter.name.clone(), values: filter.values.clone() }
+/// Characters that a filter's name or one of its values may have. EC2 documents no limit of its own
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>); nothing that is shown is as long as this.
+const FILTER_TEXT_MAX: usize = 1024;
+
+/// The filters of one call, looked at once: each is one that the operation has.
+pub(crate) struct Filters<'a>(&'a [Filter]);
+
+impl<'a> Filters<'a> {
+    /// Refuses a filter that the operation does not have, whatever there is to be filtered, and one that is too long.
+    /// `tagged`: whether it has those of tags.
+    pub fn of(filters: &'a [Filter], tagged: bool, known: impl Fn(&str) -> bool) -> Outcome<Self> {
+        for Filter { name, values } in filters {
+            if let Some(text) = values.iter().chain([name]).find(|text| text.chars().count() > FILTER_TEXT_MAX) {
+                let start: String = text.chars().take(20).collect();
+                let message =
+                    format!("'{start}...' has more than {FILTER_TEXT_MAX} characters, which a filter may have");
+                return refuse("InvalidParameterValue", message);
+            }
+            filters::check_count(values)?;
+            let of_tags = tagged && filters::is_of_tags(name);
+            if !of_tags && !known(name) {
+                return filters::unknown(name);
+            }
+        }
+        Ok(Self(filters))
     }
-}
 
-/// Whether a resource matches every filter. `values` gives a resource's values by a filter's name; `None`: no such filter.
-pub(crate) fn matches(filters: &[Filter], tags: &Tags, values: impl Fn(&str) -> Option<Vec<String>>) -> Outcome<bool> {
-    // One by one, so that an unknown filter is refused even where another one does not match.
-    let one = |filter: &Filter| filters::select(&[filter.into()], tags, &values);
-    let each: Vec<bool> = filters.iter().map(one).collect::<Outcome<_>>()?;
-    Ok(each.into_iter().all(|matched| matched))
-}
+    /// Whether a resource matches every filter. `values` gives its values by a filter's name.
+    pub fn match_values(&self, tags: &Tags, values: impl Fn(&str) -> Option<Vec<String>>) -> bool {
+        self.match_tags(tags) && self.match_own(values)
+    }
 
-/// Refuses a filter that the operation does not have, whatever there is to be filtered. `tagged`: whether it has those of tags.
-pub(crate) fn check_filters(filters: &[Filter], tagged: bool, known: impl Fn(&str) -> bool) -> Outcome<()> {
-    let of_tags = |name: &str| tagged && (name == "tag-key" || name.starts_with("tag:"));
-    match filters.iter().find(|filter| !of_tags(&filter.name) && !known(&filter.name)) {
-        Some(other) => refuse("InvalidParameterValue", format!("The filter '{}' is invalid", other.name)),
-        None => Ok(()),
+    /// What is shown of a resource, if it matches. Its tags are looked at first, so that nothing is made of one that has others.
+    pub fn shown<T>(
+        &self,
+        tags: &Tags,
+        item: impl FnOnce() -> T,
+        values: impl Fn(&T, &str) -> Option<Vec<String>>,
+    ) -> Option<T> {
+        if !self.match_tags(tags) {
+            return None;
+        }
+        Some(item()).filter(|item| self.match_own(|name| values(item, name)))
+    }
+
+    fn match_tags(&self, tags: &Tags) -> bool {
+        let mut of_tags = self.0.iter().filter(|filter| filters::is_of_tags(&filter.name));
+        of_tags.all(|filter| filters::tags_match(&filter.name, &filter.values, tags))
+    }
+
+    fn match_own(&self, values: impl Fn(&str) -> Option<Vec<String>>) -> bool {
+        let mut own = self.0.iter().filter(|filter| !filters::is_of_tags(&filter.name));
+        own.all(|filter| values(&filter.name).is_some_and(|own| filters::any_matches(&filter.values, &own)))
     }
 }
 
@@ -108,24 +141,18 @@ pub(crate) fn tags_for(specifications: &[TagSpecification], kind: &str, made: &[
         return refuse("InvalidParameterValue", message);
     }
     let of_kind = specifications.iter().filter(|spec| spec.resource_type == kind);
-    Ok(of_kind.flat_map(|spec| &spec.tags).map(|tag| (tag.key.clone(), tag.value.clone())).collect())
+    distinct_tags(of_kind.flat_map(|spec| &spec.tags))
 }
 
-/// One page of entries that are sorted by their keys, of at most `max` if the caller says so, and of `limits` otherwise.
-pub(crate) fn page<T>(
-    entries: Vec<(String, T)>,
-    max: Option<u32>,
-    token: &Option<String>,
-    (least, most): (u32, u32),
-) -> Outcome<(Vec<T>, Option<String>)> {
-    if let Some(max) = max.filter(|max| !(least..=most).contains(max)) {
-        let message = format!(
-            "Value ( {max} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
-        );
-        return refuse("InvalidParameterValue", message);
+/// Tags of a request, each key once.
+pub(crate) fn distinct_tags<'a>(given: impl IntoIterator<Item = &'a Tag>) -> Outcome<Tags> {
+    let mut tags = Tags::new();
+    for Tag { key, value } in given {
+        if tags.insert(key.clone(), value.clone()).is_some() {
+            return refuse("InvalidParameterValue", format!("Duplicate tag key '{key}' specified."));
+        }
     }
-    let size = usize::try_from(max.unwrap_or(most)).unwrap_or(usize::MAX);
-    filters::page(entries, token, size, "InvalidNextToken")
+    Ok(tags)
 }
 
 /// The id that `text` is. One that only begins as such an id does is malformed; whether it exists is another question.
@@ -157,17 +184,32 @@ pub(crate) fn check_id(text: &str, prefix: &str, malformed: &'static str) -> Out
     refuse(malformed, format!("Invalid id: \"{text}\" (expecting \"{prefix}...\")"))
 }
 
-/// One page of what was found, sorted by its keys: at most `max`, or all that is left if the caller does not say.
+/// One page of what was found, sorted by its keys: at most `max`, which is within `limits`, or all that is left if the caller
+/// does not say.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-api-pagination.html>
 pub(crate) fn page_or_all<T>(
     found: BTreeMap<String, T>,
     max: Option<u32>,
     token: &Option<String>,
-    limits: (u32, u32),
+    (least, most): (u32, u32),
 ) -> Outcome<(Vec<T>, Option<String>)> {
-    let most = u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
-    match max {
-        Some(_) => page(found.into_iter().collect(), max, token, limits),
-        None => page(found.into_iter().collect(), None, token, (1, most)),
+    if let Some(max) = max.filter(|max| !(least..=most).contains(max)) {
+        let message = format!(
+            "Value ( {max} ) for parameter maxResults is invalid. Expecting a value between {least} and {most}."
+        );
+        return refuse("InvalidParameterValue", message);
     }
+    let size = max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+    filters::page(found.into_iter().collect(), token, size, "InvalidNextToken")
+}
+
+/// Refuses ids and a page size in one request, as four operations of instances and network interfaces do: "You cannot specify
+/// this parameter and the instance IDs parameter in the same request."
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>. No other operation says so, and none does.
+pub(crate) fn check_ids_or_page(ids: &[String], max: Option<u32>, set: &str) -> Outcome<()> {
+    if !ids.is_empty() && max.is_some() {
+        let message = format!("The parameter {set} cannot be used with the parameter maxResults");
+        return refuse("InvalidParameterCombination", message);
+    }
+    Ok(())
 }

@@ -242,3 +242,21 @@ fn associations_come_in_pages() {
     let count = |answer: &Value| answer["iamInstanceProfileAssociationSet"].as_array().unwrap().len();
     assert_eq!((count(&first), count(&rest), &rest["nextToken"]), (5, 2, &Value::Null));
 }
+
+#[test]
+fn an_attribute_that_is_named_beside_another_ones_parameter_is_refused() {
+    let bench = Bench::new();
+    let id = running(&bench, json!({}));
+    for wrong in [
+        json!({"Attribute": "userData", "DisableApiStop": {"Value": true}}),
+        json!({"Attribute": "userData", "Value": "aGk=", "DisableApiStop": {"Value": true}}),
+        json!({"DisableApiTermination": {"Value": true}, "DisableApiStop": {"Value": true}}),
+    ] {
+        assert_eq!(code(modify(&bench, &id, wrong.clone())), "InvalidParameterCombination", "{wrong}");
+    }
+    assert_eq!(attribute(&bench, &id, "disableApiStop"), json!({"value": false}));
+    modify(&bench, &id, json!({"Attribute": "sourceDestCheck", "SourceDestCheck": {"Value": false}})).unwrap();
+    stop(&bench, &id);
+    modify(&bench, &id, json!({"Attribute": "userData", "UserData": {"Value": "aGk="}})).unwrap();
+    assert_eq!(attribute(&bench, &id, "userData"), json!({"value": "aGk="}));
+}

@@ -1,7 +1,9 @@
 //! EC2's instances as they are asked for on the wire.
 
 mod attributes;
+mod bounds;
 mod describe;
+mod disks;
 mod launch;
 mod states;
 

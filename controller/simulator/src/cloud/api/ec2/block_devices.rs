@@ -3,10 +3,12 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html>,
 //! <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html>
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
-use crate::cloud::images::ImageDevice;
-use crate::cloud::launch::{Disk, VOLUME_GIB};
+use crate::cloud::images::ImageRecord;
+use crate::cloud::launch::{Disk, VOLUME_TYPE};
 use crate::cloud::world::{Outcome, refuse};
 
 /// One entry of `BlockDeviceMapping`.
@@ -58,36 +60,54 @@ fn kind(volume_type: &str) -> Option<Kind> {
     })
 }
 
+/// What may be attached to an instance of the Nitro System: its volumes, and its network interface.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/volume_limits.html>
+const ATTACHMENTS_MAX: usize = 28;
+
 /// The disks that are asked for, each as its type allows.
-pub(super) fn disks(asked: &[BlockDevice], image: &[ImageDevice]) -> Outcome<Vec<Disk>> {
+pub(super) fn disks(asked: &[BlockDevice], image: &ImageRecord) -> Outcome<Vec<Disk>> {
+    let of_image = image.devices.iter().map(|device| &device.name);
+    let devices: BTreeSet<&String> = asked.iter().map(|device| &device.device_name).chain(of_image).collect();
+    if devices.len() + 1 > ATTACHMENTS_MAX {
+        let message = format!(
+            "An instance may have {ATTACHMENTS_MAX} attachments, one of them its network interface; {} volumes are asked for.",
+            devices.len()
+        );
+        return refuse("AttachmentLimitExceeded", message);
+    }
     asked.iter().map(|device| device.disk(image)).collect()
 }
 
 impl BlockDevice {
-    fn disk(&self, image: &[ImageDevice]) -> Outcome<Disk> {
+    fn disk(&self, image: &ImageRecord) -> Outcome<Disk> {
         let (name, ebs) = (&self.device_name, &self.ebs);
-        let of_image = image.iter().any(|device| device.name == *name);
-        match ebs.volume_size {
-            None if !of_image => {
+        let mapped = image.mapped(name);
+        match (ebs.volume_size, &mapped) {
+            (None, None) => {
                 return refuse("MissingParameter", "The request must contain the parameter size or snapshotId");
             }
-            Some(size) if of_image && size < VOLUME_GIB => {
+            (Some(size), Some(content)) if size < content.size_gib => {
                 let message = format!(
-                    "Volume of size {size}GB is smaller than the snapshot of {name}, expect size >= {VOLUME_GIB}GB"
+                    "Volume of size {size}GB is smaller than snapshot '{}', expect size >= {}GB",
+                    content.snapshot, content.size_gib
                 );
                 return refuse("InvalidBlockDeviceMapping", message);
             }
-            Some(_) | None => {}
+            (Some(_), _) | (None, Some(_)) => {}
         }
-        let volume_type = ebs.volume_type.as_deref().unwrap_or("gp3");
+        let of_image = mapped.as_ref().map(|content| content.volume_type.as_str());
+        let volume_type = ebs.volume_type.as_deref().or(of_image).unwrap_or(VOLUME_TYPE);
         let Some(kind) = kind(volume_type) else {
             let message = format!("Value ({volume_type}) for parameter volumeType is invalid");
             return refuse("InvalidParameterValue", message);
         };
-        within("volume size", ebs.volume_size, Some(kind.size), volume_type)?;
+        let size = ebs.volume_size.or(mapped.as_ref().map(|content| content.size_gib));
+        within("volume size", size, Some(kind.size), volume_type)?;
         within("iops", ebs.iops, kind.iops, volume_type)?;
         within("throughput", ebs.throughput, kind.throughput, volume_type)?;
-        if kind.iops_required && ebs.iops.is_none() {
+        let has_iops =
+            mapped.as_ref().is_some_and(|content| content.iops.is_some() && content.volume_type == volume_type);
+        if kind.iops_required && ebs.iops.is_none() && !has_iops {
             let message = format!("The parameter iops must be specified for {volume_type} volumes.");
             return refuse("MissingParameter", message);
         }

@@ -3,11 +3,13 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceCreditSpecifications.html>: without ids, those that
 //! are unlimited; with ids, each of them, and `standard` for one whose type is not burstable.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
-use super::instance_ids::{check_ids_or_page, known};
-use crate::cloud::api::common::{Filter, UNTAGGED, check_filters, matches, page};
+use super::instance_ids::known;
+use crate::cloud::api::common::{Filter, Filters, UNTAGGED, check_ids_or_page, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::instances::InstanceRecord;
 use crate::cloud::settings::Credits;
@@ -54,23 +56,23 @@ impl Operation for DescribeInstanceCreditSpecifications {
 impl Read for DescribeInstanceCreditSpecifications {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<CreditSpecifications> {
         check_ids_or_page(&self.instance_id, self.max_results, "instancesSet")?;
-        check_filters(&self.filter, false, |name| name == "instance-id")?;
+        let filters = Filters::of(&self.filter, false, |name| name == "instance-id")?;
         if self.instance_id.len() > IDS_MAX {
             return refuse("InvalidParameterValue", format!("at most {IDS_MAX} instance ids may be named"));
         }
-        let asked = known(world, &self.instance_id, *at)?;
-        let mut found = Vec::new();
+        let asked: BTreeSet<_> = known(world, &self.instance_id, *at)?.into_iter().collect();
+        let mut found = BTreeMap::new();
         for instance in world.visible_instances(*at) {
             let credits = credits_of(instance);
             let chosen = if asked.is_empty() { credits == Credits::Unlimited } else { asked.contains(&instance.id) };
             let values = |name: &str| (name == "instance-id").then(|| vec![instance.id.to_string()]);
-            if chosen && matches(&self.filter, UNTAGGED, values)? {
+            if chosen && filters.match_values(UNTAGGED, values) {
                 let instance_id = instance.id.to_string();
-                found.push((instance_id.clone(), CreditItem { instance_id, cpu_credits: credits.word() }));
+                found.insert(instance_id.clone(), CreditItem { instance_id, cpu_credits: credits.word() });
             }
         }
         let (instance_credit_specification_set, next_token) =
-            page(found, self.max_results, &self.next_token, (5, 1000))?;
+            page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
         Ok(CreditSpecifications { instance_credit_specification_set, next_token })
     }
 }

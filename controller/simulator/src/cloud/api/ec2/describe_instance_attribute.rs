@@ -8,7 +8,7 @@ use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::instance_id;
-use super::instance_item::{DeviceItem, devices};
+use super::instance_item::{Attached, DeviceItem};
 use super::network_interfaces::{GroupItem, group_set};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::world::{Outcome, refuse};
@@ -82,7 +82,7 @@ impl Read for DescribeInstanceAttribute {
             "rootDeviceName" => {
                 answer.root_device_name = Some(Value { value: instance.origin.root_device.clone() });
             }
-            "blockDeviceMapping" => answer.block_device_mapping = Some(devices(world, &id)),
+            "blockDeviceMapping" => answer.block_device_mapping = Some(Attached::of(world).to(world, &id)),
             "productCodes" => answer.product_codes = Some(Vec::new()),
             "sourceDestCheck" => answer.source_dest_check = value(settings.source_dest_check),
             "groupSet" => answer.group_set = Some(group_set(world, &instance.groups)),

@@ -3,13 +3,15 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>. A page is counted in instances; those of
 //! one reservation stand together, unless a page ends between them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use super::instance_filters::{is_known, values};
-use super::instance_ids::{check_ids_or_page, known};
-use super::instance_item::{ReservationItem, gathered, item};
-use crate::cloud::api::common::{Filter, check_filters, matches, page};
+use super::instance_ids::known;
+use super::instance_item::{Attached, ReservationItem, gathered, item};
+use crate::cloud::api::common::{Filter, Filters, check_ids_or_page, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::world::Outcome;
 
@@ -45,18 +47,17 @@ impl Operation for DescribeInstances {
 impl Read for DescribeInstances {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Instances> {
         check_ids_or_page(&self.instance_id, self.max_results, "instancesSet")?;
-        check_filters(&self.filter, true, is_known)?;
-        let asked = known(world, &self.instance_id, *at)?;
-        let mut found = Vec::new();
+        let filters = Filters::of(&self.filter, true, is_known)?;
+        let asked: BTreeSet<_> = known(world, &self.instance_id, *at)?.into_iter().collect();
+        let attached = Attached::of(world);
+        let mut found = BTreeMap::new();
         for instance in world.visible_instances(*at).filter(|one| asked.is_empty() || asked.contains(&one.id)) {
-            let item = item(world, instance, *at);
-            if matches(&self.filter, &instance.tags, |name| values(&item, name))? {
-                found
-                    .push((format!("{} {:05} {}", item.reservation_id, item.ami_launch_index, item.instance_id), item));
+            if let Some(item) = filters.shown(&instance.tags, || item(world, &attached, instance, *at), values) {
+                let key = format!("{} {:05} {}", item.reservation_id, item.ami_launch_index, item.instance_id);
+                found.insert(key, item);
             }
         }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        let (instances, next_token) = page(found, self.max_results, &self.next_token, (5, 1000))?;
+        let (instances, next_token) = page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
         Ok(Instances { reservation_set: gathered(instances.into_iter()), next_token })
     }
 }

@@ -9,7 +9,7 @@ use engine::operation::Bucket as Called;
 use planner::id::AmiId;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, TagItem, check_filters, matches, page_or_all, parse_ids, tag_set, time};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, tag_set, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::images::ImageRecord;
 use crate::cloud::world::{Outcome, World, refuse};
@@ -121,6 +121,8 @@ struct Ebs {
     volume_size: u32,
     volume_type: String,
     encrypted: bool,
+    iops: Option<u32>,
+    throughput: Option<u32>,
     delete_on_termination: bool,
 }
 
@@ -134,7 +136,7 @@ impl Operation for DescribeImages {
 
 impl Read for DescribeImages {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Images> {
-        check_filters(&self.filter, true, |name| FILTERS.contains(&name))?;
+        let filters = Filters::of(&self.filter, true, |name| FILTERS.contains(&name))?;
         check_users(&self.owner, &ALIASES)?;
         check_users(&self.executable_by, &["self", "all"])?;
         let asked = parse_ids(&self.image_id, AmiId::parse, "InvalidAMIID.Malformed")?;
@@ -144,8 +146,7 @@ impl Read for DescribeImages {
             if !self.is_scoped(world, image) {
                 continue;
             }
-            let item = item(world, image, *at);
-            if matches(&self.filter, &image.about.tags, |name| values(&item, name))? {
+            if let Some(item) = filters.shown(&image.about.tags, || item(world, image, *at), values) {
                 found.insert(item.image_id.clone(), item);
             }
         }
@@ -187,6 +188,8 @@ fn item(world: &World, image: &ImageRecord, at: Duration) -> ImageItem {
             volume_size: on.size_gib,
             volume_type: on.volume_type,
             encrypted: on.encrypted,
+            iops: on.iops,
+            throughput: on.throughput,
             delete_on_termination: device.delete_on_termination,
         };
         Device { device_name: device.name.clone(), ebs }

@@ -56,12 +56,3 @@ pub(super) fn known(world: &World, texts: &[String], at: Duration) -> Outcome<Ve
         }
     }
 }
-
-/// Refuses ids and a page size in one request.
-pub(super) fn check_ids_or_page(ids: &[String], max: Option<u32>, set: &str) -> Outcome<()> {
-    if !ids.is_empty() && max.is_some() {
-        let message = format!("The parameter {set} cannot be used with the parameter maxResults");
-        return refuse("InvalidParameterCombination", message);
-    }
-    Ok(())
-}

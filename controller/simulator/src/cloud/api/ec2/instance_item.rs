@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html>. What AWS shows only of what is not modelled here
 //! (Spot, Dedicated Hosts, IPv6, licences) is left out, as AWS does where there is none.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use planner::id::InstanceId;
@@ -14,7 +15,8 @@ use super::instance_profile::{ProfileItem, profile_item};
 use super::metadata_options::{MetadataItem, metadata_item};
 use super::network_interfaces::{GroupItem, NetworkInterfaceItem, group_set, interface_item};
 use crate::cloud::api::common::{TagItem, tag_set, time};
-use crate::cloud::instances::InstanceRecord;
+use crate::cloud::catalogue::{Architecture, architecture};
+use crate::cloud::instances::{InstanceRecord, VolumeRecord};
 use crate::cloud::launch::vcpus;
 use crate::cloud::world::World;
 
@@ -161,7 +163,8 @@ pub(super) fn reservations<'a>(
     instances: impl Iterator<Item = &'a InstanceRecord>,
     at: Duration,
 ) -> Vec<ReservationItem> {
-    gathered(instances.map(|instance| item(world, instance, at)))
+    let attached = Attached::of(world);
+    gathered(instances.map(|instance| item(world, &attached, instance, at)))
 }
 
 /// As [`reservations`], of instances that are ready to be shown.
@@ -185,7 +188,7 @@ pub(super) fn gathered(items: impl Iterator<Item = InstanceItem>) -> Vec<Reserva
 }
 
 /// The instance as it is at `at`.
-pub(super) fn item(world: &World, instance: &InstanceRecord, at: Duration) -> InstanceItem {
+pub(super) fn item(world: &World, attached: &Attached<'_>, instance: &InstanceRecord, at: Duration) -> InstanceItem {
     let state = instance.state(at);
     let settings = &instance.settings;
     let interface = world.interface_of(instance, at);
@@ -213,11 +216,11 @@ pub(super) fn item(world: &World, instance: &InstanceRecord, at: Duration) -> In
         source_dest_check: interface.as_ref().map(|_| settings.source_dest_check),
         group_set: interface.as_ref().map(|one| group_set(world, one.groups)).unwrap_or_default(),
         state_reason: reason(instance, state),
-        architecture: architecture(&instance.instance_type),
+        architecture: architecture_of(&instance.instance_type).word(),
         root_device_type: "ebs",
         root_device_name: instance.origin.root_device.clone(),
         // What is left of a terminated one has no volumes any more.
-        block_device_mapping: if interface.is_some() { devices(world, &instance.id) } else { Vec::new() },
+        block_device_mapping: if interface.is_some() { attached.to(world, &instance.id) } else { Vec::new() },
         virtualization_type: "hvm",
         client_token: instance.token.clone().unwrap_or_default(),
         tag_set: tag_set(&instance.tags),
@@ -283,37 +286,46 @@ fn transition(world: &World, instance: &InstanceRecord, at: Duration) -> String 
     }
 }
 
-/// The volumes that are attached to it.
-pub(super) fn devices(world: &World, instance: &InstanceId) -> Vec<DeviceItem> {
-    let attached = world.volumes.iter().filter(|(_, volume)| volume.attached_to.as_ref() == Some(instance));
-    let mut devices: Vec<DeviceItem> = attached
-        .map(|(id, volume)| DeviceItem {
+/// The volumes that are attached to instances, by instance: they are gone through once for a call.
+pub(super) struct Attached<'a>(BTreeMap<&'a InstanceId, Vec<(&'a String, &'a VolumeRecord)>>);
+
+impl<'a> Attached<'a> {
+    pub fn of(world: &'a World) -> Self {
+        let mut by_instance: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, volume) in &world.volumes {
+            if let Some(instance) = &volume.attached_to {
+                by_instance.entry(instance).or_default().push((id, volume.as_ref()));
+            }
+        }
+        Self(by_instance)
+    }
+
+    /// Those of that instance, as it shows them.
+    pub fn to(&self, world: &World, instance: &InstanceId) -> Vec<DeviceItem> {
+        let show = |(id, volume): &(&String, &VolumeRecord)| DeviceItem {
             device_name: volume.device.clone(),
             ebs: EbsItem {
-                volume_id: id.clone(),
+                volume_id: (*id).clone(),
                 status: "attached",
                 attach_time: time(world, volume.created_at),
                 delete_on_termination: volume.delete_on_termination,
             },
-        })
-        .collect();
-    devices.sort_by(|a, b| a.device_name.cmp(&b.device_name));
-    devices
+        };
+        let mut devices: Vec<DeviceItem> = self.0.get(instance).into_iter().flatten().map(show).collect();
+        devices.sort_by(|a, b| a.device_name.cmp(&b.device_name));
+        devices
+    }
 }
 
-/// Families with a `g` after their number have Graviton processors.
-/// <https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html>
-fn architecture(instance_type: &str) -> &'static str {
-    let family = instance_type.split('.').next().unwrap_or_default();
-    let options =
-        family.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches(|c: char| c.is_ascii_digit());
-    if family == "a1" || options.contains('g') { "arm64" } else { "x86_64" }
+/// One that nothing is known of counts as Intel's.
+fn architecture_of(instance_type: &str) -> Architecture {
+    architecture(instance_type).unwrap_or(Architecture::X86)
 }
 
 fn cpus(instance_type: &str) -> CpuItem {
     let vcpus = vcpus(instance_type);
-    match architecture(instance_type) {
-        "arm64" => CpuItem { core_count: vcpus, threads_per_core: 1 },
-        _ => CpuItem { core_count: vcpus.div_ceil(2), threads_per_core: 2 },
+    match architecture_of(instance_type) {
+        Architecture::Arm => CpuItem { core_count: vcpus, threads_per_core: 1 },
+        Architecture::X86 => CpuItem { core_count: vcpus.div_ceil(2), threads_per_core: 2 },
     }
 }

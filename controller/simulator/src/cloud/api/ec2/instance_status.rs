@@ -3,14 +3,15 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html>,
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html>. No event is ever scheduled.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use engine::operation::Bucket as Called;
 use planner::resource::{InstanceState, StatusChecks};
 use serde::{Deserialize, Serialize};
 
-use super::instance_ids::{StateItem, check_ids_or_page, known};
-use crate::cloud::api::common::{Filter, UNTAGGED, check_filters, matches, page};
+use super::instance_ids::{StateItem, known};
+use crate::cloud::api::common::{Filter, Filters, UNTAGGED, check_ids_or_page, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::instances::{InstanceRecord, STATUS_IDS_MAX};
 use crate::cloud::world::{Outcome, World, refuse};
@@ -79,21 +80,20 @@ impl Operation for DescribeInstanceStatus {
 impl Read for DescribeInstanceStatus {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<InstanceStatuses> {
         check_ids_or_page(&self.instance_id, self.max_results, "instancesSet")?;
-        check_filters(&self.filter, false, |name| filter(name).is_some())?;
+        let filters = Filters::of(&self.filter, false, |name| filter(name).is_some())?;
         if self.instance_id.len() > STATUS_IDS_MAX {
             return refuse("InvalidParameterValue", format!("at most {STATUS_IDS_MAX} instance ids may be named"));
         }
-        let asked = known(world, &self.instance_id, *at)?;
+        let asked: BTreeSet<_> = known(world, &self.instance_id, *at)?.into_iter().collect();
+        let named = |one: &InstanceRecord| asked.is_empty() || asked.contains(&one.id);
         let shown = |one: &InstanceRecord| self.include_all_instances || one.state(*at) == InstanceState::Running;
-        let mut found = Vec::new();
-        for instance in world.visible_instances(*at).filter(|one| shown(one)) {
-            let item = item(world, instance, *at);
-            let named = asked.is_empty() || asked.contains(&instance.id);
-            if named && matches(&self.filter, UNTAGGED, |name| filter(name).map(|get| get(&item)))? {
-                found.push((item.instance_id.clone(), item));
+        let mut found = BTreeMap::new();
+        for instance in world.visible_instances(*at).filter(|one| named(one) && shown(one)) {
+            if let Some(item) = filters.shown(UNTAGGED, || item(world, instance, *at), values) {
+                found.insert(item.instance_id.clone(), item);
             }
         }
-        let (instance_status_set, next_token) = page(found, self.max_results, &self.next_token, (5, 1000))?;
+        let (instance_status_set, next_token) = page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
         Ok(InstanceStatuses { instance_status_set, next_token })
     }
 }
@@ -143,6 +143,10 @@ fn one(value: impl ToString) -> Vec<String> {
 
 fn reachability(checks: &ChecksItem) -> Vec<String> {
     checks.details.iter().map(|check| check.status.to_owned()).collect()
+}
+
+fn values(item: &StatusItem, name: &str) -> Option<Vec<String>> {
+    filter(name).map(|get| get(item))
 }
 
 fn filter(name: &str) -> Option<Values> {

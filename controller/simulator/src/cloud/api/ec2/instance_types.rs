@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::operation::Bucket as Called;
-use planner::resource::Tags;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, check_filters, matches, page_or_all};
+use crate::cloud::api::common::{Filter, Filters, UNTAGGED, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::catalogue::{InstanceType, instance_type, zone_id};
 use crate::cloud::world::{Outcome, refuse};
@@ -126,12 +125,13 @@ impl Read for DescribeInstanceTypes {
             let message = format!("The following supplied instance types do not exist: [{}]", unknown.join(", "));
             return refuse("InvalidInstanceType", message);
         }
+        let any = item("t3.micro", &instance_type("t3.micro"));
+        let filters = Filters::of(&self.filter, false, |name| values(&any, name).is_some())?;
         let mut found = BTreeMap::new();
         for name in
             offered.into_iter().filter(|name| self.instance_type.is_empty() || self.instance_type.contains(name))
         {
-            let item = item(name, &instance_type(name));
-            if matches(&self.filter, &Tags::new(), |name| values(&item, name))? {
+            if let Some(item) = filters.shown(UNTAGGED, || item(name, &instance_type(name)), values) {
                 found.insert(name.clone(), item);
             }
         }
@@ -267,7 +267,7 @@ impl Operation for DescribeInstanceTypeOfferings {
 impl Read for DescribeInstanceTypeOfferings {
     /// A type that is offered nowhere is no error.
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<Offerings> {
-        check_filters(&self.filter, false, |name| matches!(name, "instance-type" | "location"))?;
+        let filters = Filters::of(&self.filter, false, |name| matches!(name, "instance-type" | "location"))?;
         let region = &world.config.region;
         let kind = self.location_type.unwrap_or(LocationType::Region);
         let mut found = BTreeMap::new();
@@ -284,7 +284,7 @@ impl Read for DescribeInstanceTypeOfferings {
                 "location" => Some(vec![location.clone()]),
                 _ => None,
             };
-            if matches(&self.filter, &Tags::new(), values)? {
+            if filters.match_values(UNTAGGED, values) {
                 let key = format!("{name}/{location}");
                 found.insert(key, Offering { instance_type: name.clone(), location_type, location });
             }

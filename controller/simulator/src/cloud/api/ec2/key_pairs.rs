@@ -9,7 +9,7 @@ use engine::operation::Bucket as Called;
 use planner::resource::Tags;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, TagItem, check_filters, matches, tag_set, time};
+use crate::cloud::api::common::{Filter, Filters, TagItem, tag_set, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::derived::derived_id;
 use crate::cloud::tags::key_pair_id;
@@ -55,7 +55,8 @@ impl Operation for DescribeKeyPairs {
 
 impl Read for DescribeKeyPairs {
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<KeyPairs> {
-        check_filters(&self.filter, true, |name| matches!(name, "key-name" | "key-pair-id" | "fingerprint"))?;
+        let filters =
+            Filters::of(&self.filter, true, |name| matches!(name, "key-name" | "key-pair-id" | "fingerprint"))?;
         let known: BTreeSet<&String> = match &world.config.key_pairs {
             Some(names) => names.iter().collect(),
             None => self.key_name.iter().collect(),
@@ -70,8 +71,11 @@ impl Read for DescribeKeyPairs {
         for name in known {
             let by_name = self.key_name.is_empty() || self.key_name.contains(name);
             let by_id = self.key_pair_id.is_empty() || self.key_pair_id.contains(&key_pair_id(name));
+            if !by_name || !by_id {
+                continue;
+            }
             let (key, tags) = key_pair(world, name);
-            if by_name && by_id && matches(&self.filter, &tags, |filter| values(&key, filter))? {
+            if filters.match_values(&tags, |filter| values(&key, filter)) {
                 key_set.push(key);
             }
         }

@@ -128,9 +128,10 @@ impl ModifyInstanceAttribute {
         };
         let mut asked: Vec<Change> = named.into_iter().flatten().chain(of_pair).collect();
         match (asked.pop(), asked.is_empty()) {
-            (Some(change), true) => Ok(change),
+            (Some(change), true) if self.attribute.as_ref().is_none_or(|named| change.is_of(named)) => Ok(change),
             (None, _) => refuse("InvalidParameterCombination", "No attributes specified."),
-            (Some(_), false) => refuse("InvalidParameterCombination", "Fields for multiple attribute types specified"),
+            // Of another attribute than the one that is named, or of several.
+            (Some(_), _) => refuse("InvalidParameterCombination", "Fields for multiple attribute types specified"),
         }
     }
 }
@@ -157,6 +158,23 @@ fn pair(attribute: &str, value: &str) -> Outcome<Change> {
 }
 
 impl Change {
+    /// Whether it is of the attribute of that name.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>
+    fn is_of(&self, attribute: &str) -> bool {
+        let own = match self {
+            Self::Groups(_) => "groupSet",
+            Self::Protected(_) => "disableApiTermination",
+            Self::StopProtected(_) => "disableApiStop",
+            Self::InstanceType(_) => "instanceType",
+            Self::UserData(_) => "userData",
+            Self::SourceDestCheck(_) => "sourceDestCheck",
+            Self::EbsOptimized(_) => "ebsOptimized",
+            Self::OnShutdown(_) => "instanceInitiatedShutdownBehavior",
+            Self::Disks(_) => "blockDeviceMapping",
+        };
+        own == attribute
+    }
+
     fn needs_stopped(&self) -> bool {
         match self {
             Self::InstanceType(_) | Self::UserData(_) | Self::EbsOptimized(_) => true,

@@ -2,15 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use engine::operation::Bucket as Called;
 use planner::id::SecurityGroupId;
 use serde::{Deserialize, Serialize};
 
-use super::instance_ids::check_ids_or_page;
-use crate::cloud::api::common::{Filter, TagItem, check_filters, matches, page, tag_set, time};
+use crate::cloud::api::common::{Filter, Filters, TagItem, check_ids_or_page, page_or_all, tag_set, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::interfaces::{Holder, Interface};
 use crate::cloud::world::{Outcome, World, refuse};
@@ -231,7 +230,7 @@ impl Operation for DescribeNetworkInterfaces {
 impl Read for DescribeNetworkInterfaces {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<NetworkInterfaces> {
         check_ids_or_page(&self.network_interface_id, self.max_results, "networkInterfaceIds")?;
-        check_filters(&self.filter, true, |name| filter(name).is_some())?;
+        let filters = Filters::of(&self.filter, true, |name| filter(name).is_some())?;
         if let Some(wrong) = self.network_interface_id.iter().find(|id| !is_id(id)) {
             let message = format!("Invalid id: \"{wrong}\" (expecting \"eni-...\")");
             return refuse("InvalidNetworkInterfaceId.Malformed", message);
@@ -242,16 +241,19 @@ impl Read for DescribeNetworkInterfaces {
             return refuse("InvalidNetworkInterfaceID.NotFound", message);
         }
         let asked = |id: &String| self.network_interface_id.is_empty() || self.network_interface_id.contains(id);
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         for interface in all.iter().filter(|interface| asked(&interface.id)) {
-            let item = interface_item(world, interface);
-            if matches(&self.filter, &interface.tags, |name| filter(name).map(|get| get(&item)))? {
-                found.push((interface.id.clone(), item));
+            if let Some(item) = filters.shown(&interface.tags, || interface_item(world, interface), values) {
+                found.insert(interface.id.clone(), item);
             }
         }
-        let (network_interface_set, next_token) = page(found, self.max_results, &self.next_token, (5, 1000))?;
+        let (network_interface_set, next_token) = page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
         Ok(NetworkInterfaces { network_interface_set, next_token })
     }
+}
+
+fn values(item: &NetworkInterfaceItem, name: &str) -> Option<Vec<String>> {
+    filter(name).map(|get| get(item))
 }
 
 fn is_id(text: &str) -> bool {

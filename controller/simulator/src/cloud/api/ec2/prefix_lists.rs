@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 
 use engine::operation::Bucket as Called;
-use planner::resource::Tags;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, TagItem, check_id, matches, page_or_all};
+use crate::cloud::api::common::{Filter, Filters, TagItem, UNTAGGED, check_id, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::catalogue::prefix_lists;
 use crate::cloud::world::{Outcome, World, refuse};
@@ -57,6 +56,8 @@ impl Read for DescribeManagedPrefixLists {
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<PrefixLists> {
         self.prefix_list_id.iter().try_for_each(|id| check_prefix_list(world, id))?;
         let region = &world.config.region;
+        let known = |name: &str| matches!(name, "prefix-list-id" | "prefix-list-name" | "owner-id");
+        let filters = Filters::of(&self.filter, true, known)?;
         let mut found = BTreeMap::new();
         for (id, name) in prefix_lists(region) {
             let values = |filter: &str| {
@@ -68,7 +69,7 @@ impl Read for DescribeManagedPrefixLists {
                 }])
             };
             let asked = self.prefix_list_id.is_empty() || self.prefix_list_id.contains(&id);
-            if matches(&self.filter, &Tags::new(), values)? && asked {
+            if asked && filters.match_values(UNTAGGED, values) {
                 let item = PrefixListItem {
                     prefix_list_id: id.clone(),
                     prefix_list_name: name,

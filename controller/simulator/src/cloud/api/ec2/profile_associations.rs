@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IamInstanceProfileAssociation.html>. What they do to an instance is in
 //! [`crate::cloud::profiles`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::operation::Bucket as Called;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::instance_ids::instance_id;
 use super::instance_profile::{ProfileItem, ProfileName, profile_item};
-use crate::cloud::api::common::{Filter, UNTAGGED, check_filters, matches, page, parse_id, time};
+use crate::cloud::api::common::{Filter, Filters, UNTAGGED, page_or_all, parse_id, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight, Write};
 use crate::cloud::profiles::word;
 use crate::cloud::world::{Outcome, World, refuse};
@@ -91,7 +92,7 @@ impl Operation for DescribeIamInstanceProfileAssociations {
 
 impl Read for DescribeIamInstanceProfileAssociations {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Associations> {
-        check_filters(&self.filter, false, |name| filter(name).is_some())?;
+        let filters = Filters::of(&self.filter, false, |name| filter(name).is_some())?;
         self.association_id.iter().try_for_each(|id| association_id(id).map(|_| ()))?;
         let mut all = Vec::new();
         for instance in world.visible_instances(*at) {
@@ -103,15 +104,14 @@ impl Read for DescribeIamInstanceProfileAssociations {
             return refuse("InvalidAssociationID.NotFound", message);
         }
         let asked = |id: &String| self.association_id.is_empty() || self.association_id.contains(id);
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         for one in all.into_iter().filter(|one| asked(&one.association_id)) {
-            if matches(&self.filter, UNTAGGED, |name| filter(name).map(|get| get(&one)))? {
-                found.push((one.association_id.clone(), one));
+            if filters.match_values(UNTAGGED, |name| filter(name).map(|get| get(&one))) {
+                found.insert(one.association_id.clone(), one);
             }
         }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
         let (iam_instance_profile_association_set, next_token) =
-            page(found, self.max_results, &self.next_token, (5, 1000))?;
+            page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
         Ok(Associations { iam_instance_profile_association_set, next_token })
     }
 }

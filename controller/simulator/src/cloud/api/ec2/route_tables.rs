@@ -10,7 +10,7 @@ use planner::id::VpcId;
 use serde::{Deserialize, Serialize};
 
 use super::vpcs::State;
-use crate::cloud::api::common::{Filter, TagItem, check_id, matches, page_or_all, tag_set};
+use crate::cloud::api::common::{Filter, Filters, TagItem, check_id, page_or_all, tag_set};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::vpcs::{VPC_RANGE, VPC_RANGE_V6, vpc_part};
 use crate::cloud::world::{Outcome, World, refuse};
@@ -83,6 +83,9 @@ impl Read for DescribeRouteTables {
                 return refuse("InvalidRouteTableID.NotFound", format!("The routeTable ID '{id}' does not exist"));
             }
         }
+        let any = world.vpcs().into_iter().next().map(|vpc| table(world, vpc));
+        let known = |name: &str| any.as_ref().is_none_or(|any| values(any, name).is_some());
+        let filters = Filters::of(&self.filter, true, known)?;
         let mut found = BTreeMap::new();
         for vpc in world.vpcs() {
             let table = table(world, vpc);
@@ -90,7 +93,7 @@ impl Read for DescribeRouteTables {
                 continue;
             }
             let tags = world.tags_of_bare(&table.route_table_id);
-            if matches(&self.filter, &tags, |name| values(&table, name))? {
+            if filters.match_values(&tags, |name| values(&table, name)) {
                 found.insert(table.route_table_id.clone(), table);
             }
         }

@@ -19,6 +19,7 @@ use super::instance_profile::ProfileName;
 use super::metadata_options::{MetadataChange, check_tag_keys};
 use crate::cloud::api::common::{TagSpecification, filled, parse_id, tags_for};
 use crate::cloud::api::{Bucket, Operation, Write};
+use crate::cloud::catalogue::{Architecture, architecture};
 use crate::cloud::config::SubnetRecord;
 use crate::cloud::launch::{Asked, Launch};
 use crate::cloud::settings::{Credits, OnShutdown, Settings};
@@ -252,6 +253,9 @@ impl RunInstances {
             check_tag_keys(&tags)?;
         }
         let image = parse_id(&self.image_id, AmiId::parse, "InvalidAMIID.Malformed")?;
+        let record = world.launchable_image(&image, world.at)?;
+        self.check_architecture(record.about.architecture)?;
+        let disks = disks(&self.block_device_mapping, record)?;
         let profile = self.iam_instance_profile.as_ref().map_or(Ok(None), |profile| profile.name(world))?;
         let settings = Settings {
             monitoring: self.monitoring.as_ref().is_some_and(|monitoring| monitoring.enabled),
@@ -266,7 +270,7 @@ impl RunInstances {
         };
         Ok(Launch {
             token: self.client_token.clone(),
-            disks: disks(&self.block_device_mapping, &world.launchable_image(&image, world.at)?.devices)?,
+            disks,
             image,
             instance_type: self.instance_type().to_owned(),
             subnet,
@@ -282,6 +286,20 @@ impl RunInstances {
             volume_tags: tags_for(&self.tag_specification, "volume", &TAGGABLE)?,
             settings,
         })
+    }
+
+    /// A type whose architecture is not known runs any image.
+    fn check_architecture(&self, of_image: Architecture) -> Outcome<()> {
+        let Some(of_type) = architecture(self.instance_type()).filter(|of_type| *of_type != of_image) else {
+            return Ok(());
+        };
+        let (of_type, of_image) = (of_type.word(), of_image.word());
+        let message = format!(
+            "The architecture '{of_type}' of the specified instance type does not match the architecture '{of_image}' of the \
+             specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can \
+             use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI."
+        );
+        refuse("InvalidParameterValue", message)
     }
 
     fn credits(&self) -> Outcome<Option<Credits>> {

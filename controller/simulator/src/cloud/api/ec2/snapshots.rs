@@ -11,7 +11,7 @@ use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{
-    Filter, TagItem, TagSpecification, check_filters, check_id, matches, page_or_all, tag_set, tags_for, time,
+    Filter, Filters, TagItem, TagSpecification, check_id, page_or_all, tag_set, tags_for, time,
 };
 use crate::cloud::api::{Bucket, Operation, Read, Sight, World, Write};
 use crate::cloud::snapshots::{PREFIX, SnapshotRecord};
@@ -86,7 +86,7 @@ impl Operation for DescribeSnapshots {
 
 impl Read for DescribeSnapshots {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Snapshots> {
-        check_filters(&self.filter, true, |name| FILTERS.contains(&name))?;
+        let filters = Filters::of(&self.filter, true, |name| FILTERS.contains(&name))?;
         for id in &self.snapshot_id {
             check_id(id, PREFIX, "InvalidSnapshotID.Malformed")?;
             world.snapshot(id)?;
@@ -95,8 +95,10 @@ impl Read for DescribeSnapshots {
         let mut found = BTreeMap::new();
         for snapshot in world.snapshots.values().filter(|_| own(&self.owner) && own(&self.restorable_by)) {
             let asked = self.snapshot_id.is_empty() || self.snapshot_id.contains(&snapshot.id);
-            let item = item(world, snapshot, *at);
-            if asked && matches(&self.filter, &snapshot.tags, |name| values(&item, name))? {
+            if !asked {
+                continue;
+            }
+            if let Some(item) = filters.shown(&snapshot.tags, || item(world, snapshot, *at), values) {
                 found.insert(snapshot.id.clone(), item);
             }
         }

@@ -10,7 +10,7 @@ use planner::id::SubnetId;
 use serde::{Deserialize, Serialize};
 
 use super::vpcs::AssociationV6;
-use crate::cloud::api::common::{Filter, TagItem, matches, page_or_all, parse_ids, tag_set};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, tag_set};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::catalogue::zone_id;
 use crate::cloud::config::SubnetRecord;
@@ -83,9 +83,12 @@ impl Read for DescribeSubnets {
         asked.iter().try_for_each(|id| world.subnet(id).map(|_| ()))?;
         let mut found = BTreeMap::new();
         let subnets = world.config.subnets.values();
+        let any = subnets.clone().next();
+        let known = |name: &str| any.is_none_or(|any| values(world, any, name, *at).is_some());
+        let filters = Filters::of(&self.filter, true, known)?;
         for known in subnets.filter(|known| asked.is_empty() || asked.contains(&known.subnet.id)) {
             let tags = world.tags_of_bare(known.subnet.id.as_str());
-            if matches(&self.filter, &tags, |name| values(world, known, name, *at))? {
+            if filters.match_values(&tags, |name| values(world, known, name, *at)) {
                 found.insert(known.subnet.id.to_string(), item(world, known, *at));
             }
         }

@@ -4,13 +4,13 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>,
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use engine::operation::Bucket as Called;
 use planner::resource::Tags;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, Tag, check_filters, matches, page_or_all};
+use crate::cloud::api::common::{Filter, Filters, Tag, distinct_tags, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight, World, Write};
 use crate::cloud::world::{Outcome, refuse};
 
@@ -42,13 +42,11 @@ impl Operation for CreateTags {
 
 impl Write for CreateTags {
     fn apply(&self, world: &mut World) -> Outcome<Tagged> {
-        let keys: Vec<&String> = self.tags.iter().map(|tag| &tag.key).collect();
-        check_named(&self.resource_id, &keys)?;
-        if keys.is_empty() {
+        check_named(&self.resource_id, self.tags.len())?;
+        if self.tags.is_empty() {
             return refuse("MissingParameter", "The request must contain the parameter Tag");
         }
-        let tags = self.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
-        world.tag_all(&self.resource_id, &tags)?;
+        world.tag_all(&self.resource_id, &distinct_tags(&self.tags)?)?;
         Ok(Tagged { r#return: true })
     }
 
@@ -57,21 +55,17 @@ impl Write for CreateTags {
     }
 }
 
-fn check_named(ids: &[String], keys: &[&String]) -> Outcome<()> {
+fn check_named(ids: &[String], tags: usize) -> Outcome<()> {
     if ids.is_empty() {
         return refuse("MissingParameter", "The request must contain the parameter ResourceId");
     }
-    if ids.len() > NAMED_MAX || keys.len() > NAMED_MAX {
+    if ids.len() > NAMED_MAX || tags > NAMED_MAX {
         return refuse(
             "InvalidParameterValue",
             format!("at most {NAMED_MAX} resources and {NAMED_MAX} tags may be named"),
         );
     }
-    let mut once = BTreeSet::new();
-    match keys.iter().find(|key| !once.insert(**key)) {
-        Some(twice) => refuse("InvalidParameterValue", format!("Duplicate tag key '{twice}' specified.")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// DeleteTags.
@@ -103,10 +97,7 @@ impl Operation for DeleteTags {
 impl Write for DeleteTags {
     /// A tag that is not there is no error.
     fn apply(&self, world: &mut World) -> Outcome<Tagged> {
-        check_named(&self.resource_id, &[])?;
-        if self.tags.len() > NAMED_MAX {
-            return refuse("InvalidParameterValue", format!("at most {NAMED_MAX} tags may be named"));
-        }
+        check_named(&self.resource_id, self.tags.len())?;
         let named = |key: &str, value: &str| {
             let is_it = |gone: &Gone| gone.key == key && gone.value.as_deref().is_none_or(|wanted| wanted == value);
             self.tags.iter().any(is_it)
@@ -160,7 +151,8 @@ impl Operation for DescribeTags {
 
 impl Read for DescribeTags {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Described> {
-        check_filters(&self.filter, true, |name| matches!(name, "key" | "value" | "resource-id" | "resource-type"))?;
+        let filters =
+            Filters::of(&self.filter, true, |name| matches!(name, "key" | "value" | "resource-id" | "resource-type"))?;
         let mut found = BTreeMap::new();
         for (id, kind, tags) in world.all_tags(*at) {
             for (key, value) in tags {
@@ -174,7 +166,7 @@ impl Read for DescribeTags {
                     }])
                 };
                 let alone = Tags::from([(key.clone(), value.clone())]);
-                if matches(&self.filter, &alone, values)? {
+                if filters.match_values(&alone, values) {
                     let (key, value) = (key.clone(), value.clone());
                     let description = Description { resource_id: id.clone(), resource_type: kind, key, value };
                     found.insert(format!("{id} {}", description.key), description);

@@ -3,17 +3,19 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html>. Volumes come with instances; those that
 //! outlive theirs are `available`.
 
+use std::collections::BTreeMap;
+
 use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use super::block_devices::performance;
 use crate::cloud::VolumeRecord;
-use crate::cloud::api::common::{Filter, TagItem, check_filters, matches, page, tag_set, time};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, tag_set, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::world::{Outcome, World, refuse};
 use crate::entropy::Prng;
 
-/// Entries of a page, however many are asked for.
+/// Entries of a page, if its caller asks for a page at all.
 const PAGE_MAX: u32 = 500;
 
 /// See the module.
@@ -41,7 +43,7 @@ pub struct Volumes {
 struct VolumeItem {
     volume_id: String,
     size: u32,
-    snapshot_id: &'static str,
+    snapshot_id: String,
     availability_zone: String,
     status: &'static str,
     create_time: String,
@@ -77,7 +79,7 @@ impl Operation for DescribeVolumes {
 
 impl Read for DescribeVolumes {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Volumes> {
-        check_filters(&self.filter, true, |name| filter(name).is_some())?;
+        let filters = Filters::of(&self.filter, true, |name| filter(name).is_some())?;
         // What belongs to instances is carried along to `at`: their volumes go with them.
         let mut then = (*world).clone();
         then.settle(*at);
@@ -87,17 +89,16 @@ impl Read for DescribeVolumes {
                 return refuse("InvalidVolume.NotFound", format!("The volume '{id}' does not exist."));
             }
         }
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         for (id, volume) in
             then.volumes.iter().filter(|(id, _)| self.volume_id.is_empty() || self.volume_id.contains(id))
         {
-            let item = item(&then, id, volume);
-            if matches(&self.filter, &volume.tags, |name| filter(name).map(|get| get(&item)))? {
-                found.push((id.clone(), item));
+            if let Some(item) = filters.shown(&volume.tags, || item(&then, id, volume), values) {
+                found.insert(id.clone(), item);
             }
         }
         let max = self.max_results.map(|max| max.min(PAGE_MAX));
-        let (volume_set, next_token) = page(found, max, &self.next_token, (5, PAGE_MAX))?;
+        let (volume_set, next_token) = page_or_all(found, max, &self.next_token, (5, PAGE_MAX))?;
         Ok(Volumes { volume_set, next_token })
     }
 }
@@ -131,7 +132,7 @@ fn item(world: &World, id: &str, volume: &VolumeRecord) -> VolumeItem {
     VolumeItem {
         volume_id: id.to_owned(),
         size: volume.size_gib,
-        snapshot_id: "",
+        snapshot_id: volume.snapshot.clone().unwrap_or_default(),
         availability_zone: volume.zone.to_string(),
         status: if attached.is_some() { "in-use" } else { "available" },
         create_time: time(world, volume.created_at),
@@ -152,6 +153,10 @@ fn one(value: impl ToString) -> Vec<String> {
     vec![value.to_string()]
 }
 
+fn values(item: &VolumeItem, name: &str) -> Option<Vec<String>> {
+    filter(name).map(|get| get(item))
+}
+
 fn filter(name: &str) -> Option<Values> {
     Some(match name {
         "attachment.attach-time" => |v| v.attachment_set.iter().map(|to| to.attach_time.clone()).collect(),
@@ -166,7 +171,7 @@ fn filter(name: &str) -> Option<Values> {
         "encrypted" => |v| one(v.encrypted),
         "multi-attach-enabled" => |v| one(v.multi_attach_enabled),
         "size" => |v| one(v.size),
-        "snapshot-id" => |v| one(v.snapshot_id),
+        "snapshot-id" => |v| one(&v.snapshot_id),
         "status" => |v| one(v.status),
         "volume-id" => |v| one(&v.volume_id),
         "volume-type" => |v| one(&v.volume_type),

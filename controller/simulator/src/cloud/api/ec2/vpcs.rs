@@ -9,7 +9,7 @@ use engine::operation::Bucket as Called;
 use planner::id::VpcId;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, TagItem, matches, page_or_all, parse_id, parse_ids, tag_set};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_id, parse_ids, tag_set};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::derived::derived_id;
 use crate::cloud::vpcs::{VPC_RANGE, VPC_RANGE_V6, vpc_part};
@@ -93,10 +93,13 @@ impl Read for DescribeVpcs {
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<Vpcs> {
         let asked = parse_ids(&self.vpc_id, VpcId::parse, "InvalidVpcID.Malformed")?;
         asked.iter().try_for_each(|id| world.check_vpc(id))?;
+        let any = world.vpcs().into_iter().next();
+        let known = |name: &str| any.is_none_or(|any| values(world, any, name).is_some());
+        let filters = Filters::of(&self.filter, true, known)?;
         let mut found = BTreeMap::new();
         for vpc in world.vpcs().into_iter().filter(|vpc| asked.is_empty() || asked.contains(vpc)) {
             let tags = world.tags_of_bare(vpc.as_str());
-            if matches(&self.filter, &tags, |name| values(world, vpc, name))? {
+            if filters.match_values(&tags, |name| values(world, vpc, name)) {
                 found.insert(vpc.to_string(), item(world, vpc));
             }
         }

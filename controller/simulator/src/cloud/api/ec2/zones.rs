@@ -4,10 +4,9 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>
 
 use engine::operation::Bucket as Called;
-use planner::resource::Tags;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, matches};
+use crate::cloud::api::common::{Filter, Filters, UNTAGGED};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::catalogue::{REGIONS, zone_id};
 use crate::cloud::world::{Outcome, refuse};
@@ -62,11 +61,13 @@ impl Read for DescribeAvailabilityZones {
         let all: Vec<ZoneItem> = world.zones().into_iter().map(|zone| item(region, &zone.0)).collect();
         check_named(&self.zone_name, |name| all.iter().any(|zone| zone.zone_name == name))?;
         check_named(&self.zone_id, |id| all.iter().any(|zone| zone.zone_id == id))?;
+        let known = |name: &str| all.first().is_none_or(|any| values(any, name).is_some());
+        let filters = Filters::of(&self.filter, false, known)?;
         let mut shown = Vec::new();
         for zone in all {
             let by_name = self.zone_name.is_empty() || self.zone_name.contains(&zone.zone_name);
             let by_id = self.zone_id.is_empty() || self.zone_id.contains(&zone.zone_id);
-            if matches(&self.filter, &Tags::new(), |name| values(&zone, name))? && by_name && by_id {
+            if by_name && by_id && filters.match_values(UNTAGGED, |name| values(&zone, name)) {
                 shown.push(zone);
             }
         }
@@ -151,6 +152,8 @@ impl Read for DescribeRegions {
         if let Some(unknown) = self.region_name.iter().find(|name| !is_known(name)) {
             return refuse("InvalidParameterValue", format!("Invalid region names: [{unknown}]"));
         }
+        let known = |name: &str| matches!(name, "region-name" | "endpoint" | "opt-in-status");
+        let filters = Filters::of(&self.filter, false, known)?;
         let mut shown = Vec::new();
         for region in REGIONS.iter().map(|region| region.name) {
             let endpoint = format!("ec2.{region}.amazonaws.com");
@@ -163,7 +166,7 @@ impl Read for DescribeRegions {
                 }])
             };
             let asked = self.region_name.is_empty() || self.region_name.iter().any(|name| name == region);
-            if matches(&self.filter, &Tags::new(), values)? && asked {
+            if asked && filters.match_values(UNTAGGED, values) {
                 let opt_in_status = "opt-in-not-required";
                 shown.push(RegionItem { region_name: region, region_endpoint: endpoint, opt_in_status });
             }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::permissions::{PermissionItem, bundle};
 use super::{group_id, is_allowed, which_group};
-use crate::cloud::api::common::{Filter, TagItem, TagSpecification, matches, page_or_all, parse_id, tag_set, tags_for};
+use crate::cloud::api::common::{Filter, Filters, TagItem, TagSpecification, page_or_all, parse_id, tag_set, tags_for};
 use crate::cloud::api::{Bucket, Operation, Read, Sight, World, Write};
 use crate::cloud::groups::GroupRecord;
 use crate::cloud::world::{Outcome, refuse};
@@ -66,9 +66,11 @@ impl Operation for DescribeSecurityGroups {
 impl Read for DescribeSecurityGroups {
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<SecurityGroups> {
         let asked = self.asked(world)?;
+        let known = |name: &str| world.groups.values().next().is_none_or(|any| world.group_values(any, name).is_some());
+        let filters = Filters::of(&self.filter, true, known)?;
         let mut found = BTreeMap::new();
         for group in world.groups.values().filter(|group| asked.is_empty() || asked.contains(&group.id)) {
-            if matches(&self.filter, &group.tags, |name| world.group_values(group, name))? {
+            if filters.match_values(&group.tags, |name| world.group_values(group, name)) {
                 found.insert(group.id.to_string(), item(world, group));
             }
         }

@@ -8,7 +8,7 @@ use engine::operation::Bucket as Called;
 use planner::resource::{Direction, Peer, Rule};
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, TagItem, check_filters, check_id, matches, page_or_all, tag_set};
+use crate::cloud::api::common::{Filter, Filters, TagItem, UNTAGGED, check_id, page_or_all, tag_set};
 use crate::cloud::api::{Bucket, Operation, Read, Sight, World};
 use crate::cloud::group_rules::PREFIX;
 use crate::cloud::groups::GroupRecord;
@@ -142,7 +142,7 @@ impl Operation for DescribeSecurityGroupRules {
 
 impl Read for DescribeSecurityGroupRules {
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<Rules> {
-        check_filters(&self.filter, true, |name| matches!(name, "group-id" | "security-group-rule-id"))?;
+        let filters = Filters::of(&self.filter, true, |name| matches!(name, "group-id" | "security-group-rule-id"))?;
         for id in &self.security_group_rule_id {
             check_id(id, PREFIX, "InvalidSecurityGroupRuleId.Malformed")?;
             world.group_of_rule(id)?;
@@ -150,17 +150,18 @@ impl Read for DescribeSecurityGroupRules {
         let mut found = BTreeMap::new();
         let all = world.groups.values().flat_map(|group| group.all_rules().map(move |(way, rule)| (group, way, rule)));
         for (group, direction, rule) in all {
-            let item = RuleItem::of(world, group, direction, rule);
-            let id = item.security_group_rule_id.clone();
+            let id = group.rule_id(direction, rule);
+            if !self.security_group_rule_id.is_empty() && !self.security_group_rule_id.contains(&id) {
+                continue;
+            }
             let values = |name: &str| match name {
-                "group-id" => Some(vec![item.group_id.clone()]),
+                "group-id" => Some(vec![group.id.to_string()]),
                 "security-group-rule-id" => Some(vec![id.clone()]),
                 _ => None,
             };
-            let tags = group.note(direction, rule).map(|note| note.tags.clone()).unwrap_or_default();
-            let asked = self.security_group_rule_id.is_empty() || self.security_group_rule_id.contains(&id);
-            if asked && matches(&self.filter, &tags, values)? {
-                found.insert(id, item);
+            let tags = group.note(direction, rule).map_or(UNTAGGED, |note| &note.tags);
+            if filters.match_values(tags, values) {
+                found.insert(id, RuleItem::of(world, group, direction, rule));
             }
         }
         let (security_group_rule_set, next_token) = page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
