@@ -63,7 +63,7 @@ pub struct Config {
     pub region: Option<String>,
     /// The endpoint of every service, if a flag or variable of ours names it.
     pub endpoint_url: Option<String>,
-    /// Whether that is a cloud of our own, which asks for no credentials.
+    /// Whether that is a cloud of our own, which asks for no credentials and has a time of its own.
     pub local: bool,
     /// How results are printed.
     pub output: Output,
@@ -95,9 +95,6 @@ impl Config {
         let endpoint_url = given(&global.endpoint_url);
         if let Some(url) = endpoint_url {
             check.that("--endpoint-url", url, is_url, "http://HOST:PORT or https://HOST");
-        }
-        if global.local && endpoint_url.is_some_and(|url| url != LOCAL_URL) {
-            check.unused("--local", "--endpoint-url names another endpoint", "leave one of the two out");
         }
         let region = region.or(global.local.then_some(LOCAL_REGION));
         let endpoint_url = endpoint_url.or(global.local.then_some(LOCAL_URL));

@@ -1,52 +1,74 @@
-//! The demonstration: the real loop, over a simulated cloud and an embedded DynamoDB, in one process.
+//! The demonstration: the whole product on a cloud of its own, in one process.
 //!
-//! It applies the example environment, waits until it is ready, then breaks it in one way after another and tells what
-//! was seen, what was done and how long it took. Whether it is repaired is judged by the cloud's own state, not by what
-//! the controller says of it. Never: needs an account, Python or Docker, or leaves anything behind.
+//! Controller, adapter, SDK and record speak to `understudy cloud` over loopback, as they speak to AWS; only who breaks it and
+//! who judges it are in the same process. It puts the
+//! example environment, waits until it is ready, then breaks it in one way after another and tells what was seen, what was
+//! done and how long it took. Whether it is repaired is judged by the cloud's own state, not by what the controller says of
+//! it. Never: needs an account, Python or Docker, or leaves anything behind.
 
+mod example;
 mod faults;
 mod narrator;
-mod pace;
+mod visitors;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use cloud::client::{Client, Unanswered};
+use cloud::{Options, Running, StartError};
 use engine::clock::Clock;
 use engine::context::Ctx;
-use engine::controller::{self, Options};
+use engine::controller;
 use engine::observe::reference::Reference;
-use engine::store::{Change, Condition, Item, RecordStore, StoreError};
+use engine::store::{Change, Condition, RecordStore, StoreError};
+use engine::throttle::{Share, Throttled};
 use futures::future::{Either, select};
-use jiff::Timestamp;
-use planner::id::{SubnetId, VpcId, Zone};
+use planner::id::InstanceId;
 use planner::ownership::{TAG_INTENT, TAG_SLOT, TAG_UID};
-use planner::resource::Subnet;
-use serde_json::Value;
+use simulator::SimCloud;
 use simulator::cloud::Canonical;
-use simulator::{Builder, SimCloud, VirtualClock};
 
+use self::example::Example;
 use self::faults::{FAULTS, Fault};
 use self::narrator::Narrator;
+use self::visitors::Visitors;
+use crate::aws::{self, Aws};
+use crate::config::{LOCAL_REGION, LOCAL_URL, TABLE};
+use crate::local_clock::LocalClock;
 use crate::store::DynamoDb;
-use crate::store::embedded::{Embedded, StartError};
 use crate::store::table::TableError;
-use crate::system::SystemEntropy;
+use crate::system::{SystemClock, SystemEntropy};
 
-/// The environment of the demonstration: the one that stands in the documentation.
-const EXAMPLE: &str = include_str!("../../crds-schema/examples/chatmrpt-staging.yaml");
 /// How many times faster than the wall clock its time runs.
 pub const SPEED: u32 = 20;
 /// Longest that one step may take, in the demonstration's time. A converge takes about five minutes, a sick member's
 /// replacement about ten.
 const STEP_MAX: Duration = Duration::from_secs(45 * 60);
 /// How often what happened is looked for and told.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Longest call.
+const CALL_MAX: Duration = Duration::from_secs(4);
+/// Ids are the same in every demonstration.
+const SEED: u64 = 1;
 
 /// Why the demonstration could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// No DynamoDB.
+    /// No cloud.
     #[error(transparent)]
-    Embedded(#[from] StartError),
+    Cloud(#[from] StartError),
+    /// It did not answer.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// No thread for the visitors.
+    #[error("the visitors have no thread: {0}")]
+    Visitors(#[from] std::io::Error),
+    /// It has ended.
+    #[error("the cloud has ended")]
+    Ended,
+    /// The controller does not end by itself.
+    #[error("the controller has ended")]
+    ControllerEnded,
     /// No table.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -62,93 +84,85 @@ pub enum DemoError {
 /// Returns whether everything was repaired.
 ///
 /// # Errors
-/// When the embedded DynamoDB cannot be started or used.
+/// When the cloud cannot be started or used.
 pub async fn run(speed: u32, once: bool) -> Result<bool, DemoError> {
-    let embedded = Embedded::start()?;
-    let store = DynamoDb::new(&embedded.sdk_config(), "understudy");
+    let cloud = start(speed)?;
+    let endpoint = format!("http://{}", cloud.address());
+    let asked = aws::config::Asked { region: Some(LOCAL_REGION), endpoint: Some(&endpoint), without_credentials: true };
+    let sdk = Box::pin(aws::config::load(&asked, CALL_MAX)).await;
+    let store = DynamoDb::new(&sdk, TABLE);
     Box::pin(store.create_table()).await?;
-    let clock = VirtualClock::new(Timestamp::now());
-    let example = example()?;
-    let cloud = cloud(&example)?.build(&clock);
+    let example = Example::on(&Client::of(&endpoint)).await?;
+    let (clock, real_clock) = (LocalClock::of(&endpoint).await?, SystemClock::start());
     let ctx = Ctx {
-        cloud: &cloud,
+        cloud: &Throttled::new(Aws::new(sdk), &clock, Share::default()),
         store: &store,
         clock: &clock,
+        real_clock: &real_clock,
         entropy: &SystemEntropy,
-        default_region: "us-east-2".into(),
+        default_region: LOCAL_REGION.into(),
         missing_after: Duration::from_secs(300),
         reference: &Reference::default(),
     };
     let resync_interval = Duration::from_secs(10);
-    let options = Options { holder: "demo".into(), resync_interval, observe_only: false, once: false };
+    let options = controller::Options { holder: "demo".into(), resync_interval, observe_only: false, once: false };
     let controller = controller::run(&ctx, &options, futures::future::pending());
-    let time = pace::run(&clock, speed);
-    let mut show = Show { cloud: &cloud, store: &store, clock: &clock, narrator: Narrator::new(&example.name) };
+    let local = if endpoint == LOCAL_URL { "--local".to_owned() } else { format!("--local --endpoint-url {endpoint}") };
     println!(
-        "{} on a simulated AWS whose time runs {speed} times as fast; its record is in memory.\n\
-         Times are the simulation's. Ctrl-C ends it.",
-        example.name
+        "{name} on a simulated AWS of its own at {endpoint}, whose time runs {speed} times as fast.\n\
+         Times are the simulation's. Look at it from another shell: understudy describe {name} {local}\n\
+         Ctrl-C ends it.",
+        name = example.name
     );
+    let narrator = Narrator::new(&example.name);
+    let mut show = Show { cloud: &cloud, store: &store, clock: &clock, endpoint, narrator, visitors: None };
     let script = show.run(&example, once);
-    // Time moves first, so that whoever waits for it is polled at once.
-    let stage = select(Box::pin(time), Box::pin(controller));
+    let stage = select(Box::pin(clock.follow()), Box::pin(controller));
     match select(Box::pin(script), stage).await {
         Either::Left((result, _)) => result,
-        Either::Right(_) => Ok(false),
+        Either::Right(_) => Err(DemoError::ControllerEnded),
     }
 }
 
-/// The example, read.
-struct Example {
-    name: String,
-    document: Value,
-}
-
-fn example() -> Result<Example, DemoError> {
-    let unusable = |why: String| DemoError::Example(why);
-    let documents = crds_schema::read_documents(EXAMPLE).map_err(|error| unusable(error.to_string()))?;
-    let document = documents.into_iter().next().ok_or_else(|| unusable("it is empty".into()))?;
-    let parsed = crds_schema::parse(&document)
-        .map_err(|faults| unusable(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
-    Ok(Example { name: parsed.metadata.name, document })
-}
-
-/// An account with the subnets that the example names, one in each zone.
-fn cloud(example: &Example) -> Result<Builder, DemoError> {
-    let unusable = |why: String| DemoError::Example(why);
-    let network = &example.document["spec"]["network"];
-    let vpc =
-        VpcId::parse(network["vpcId"].as_str().unwrap_or_default()).map_err(|error| unusable(error.to_string()))?;
-    let mut builder = Builder::new(SEED);
-    for (id, zone) in network["subnetIds"].as_array().into_iter().flatten().zip(["a", "b", "c"]) {
-        let id = SubnetId::parse(id.as_str().unwrap_or_default()).map_err(|error| unusable(error.to_string()))?;
-        let zone = Zone(format!("us-east-2{zone}"));
-        builder = builder.subnet(Subnet { id, vpc: vpc.clone(), zone, has_ipv6: false, default_for_az: false });
+/// Where `--local` looks for it, or where there is room.
+fn start(speed: u32) -> Result<Running, StartError> {
+    let usual = Options { speed, seed: Some(SEED), ..Options::default() };
+    let elsewhere = Options { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..usual.clone() };
+    match cloud::start(&usual) {
+        Err(StartError::Listen(_, error)) if error.kind() == std::io::ErrorKind::AddrInUse => cloud::start(&elsewhere),
+        started => started,
     }
-    Ok(builder)
 }
-
-/// Ids are the same in every demonstration.
-const SEED: u64 = 1;
 
 struct Show<'a> {
-    cloud: &'a SimCloud,
+    cloud: &'a Running,
     store: &'a DynamoDb,
-    clock: &'a VirtualClock,
+    clock: &'a LocalClock,
+    endpoint: String,
     narrator: Narrator,
+    visitors: Option<Visitors>,
+}
+
+/// How a repair is judged: what the cloud was like before, and who must go.
+struct Judged {
+    wanted: String,
+    must_go: Option<InstanceId>,
 }
 
 impl Show<'_> {
     async fn run(&mut self, example: &Example, once: bool) -> Result<bool, DemoError> {
-        self.apply(example).await?;
+        let spec = Change::Put(example.item(), vec![Condition::Absent]);
+        self.store.write(vec![spec]).await?;
         self.narrator.begin(self.clock.now(), "The record is applied; nothing exists yet.");
         if !self.until_settled(None).await? {
             return Ok(false);
         }
-        faults::prepare(self.cloud, &example.name);
+        self.visitors = Some(Visitors::come(&self.endpoint, &example.load_balancer)?);
+        let name = example.name.clone();
+        self.visit(move |cloud| faults::prepare(cloud, &name)).await?;
         loop {
             for (nth, fault) in FAULTS.iter().enumerate() {
-                if !self.fault(nth, fault, &example.name).await? {
+                if !self.fault(nth, fault).await? {
                     return Ok(false);
                 }
             }
@@ -159,42 +173,39 @@ impl Show<'_> {
         }
     }
 
-    async fn apply(&self, example: &Example) -> Result<(), DemoError> {
-        let Value::Object(mut item) = example.document.clone() else {
-            return Err(DemoError::Example("it is no map".into()));
-        };
-        item.insert("pk".into(), example.name.clone().into());
-        item.insert("sk".into(), "SPEC".into());
-        Ok(self.store.write(vec![Change::Put(Item::from(item), vec![Condition::Absent])]).await?)
+    /// Looks at the cloud itself.
+    async fn visit<T: Send + 'static>(
+        &self,
+        visit: impl FnOnce(&SimCloud) -> T + Send + 'static,
+    ) -> Result<T, DemoError> {
+        self.cloud.visit(LOCAL_REGION, visit).await.ok_or(DemoError::Ended)
     }
 
-    async fn fault(&mut self, nth: usize, fault: &Fault, name: &str) -> Result<bool, DemoError> {
-        let wanted = canonical(self.cloud, name);
-        let victim = faults::oldest_member(self.cloud, name);
-        let told = (fault.break_it)(self.cloud, name, &victim);
-        let title = format!("{}/{}  {told}", nth + 1, FAULTS.len());
-        self.narrator.begin(self.clock.now(), &title);
-        let must_go = fault.replaces.then_some(&victim);
-        self.until_settled(Some((&wanted, must_go))).await
+    async fn fault(&mut self, nth: usize, fault: &Fault) -> Result<bool, DemoError> {
+        let (name, break_it) = (self.narrator.name().to_owned(), fault.break_it);
+        let broken = self.visit(move |cloud| {
+            let wanted = canonical(cloud, &name);
+            let victim = faults::oldest_member(cloud, &name);
+            (wanted, break_it(cloud, &name, &victim), victim)
+        });
+        let (wanted, told, victim) = broken.await?;
+        self.narrator.begin(self.clock.now(), &format!("{}/{}  {told}", nth + 1, FAULTS.len()));
+        self.until_settled(Some(Judged { wanted, must_go: fault.replaces.then_some(victim) })).await
     }
 
     /// Tells what happens until the environment is ready and, where it was before, what it was.
-    async fn until_settled(
-        &mut self,
-        judged: Option<(&str, Option<&planner::id::InstanceId>)>,
-    ) -> Result<bool, DemoError> {
+    async fn until_settled(&mut self, judged: Option<Judged>) -> Result<bool, DemoError> {
         let began = self.clock.elapsed();
         loop {
             self.clock.sleep(LOOK_EVERY).await;
             let (now, elapsed) = (self.clock.now(), self.clock.elapsed() - began);
-            let ready = self.narrator.look(self.store, now).await?;
-            let as_wanted = judged.is_none_or(|(wanted, must_go)| {
-                let live = self.cloud.view().live_instances();
-                let gone = must_go.is_none_or(|victim| live.iter().all(|instance| instance.id != *victim));
-                gone && canonical(self.cloud, self.narrator.name()) == wanted
-            });
-            if ready && as_wanted {
+            // The cloud first: that it is broken is in STATUS before anything is repaired.
+            let as_wanted = self.is_as_wanted(judged.as_ref()).await?;
+            if self.narrator.look(self.store, now).await? && as_wanted {
                 self.narrator.end(elapsed, judged.is_some());
+                if let Some(visitors) = &self.visitors {
+                    println!("  {}.", Visitors::words(visitors.told()));
+                }
                 return Ok(true);
             }
             if elapsed > STEP_MAX {
@@ -202,6 +213,19 @@ impl Show<'_> {
                 return Ok(false);
             }
         }
+    }
+
+    async fn is_as_wanted(&self, judged: Option<&Judged>) -> Result<bool, DemoError> {
+        let Some(Judged { wanted, must_go }) = judged else { return Ok(true) };
+        let (name, must_go) = (self.narrator.name().to_owned(), must_go.clone());
+        let (is, gone) = self
+            .visit(move |cloud| {
+                let live = cloud.view().live_instances();
+                let gone = must_go.is_none_or(|victim| live.iter().all(|instance| instance.id != victim));
+                (canonical(cloud, &name), gone)
+            })
+            .await?;
+        Ok(gone && is == *wanted)
     }
 }
 

@@ -5,6 +5,7 @@
 mod config;
 mod telemetry;
 mod system;
+mod local_clock;
 
 mod wire;
 mod aws;

@@ -158,6 +158,7 @@ impl Stage {
                 cloud: &cloud,
                 store: &store,
                 clock: &clock,
+                real_clock: &clock,
                 entropy: &entropy,
                 default_region: "us-east-2".into(),
                 missing_after: MISSING_AFTER,

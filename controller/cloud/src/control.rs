@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use simulator::SimCloud;
 
 use crate::account::Account;
+use crate::client::Reading;
 use crate::faults::Wanted;
+use crate::front::ports::{self, Ports};
+use crate::keeping::Change;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +50,34 @@ struct ClockChange {
     pause: Option<bool>,
 }
 
-/// Answers a request. `path` is what follows `/_cloud/`.
+/// Answers a request, and keeps what it changes before it does it. `path` is what follows `/_cloud/`.
+pub fn answer_kept(
+    account: &mut Account,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+    region: &str,
+) -> (StatusCode, Value) {
+    if method == Method::GET || !account.keeper().keeps() {
+        return answer(account, method, path, body, region);
+    }
+    let Ok(body) = std::str::from_utf8(body) else {
+        return (StatusCode::BAD_REQUEST, json!(Refused::because("the body is not UTF-8")));
+    };
+    // One instant for the record and for what it says, and nothing else to be kept between the two.
+    account.time.hold();
+    account.region_mut(region);
+    let (named, path_said) = (region.to_owned(), path.to_owned());
+    let change = Change::Control { method: method.to_string(), path: path_said, region: named, body: body.to_owned() };
+    let answered = match account.keep(change) {
+        Ok(()) => answer(account, method, path, body.as_bytes(), region),
+        Err(refusal) => (StatusCode::INTERNAL_SERVER_ERROR, json!(Refused::because(refusal.message))),
+    };
+    account.time.release();
+    answered
+}
+
+/// Answers a request.
 pub fn answer(account: &mut Account, method: &Method, path: &str, body: &[u8], region: &str) -> (StatusCode, Value) {
     let outcome = match (method.as_str(), path.split('/').collect::<Vec<_>>().as_slice()) {
         ("GET", ["clock"]) => Ok(clock(account)),
@@ -77,7 +107,7 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refused> {
 
 fn clock(account: &Account) -> Value {
     let time = &account.time;
-    json!({ "now": shown(time.now()), "speed": time.speed(), "paused": time.is_paused() })
+    json!(Reading { now: whole_millis(time.now()), speed: time.speed(), paused: time.is_paused() })
 }
 
 fn change_clock(account: &mut Account, body: &[u8]) -> Result<Value, Refused> {
@@ -119,24 +149,32 @@ fn no_region(name: &str) -> Refused {
 
 fn state(account: &mut Account, name: &str) -> Result<Value, Refused> {
     let now = shown(account.time.now());
-    let region = account.region_mut(name).ok_or_else(|| no_region(name))?;
+    account.region_mut(name).ok_or_else(|| no_region(name))?;
+    let account = &*account;
+    let region = account.region(name).ok_or_else(|| no_region(name))?;
     let cloud = &region.cloud;
     let faults: Vec<_> = region.faults.all().collect();
+    let redis = account.ports.kept(&ports::redis(name, account.seed_of(name)));
     Ok(json!({
         "now": now,
         "region": name,
-        "loadBalancers": load_balancers(cloud),
+        "loadBalancers": load_balancers(cloud, &account.ports),
         "instances": instances(cloud),
         "images": images(cloud),
         "faults": faults,
+        "redis": { "address": redis.map(|address| address.to_string()) },
     }))
 }
 
-fn load_balancers(cloud: &SimCloud) -> Vec<Value> {
+/// A listener that is not served, because its load balancer is not active yet or TLS is not spoken here, has no address.
+fn load_balancers(cloud: &SimCloud, ports: &Ports) -> Vec<Value> {
     let view = cloud.view();
     let one = |balancer: planner::resource::LoadBalancer| {
-        let listeners: Vec<Value> =
-            view.listeners(&balancer.arn).iter().map(|listener| json!({ "port": listener.port })).collect();
+        let served = |listener: &planner::resource::Listener| {
+            let address = ports.address(listener.arn.as_str()).map(|address| address.to_string());
+            json!({ "port": listener.port, "address": address })
+        };
+        let listeners: Vec<Value> = view.listeners(&balancer.arn).iter().map(served).collect();
         json!({ "name": balancer.name, "arn": balancer.arn.as_str(), "state": balancer.state.to_string(),
             "listeners": listeners })
     };
@@ -157,4 +195,8 @@ fn images(cloud: &SimCloud) -> Vec<String> {
 
 fn shown(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+fn whole_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }

@@ -16,7 +16,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::oneshot;
 
-/// How often expired items are removed. AWS takes up to days, so nothing may rely on it; here it keeps memory flat.
+/// How often expired items are removed, of one in memory. AWS takes up to days, so nothing may rely on it. They are removed by
+/// real time, which a cloud that was put away for a week has not lived through: one in a file keeps all.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why it did not start.
@@ -50,7 +51,7 @@ impl DynamoDb {
     /// When the machine has no port or thread left.
     pub fn in_memory() -> Result<Self, StartError> {
         let database = Database::memory().map_err(|error| unopened("memory", &error))?;
-        Self::serve(database)
+        Self::serve(database, true)
     }
 
     /// One that keeps its items in the file at `path`, which is made if it does not exist.
@@ -60,7 +61,7 @@ impl DynamoDb {
     pub fn at(path: &Path) -> Result<Self, StartError> {
         let name = path.display().to_string();
         let database = Database::new(&name).map_err(|error| unopened(&name, &error))?;
-        Self::serve(database)
+        Self::serve(database, false)
     }
 
     /// Where it listens.
@@ -68,7 +69,7 @@ impl DynamoDb {
         self.address
     }
 
-    fn serve(database: Database) -> Result<Self, StartError> {
+    fn serve(database: Database, sweeps: bool) -> Result<Self, StartError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -76,7 +77,7 @@ impl DynamoDb {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("dynamodb".to_owned()).spawn(move || {
             // Open connections end with the runtime. A request is one step on this thread, so none is cut in half.
-            runtime.block_on(run(listener, database, stopped));
+            runtime.block_on(run(listener, database, stopped, sweeps));
         })?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
@@ -93,7 +94,7 @@ impl Drop for DynamoDb {
     }
 }
 
-async fn run(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
+async fn run(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>, sweeps: bool) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -104,7 +105,7 @@ async fn run(listener: TcpListener, database: Database, stopped: oneshot::Receiv
     tokio::select! {
         biased;
         _ = stopped => {}
-        () = sweep(database.clone()) => {}
+        () = sweep(database.clone()), if sweeps => {}
         () = dynoxide::server::serve_on(listener, database) => {}
     }
 }

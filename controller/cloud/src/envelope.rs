@@ -4,7 +4,7 @@
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>.
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use simulator::cloud::Refusal;
 
 use crate::caller::Service;
@@ -12,7 +12,8 @@ use crate::parameters::Wrong;
 use crate::xml::{Unwritable, Xml};
 
 /// A service of the Query protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Query {
     /// Amazon EC2.
     Ec2,

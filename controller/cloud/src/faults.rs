@@ -49,6 +49,8 @@ pub enum Kind {
     AppSlow,
     /// An instance's application is well for a minute, then not for one, and so on.
     AppFlap,
+    /// The Redis that instances share answers nobody.
+    RedisDown,
 }
 
 /// A fault as it is asked for.
@@ -100,6 +102,7 @@ enum Undo {
     Capacity(Zone, String),
     Impairment(InstanceId),
     App(InstanceId, App),
+    Redis,
 }
 
 /// What befalls a call.
@@ -129,7 +132,16 @@ impl Kind {
     fn is_of_calls(self) -> bool {
         match self {
             Self::ReplyLost | Self::RequestLost | Self::Delay | Self::Throttle | Self::StaleRead => true,
-            Self::Capacity | Self::Impair | Self::AppBroken | Self::AppSlow | Self::AppFlap => false,
+            Self::Capacity | Self::Impair | Self::AppBroken | Self::AppSlow | Self::AppFlap | Self::RedisDown => false,
+        }
+    }
+
+    /// Whether it befalls an instance.
+    fn is_of_instances(self) -> bool {
+        match self {
+            Self::Impair | Self::AppBroken | Self::AppSlow | Self::AppFlap => true,
+            Self::Capacity | Self::RedisDown => false,
+            Self::ReplyLost | Self::RequestLost | Self::Delay | Self::Throttle | Self::StaleRead => false,
         }
     }
 
@@ -145,6 +157,7 @@ impl Kind {
             | Self::Throttle
             | Self::StaleRead
             | Self::Capacity
+            | Self::RedisDown
             | Self::Impair => None,
         }
     }
@@ -196,6 +209,11 @@ impl Faults {
         true
     }
 
+    /// Whether the time of any is over.
+    pub fn are_over(&self, now: Duration) -> bool {
+        self.underway.values().any(|fault| fault.until.is_some_and(|until| until <= now))
+    }
+
     /// Ends those whose time is over.
     pub fn expire(&mut self, cloud: &SimCloud, now: Duration) {
         let over = |fault: &Underway| fault.until.is_some_and(|until| until <= now);
@@ -208,6 +226,13 @@ impl Faults {
 
     /// What befalls a call, the oldest fault first. `names` says whether the call names a resource.
     pub fn next(&mut self, operation: &str, is_read: bool, names: impl Fn(&str) -> bool) -> Option<Befalls> {
+        let (number, befalls) = self.find(operation, is_read, names)?;
+        self.spend(number);
+        Some(befalls)
+    }
+
+    /// As [`next`](Self::next), but the fault is not yet [spent](Self::spend): its number, and what it does.
+    pub fn find(&self, operation: &str, is_read: bool, names: impl Fn(&str) -> bool) -> Option<(u64, Befalls)> {
         let fits = |fault: &Underway| {
             let wanted = &fault.wanted;
             wanted.kind.is_of_calls()
@@ -215,21 +240,32 @@ impl Faults {
                 && wanted.operation.as_deref().is_none_or(|only| only == operation)
                 && wanted.resource.as_deref().is_none_or(&names)
         };
-        let (number, fault) = self.underway.iter_mut().find(|(_, fault)| fits(fault))?;
-        let number = *number;
+        let (number, fault) = self.underway.iter().find(|(_, fault)| fits(fault))?;
         let befalls = match fault.wanted.kind {
             Kind::ReplyLost => Befalls::ReplyLost,
             Kind::RequestLost => Befalls::RequestLost,
             Kind::Delay => Befalls::Delay(fault.wanted.lasting.map_or(DELAY, whole)),
             Kind::Throttle => Befalls::Throttle,
             Kind::StaleRead => Befalls::StaleRead,
-            Kind::Capacity | Kind::Impair | Kind::AppBroken | Kind::AppSlow | Kind::AppFlap => return None,
+            Kind::Capacity | Kind::Impair | Kind::AppBroken | Kind::AppSlow | Kind::AppFlap | Kind::RedisDown => {
+                return None;
+            }
         };
+        Some((*number, befalls))
+    }
+
+    /// Whether that fault is the less by one for every call that it meets.
+    pub fn is_counted(&self, number: u64) -> bool {
+        self.underway.get(&number).is_some_and(|fault| fault.left.is_some())
+    }
+
+    /// A call has met that fault.
+    pub fn spend(&mut self, number: u64) {
+        let Some(fault) = self.underway.get_mut(&number) else { return };
         fault.left = fault.left.map(|left| left.saturating_sub(1));
         if fault.left == Some(0) {
             self.underway.remove(&number);
         }
-        Some(befalls)
     }
 }
 
@@ -240,6 +276,7 @@ fn whole(duration: SpecDuration) -> Duration {
 /// Refuses fields that mean nothing for that kind: what is ignored would be taken for done.
 fn check(wanted: &Wanted) -> Result<(), Refused> {
     let of_calls = wanted.kind.is_of_calls();
+    let of_instances = wanted.kind.is_of_instances();
     let capacity = wanted.kind == Kind::Capacity;
     if let Some(operation) = wanted.operation.as_deref().filter(|name| !is_known(name)) {
         return Err(Refused::field("operation", &format!("{operation} is none that answers here; see docs/cloud.md")));
@@ -250,11 +287,11 @@ fn check(wanted: &Wanted) -> Result<(), Refused> {
     }
     let given = [
         ("operation", wanted.operation.is_some(), of_calls),
-        ("resource", wanted.resource.is_some(), !capacity),
+        ("resource", wanted.resource.is_some(), of_calls || of_instances),
         ("zone", wanted.zone.is_some(), capacity),
         ("type", wanted.instance_type.is_some(), capacity),
         ("count", wanted.count.is_some(), of_calls),
-        ("seed", wanted.seed.is_some(), !of_calls && !capacity),
+        ("seed", wanted.seed.is_some(), of_instances),
     ];
     match given.iter().find(|(_, is_given, fits)| *is_given && !fits) {
         Some((field, ..)) => Err(Refused::field(field, "means nothing for this kind of fault; leave it out")),
@@ -280,6 +317,10 @@ fn befall(wanted: &Wanted, cloud: &SimCloud) -> Result<Vec<Undo>, Refused> {
         chosen.iter().for_each(|zone| console.set_capacity(zone, &kind, Some(0)));
         return Ok(chosen.into_iter().map(|zone| Undo::Capacity(zone, kind.clone())).collect());
     }
+    if wanted.kind == Kind::RedisDown {
+        console.set_redis_down(true);
+        return Ok(vec![Undo::Redis]);
+    }
     let Some(victim) = victim(wanted, cloud)? else { return Ok(Vec::new()) };
     let refused = |refusal: Refusal| Refused::field("resource", &refusal.message);
     match wanted.kind.app() {
@@ -297,7 +338,7 @@ fn befall(wanted: &Wanted, cloud: &SimCloud) -> Result<Vec<Undo>, Refused> {
 
 /// The instance that it befalls, if it befalls one: that which is named, or one of those that run.
 fn victim(wanted: &Wanted, cloud: &SimCloud) -> Result<Option<InstanceId>, Refused> {
-    if wanted.kind.is_of_calls() || wanted.kind == Kind::Capacity {
+    if !wanted.kind.is_of_instances() {
         return Ok(None);
     }
     if let Some(named) = &wanted.resource {
@@ -322,6 +363,10 @@ impl Undo {
         let done = match self {
             Self::Capacity(zone, kind) => {
                 console.set_capacity(&zone, &kind, None);
+                Ok(())
+            }
+            Self::Redis => {
+                console.set_redis_down(false);
                 Ok(())
             }
             Self::Impairment(instance) => console.impair(&instance, false),
@@ -414,6 +459,8 @@ mod tests {
             (json!({"kind": "throttle", "count": 0}), "count"),
             (json!({"kind": "capacity", "zone": "us-east-2x"}), "zone"),
             (json!({"kind": "capacity", "resource": id}), "resource"),
+            (json!({"kind": "redis-down", "resource": id}), "resource"),
+            (json!({"kind": "redis-down", "seed": 1}), "seed"),
             (json!({"kind": "app-broken", "resource": id, "for": "400d"}), "for"),
             (json!({"kind": "delay", "for": "10m"}), "for"),
             (json!({"kind": "impair", "resource": "i-0123456789abcdef0"}), "resource"),

@@ -11,6 +11,7 @@ use crate::envelope::Query;
 use crate::parameters::Node;
 
 /// A call, ready to be done.
+#[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The region's cloud.
     pub cloud: &'a SimCloud,
@@ -39,9 +40,9 @@ macro_rules! operations {
         }
 
         $(
-            fn $service(call: &Call<'_>, parameters: Node) -> Answer {
+            fn $service(call: &Call<'_>, parameters: Node, keep: Keep<'_>) -> Answer {
                 match call.action {
-                    $(stringify!($name) => $kind::<$service::$name>(call, parameters),)*
+                    $(stringify!($name) => $kind::<$service::$name>(call, parameters, keep),)*
                     _ => no_such_action(call),
                 }
             }
@@ -82,6 +83,7 @@ operations! {
         read DescribeSecurityGroupRules,
         read DescribeSecurityGroups,
         read DescribeSnapshots,
+        read DescribeStaleSecurityGroups,
         read DescribeSubnets,
         read DescribeTags,
         read DescribeVolumes,
@@ -144,16 +146,25 @@ operations! {
     }
 }
 
+/// Who is told of a change that is about to be made, with what it will be answered (as if the request had no id). If it says
+/// no, nothing is changed.
+pub type Keep<'a> = Option<&'a mut dyn FnMut(&[u8]) -> Result<(), Refusal>>;
+
 /// Does a call.
 pub fn answer(call: &Call<'_>, parameters: Node) -> Answer {
+    answer_kept(call, parameters, None)
+}
+
+/// Does a call, and lets what it changes be kept before it is changed.
+pub fn answer_kept(call: &Call<'_>, parameters: Node, keep: Keep<'_>) -> Answer {
     match call.query {
-        Query::Ec2 => ec2(call, parameters),
-        Query::Elbv2 => elbv2(call, parameters),
+        Query::Ec2 => ec2(call, parameters, keep),
+        Query::Elbv2 => elbv2(call, parameters, keep),
         Query::Sts => no_such_action(call),
     }
 }
 
-fn read<O: Read>(call: &Call<'_>, parameters: Node) -> Answer {
+fn read<O: Read>(call: &Call<'_>, parameters: Node, _: Keep<'_>) -> Answer {
     let operation: O = parameters.read().map_err(|wrong| call.query.misread(&wrong))?;
     if call.dry_run {
         let message = "Request would have succeeded, but DryRun flag is set.";
@@ -162,9 +173,16 @@ fn read<O: Read>(call: &Call<'_>, parameters: Node) -> Answer {
     call.cloud.read(&operation).and_then(|answer| call.body(&answer))
 }
 
-fn write<O: Write>(call: &Call<'_>, parameters: Node) -> Answer {
+fn write<O: Write>(call: &Call<'_>, parameters: Node, keep: Keep<'_>) -> Answer {
     let operation: O = parameters.read().map_err(|wrong| call.query.misread(&wrong))?;
-    let done = if call.dry_run { call.cloud.rehearse(&operation) } else { call.cloud.write(&operation) };
+    let done = match keep {
+        _ if call.dry_run => call.cloud.rehearse(&operation),
+        None => call.cloud.write(&operation),
+        Some(keep) => {
+            let nameless = Call { request_id: "", ..*call };
+            call.cloud.write_kept(&operation, |answer| keep(&nameless.body(answer)?))
+        }
+    };
     done.and_then(|answer| call.body(&answer))
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 
 /// Parameters of one request, at most.
 const PARAMETERS_MAX: usize = 5_000;
@@ -18,8 +18,9 @@ const VALUE_BYTES_MAX: usize = 64 << 10;
 /// Parts of one name, at most.
 const DEPTH_MAX: usize = 12;
 
-/// A parameter: a text, or parameters below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A parameter: a text, or parameters below it. In the log of changes it is JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Node {
     /// A text.
     Leaf(String),

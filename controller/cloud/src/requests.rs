@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -18,7 +19,10 @@ use crate::control;
 use crate::dynamodb::Passage;
 use crate::envelope::{Query, status};
 use crate::faults::Befalls;
-use crate::operations::{Answer, Call, answer, is_read};
+use crate::front::Front;
+use crate::keeping::{Change, Keeper};
+use crate::log::checksum;
+use crate::operations::{Answer, Call, answer, answer_kept, is_read};
 use crate::parameters::{Node, Wrong};
 use crate::ssm;
 use crate::sts;
@@ -34,49 +38,99 @@ const REGION: &str = "us-east-2";
 
 /// What every connection shares.
 pub(crate) struct Shared {
-    account: RefCell<Account>,
+    account: Rc<RefCell<Account>>,
+    front: Rc<Front>,
     requests: Cell<u64>,
     dynamodb: Passage,
 }
 
 impl Shared {
     pub(crate) fn new(account: Account, dynamodb: Passage) -> Self {
-        Self { account: RefCell::new(account), requests: Cell::new(0), dynamodb }
+        let account = Rc::new(RefCell::new(account));
+        let front = Rc::new(Front::new(Rc::clone(&account)));
+        Self { account, front, requests: Cell::new(0), dynamodb }
+    }
+
+    /// Lets somebody at the account.
+    pub(crate) fn visit(&self, visit: impl FnOnce(&mut Account)) {
+        visit(&mut self.account.borrow_mut());
+        self.front.refresh();
     }
 
     /// Carries everything along while nobody asks, so that no call has to carry it along for days.
     pub(crate) fn tick(&self) {
         self.account.borrow_mut().carry();
+        self.front.refresh();
+    }
+
+    /// The account, for tests.
+    #[cfg(test)]
+    pub(crate) fn account(&self) -> std::cell::RefMut<'_, Account> {
+        self.account.borrow_mut()
+    }
+
+    /// The last thing that is done.
+    pub(crate) fn rest(&self) {
+        self.account.borrow_mut().note_time();
     }
 }
 
-type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// `Err` ends the connection without an answer.
 pub(crate) async fn handle(shared: Rc<Shared>, request: Request<Incoming>) -> Result<Reply, Unanswered> {
+    let mut reply = answered(&shared, request).await?;
+    // The cloud's time, by which readers judge how old a record is. <https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1>
+    let now = {
+        let mut account = shared.account.borrow_mut();
+        account.note_asked();
+        account.time.now()
+    };
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok();
+    if let Some(date) = date.and_then(|date| http::HeaderValue::from_str(&date).ok()) {
+        reply.headers_mut().insert(http::header::DATE, date);
+    }
+    Ok(reply)
+}
+
+async fn answered(shared: &Shared, request: Request<Incoming>) -> Result<Reply, Unanswered> {
     let (head, body) = request.into_parts();
     // A page of the web can post to this machine through its reader's browser, which says so.
     if head.headers.contains_key(http::header::ORIGIN) {
         return Ok(plain(StatusCode::FORBIDDEN, "browsers are not answered".to_owned()));
     }
-    let caller = Caller::of(&head.headers, head.uri.query());
-    let most = if caller.is_of_dynamodb(&head.headers) { DYNAMODB_BYTES_MAX } else { BODY_BYTES_MAX };
+    let most = if Caller::of(&head.headers, head.uri.query()).is_of_dynamodb(&head.headers) {
+        DYNAMODB_BYTES_MAX
+    } else {
+        BODY_BYTES_MAX
+    };
     let body = match tokio::time::timeout(BODY_WITHIN, Limited::new(body, most).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most} bytes"))),
         Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned())),
     };
+    respond(shared, &head, &body).await
+}
+
+/// Answers a request that was read whole.
+pub(crate) async fn respond(shared: &Shared, head: &Parts, body: &Bytes) -> Result<Reply, Unanswered> {
+    let caller = Caller::of(&head.headers, head.uri.query());
     if let Some(path) = head.uri.path().strip_prefix("/_cloud/") {
-        let mut account = shared.account.borrow_mut();
         let named = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
             .find(|(name, _)| name == "region")
             .map(|(_, region)| region.into_owned());
         let region = named.as_deref().or(caller.region.as_deref()).unwrap_or(REGION);
-        let (status, value) = control::answer(&mut account, &head.method, path, &body, region);
+        if path == "state" {
+            // It shows where a region's ports are, so they are open by then.
+            shared.account.borrow_mut().region_mut(region);
+            shared.front.refresh();
+        }
+        let (status, value) = control::answer_kept(&mut shared.account.borrow_mut(), &head.method, path, body, region);
+        shared.front.refresh();
         return Ok(json(status, &value));
     }
-    let asked = Asked { method: &head.method, headers: &head.headers, query: head.uri.query(), body: &body, caller };
-    asked.answer(&shared).await
+    let asked = Asked { method: &head.method, headers: &head.headers, query: head.uri.query(), body, caller };
+    asked.answer(shared).await
 }
 
 /// A fault took the answer.
@@ -157,14 +211,19 @@ impl Asked<'_> {
                     return Ok(refused(query, &query.misread(&wrong), request_id));
                 }
             };
-        let befalls = shared.befalls(query, region, &action, &parameters);
+        let befalls = match shared.befalls(query, region, &action, &parameters) {
+            Ok(befalls) => befalls,
+            Err(refusal) => return Ok(refused(query, &refusal, request_id)),
+        };
         let reply = match befalls {
             Some(Befalls::RequestLost) => return Err(Unanswered),
             Some(Befalls::Throttle) => refused(query, &query.throttled(), request_id),
             Some(Befalls::ReplyLost | Befalls::Delay(_) | Befalls::StaleRead) | None => {
                 let stale = befalls == Some(Befalls::StaleRead);
                 let what = Doing { query, action: &action, dry_run, request_id, stale };
-                shared.done(self, &what, parameters)
+                let reply = shared.done(self, &what, parameters);
+                shared.front.refresh();
+                reply
             }
         };
         match befalls {
@@ -178,10 +237,17 @@ impl Asked<'_> {
 
 impl Shared {
     /// The fault that meets a call, if one does.
-    fn befalls(&self, query: Query, region: &str, action: &str, parameters: &Node) -> Option<Befalls> {
+    fn befalls(&self, query: Query, name: &str, action: &str, parameters: &Node) -> Result<Option<Befalls>, Refusal> {
         let mut account = self.account.borrow_mut();
-        let faults = &mut account.region_mut(region)?.faults;
-        faults.next(action, is_read(query, action), |resource| parameters.names(resource))
+        let (keeper, clock) = (account.keeper(), account.time.clock().clone());
+        let Some(Region { faults, .. }) = account.region_mut(name) else { return Ok(None) };
+        let found = faults.find(action, is_read(query, action), |resource| parameters.names(resource));
+        let Some((number, befalls)) = found else { return Ok(None) };
+        if faults.is_counted(number) {
+            keeper.keep(clock.since_epoch(), Change::Met { region: name.to_owned(), fault: number })?;
+            faults.spend(number);
+        }
+        Ok(Some(befalls))
     }
 
     /// Does a call, and says so.
@@ -190,7 +256,7 @@ impl Shared {
         let region = asked.caller.region.as_deref().unwrap_or(REGION);
         let began = Instant::now();
         let mut account = self.account.borrow_mut();
-        let lag = account.lag();
+        let (lag, keeper, clock) = (account.lag(), account.keeper(), account.time.clock().clone());
         let outcome: Answer = match account.region_mut(region) {
             None => {
                 Err(Refusal { code: "InvalidParameterValue", message: format!("there is no region {region} here") })
@@ -200,8 +266,10 @@ impl Shared {
                 let call = Call { cloud, query, action, dry_run, request_id };
                 if query == Query::Sts && action == "GetCallerIdentity" {
                     sts::get_caller_identity(&call, parameters, asked.caller.access_key.as_deref())
-                } else {
+                } else if dry_run || is_read(query, action) || !keeper.keeps() {
                     answer(&call, parameters)
+                } else {
+                    kept(&call, region, parameters, clock.since_epoch(), &keeper)
                 }
             }
         };
@@ -213,6 +281,16 @@ impl Shared {
             Err(refusal) => refused(query, &refusal, request_id),
         }
     }
+}
+
+/// Does a call that may change something, and keeps that before it does.
+fn kept(call: &Call<'_>, region: &str, parameters: Node, at: Duration, keeper: &Keeper) -> Answer {
+    let mut said = parameters.clone();
+    let mut keep = |body: &[u8]| {
+        let (region, action, parameters) = (region.to_owned(), call.action.to_owned(), std::mem::take(&mut said));
+        keeper.keep(at, Change::Call { region, service: call.query, action, parameters, answer: checksum(body) })
+    };
+    answer_kept(call, parameters, Some(&mut keep))
 }
 
 /// A call that is to be done.

@@ -3,20 +3,22 @@
 //! What a request becomes is in [`crate::requests`]. Never: listens beyond loopback unless it is told to.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jiff::Timestamp;
+use simulator::SimCloud;
 use simulator::cloud::ReadLag;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::account::Account;
+use crate::account::{Account, Behaviour};
 use crate::dynamodb::{self, DynamoDb, Passage};
+use crate::replay::{self, ReplayError};
 use crate::requests::{Shared, handle};
-use crate::time::Time;
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 1024;
@@ -25,8 +27,9 @@ const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 64 << 10;
 /// How often everything is carried along though nobody asks.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a client may take to send its headers.
-const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// How long a client may take to send its headers, the first of them or those of its next request. No round number of
+/// seconds in which clients look again (Terraform does every thirty): a connection that is closed just then fails their call.
+const HEADERS_WITHIN: Duration = Duration::from_secs(97);
 
 /// How a cloud behaves.
 #[derive(Debug, Clone)]
@@ -37,12 +40,14 @@ pub struct Options {
     pub allow_remote: bool,
     /// How many times as fast as real time its time goes.
     pub speed: u32,
-    /// What its ids and its chances come from.
-    pub seed: u64,
+    /// What its ids and its chances come from; `None`: what is in the directory says so, or else it is 1.
+    pub seed: Option<u64>,
     /// How old what a reader sees may be.
     pub lag: ReadLag,
     /// Whether calls are charged to AWS's token buckets.
     pub throttling: bool,
+    /// Where it keeps everything; `None`: nowhere, it is gone when it ends.
+    pub data_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -51,9 +56,10 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 4566)),
             allow_remote: false,
             speed: 1,
-            seed: 1,
+            seed: None,
             lag: ReadLag::UpTo(Duration::from_secs(1)),
             throttling: true,
+            data_dir: None,
         }
     }
 }
@@ -67,10 +73,16 @@ pub enum StartError {
     /// No port or thread could be had.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// What the directory keeps cannot be used.
+    #[error(transparent)]
+    Kept(#[from] ReplayError),
     /// No DynamoDB.
     #[error(transparent)]
     DynamoDb(#[from] dynamodb::StartError),
 }
+
+/// A person's hand in the account, on the cloud's own thread.
+type Visit = Box<dyn FnOnce(&mut Account) + Send>;
 
 /// A running cloud. It ends when this is dropped.
 #[derive(Debug)]
@@ -78,6 +90,7 @@ pub struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    visits: UnboundedSender<Visit>,
     /// Stops after the cloud that hands calls on to it.
     _dynamodb: DynamoDb,
 }
@@ -86,6 +99,24 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Looks at a region, or breaks something in it, past every protocol: for whoever shows or judges a cloud in the same
+    /// process. What it does is not kept in a data directory. `None`: there is no such region, or the cloud has ended.
+    pub async fn visit<T: Send + 'static>(
+        &self,
+        region: &str,
+        visit: impl FnOnce(&SimCloud) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (found, finding) = oneshot::channel();
+        let region = region.to_owned();
+        let visit: Visit = Box::new(move |account| {
+            let seen = account.region_mut(&region).map(|region| visit(&region.cloud));
+            // Whoever asked may have gone.
+            let _ = found.send(seen);
+        });
+        self.visits.send(visit).ok()?;
+        finding.await.ok().flatten()
     }
 }
 
@@ -102,48 +133,92 @@ impl Drop for Running {
     }
 }
 
-/// Starts a cloud.
+/// Starts a cloud. Before its port is open, what its directory keeps is there again.
 ///
 /// # Errors
-/// When it may not, or cannot, listen there.
+/// When it may not, or cannot, listen there, or cannot use its directory.
 pub fn start(options: &Options) -> Result<Running, StartError> {
-    let options = options.clone();
     if !options.listen.ip().is_loopback() && !options.allow_remote {
         return Err(StartError::Remote(options.listen));
     }
     let failed = |error| StartError::Listen(options.listen, error);
-    let listener = TcpListener::bind(options.listen).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let listen = options.listen;
-    let dynamodb = DynamoDb::in_memory()?;
-    let passage = Passage::to(dynamodb.address());
+    let (visits, visitors) = unbounded_channel();
+    let (told, opened) = mpsc::channel();
+    let (open, doors) = mpsc::channel::<(TcpListener, Passage)>();
+    let wanted = options.clone();
     let serve = move || {
+        // Made here, since it stays on one thread.
+        let (account, outcome) = match account(&wanted) {
+            Ok(account) => (Some(account), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        // Whoever starts it waits for both, or has given up.
+        let _ = told.send(outcome);
+        let (Some(account), Ok((listener, passage))) = (account, doors.recv()) else { return };
+        let shared = Rc::new(Shared::new(account, passage));
         let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, async move {
+        local.block_on(&runtime, async {
             tokio::select! {
                 biased;
                 _ = stopped => {}
-                () = accept(listener, options, passage) => {}
+                () = accept(listener, Rc::clone(&shared), visitors) => {}
             }
         });
+        drop(local);
+        shared.rest();
     };
-    let named = std::thread::Builder::new().name("cloud".into());
-    let thread = named.spawn(serve).map_err(|error| StartError::Listen(listen, error))?;
-    Ok(Running { address, stop: Some(stop), thread: Some(thread), _dynamodb: dynamodb })
+    let thread = std::thread::Builder::new().name("cloud".into()).spawn(serve).map_err(failed)?;
+    let opened = opened.recv().unwrap_or_else(|_| Err(failed(std::io::Error::other("its thread ended"))));
+    match opened.and_then(|()| listen(options)) {
+        Ok((listener, address, dynamodb)) => {
+            // It ended by itself already if nobody receives, which it has told of.
+            let _ = open.send((listener, Passage::to(dynamodb.address())));
+            Ok(Running { address, stop: Some(stop), thread: Some(thread), visits, _dynamodb: dynamodb })
+        }
+        Err(error) => {
+            drop(open);
+            // So that its directory is free again.
+            let _ = thread.join();
+            Err(error)
+        }
+    }
 }
 
-async fn accept(listener: TcpListener, options: Options, dynamodb: Passage) {
-    let time = Time::new(Timestamp::now(), options.speed);
-    let account = Account::new(time, options.seed, options.throttling, options.lag);
-    let shared = Rc::new(Shared::new(account, dynamodb));
+fn account(options: &Options) -> Result<Account, StartError> {
+    let behaviour = Behaviour { throttling: options.throttling, lag: options.lag };
+    match &options.data_dir {
+        Some(dir) => Ok(replay::kept(dir, options.seed, options.speed, behaviour)?),
+        None => Ok(replay::fleeting(options.seed, options.speed, behaviour)),
+    }
+}
+
+/// Opens DynamoDB, and then the port.
+fn listen(options: &Options) -> Result<(TcpListener, SocketAddr, DynamoDb), StartError> {
+    let failed = |error| StartError::Listen(options.listen, error);
+    let dynamodb = match &options.data_dir {
+        Some(dir) => DynamoDb::at(&replay::dynamodb(dir))?,
+        None => DynamoDb::in_memory()?,
+    };
+    let listener = TcpListener::bind(options.listen).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address, dynamodb))
+}
+
+async fn accept(listener: TcpListener, shared: Rc<Shared>, mut visitors: UnboundedReceiver<Visit>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot listen"),
     };
+    let visited = Rc::clone(&shared);
+    tokio::task::spawn_local(async move {
+        while let Some(visit) = visitors.recv().await {
+            visited.visit(visit);
+        }
+    });
     let idle = Rc::clone(&shared);
     tokio::task::spawn_local(async move {
         loop {

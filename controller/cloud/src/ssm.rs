@@ -13,8 +13,8 @@ use simulator::cloud::catalogue::image_parameter;
 struct GetParameter {
     name: String,
     /// Of a secure text; there is none.
-    #[allow(dead_code)]
-    with_decryption: Option<bool>,
+    #[serde(rename = "WithDecryption")]
+    _with_decryption: Option<bool>,
 }
 
 /// Answers the operation that `X-Amz-Target` names.

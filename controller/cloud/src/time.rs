@@ -20,6 +20,8 @@ pub struct Time {
     clock: VirtualClock,
     speed: u32,
     paused: bool,
+    /// Whether it stands still while something is done at one instant.
+    held: bool,
     /// Where both clocks stood when the speed was last set, the time advanced or paused.
     anchor: (Instant, Duration),
 }
@@ -27,7 +29,8 @@ pub struct Time {
 impl Time {
     /// Time that goes so many times as fast as real time, from `epoch` on.
     pub fn new(epoch: Timestamp, speed: u32) -> Self {
-        Self { clock: VirtualClock::new(epoch), speed, paused: false, anchor: (Instant::now(), Duration::ZERO) }
+        let anchor = (Instant::now(), Duration::ZERO);
+        Self { clock: VirtualClock::new(epoch), speed, paused: false, held: false, anchor }
     }
 
     /// The clock that it drives.
@@ -38,7 +41,7 @@ impl Time {
     /// Brings the clock to where it should be by now.
     pub fn carry(&self) {
         let (since, began) = self.anchor;
-        if !self.paused {
+        if !self.paused && !self.held {
             self.clock.advance_to(began.saturating_add(since.elapsed().saturating_mul(self.speed)).min(END));
         }
     }
@@ -76,6 +79,18 @@ impl Time {
             self.drop_anchor();
         }
         may
+    }
+
+    /// Lets it stand still while something is done at one instant, until it is [released](Self::release).
+    pub fn hold(&mut self) {
+        self.carry();
+        self.held = true;
+    }
+
+    /// Lets it go on after it was held, from where it stands.
+    pub fn release(&mut self) {
+        self.held = false;
+        self.drop_anchor();
     }
 
     fn drop_anchor(&mut self) {

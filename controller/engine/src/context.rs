@@ -26,8 +26,10 @@ pub struct Ctx<'a> {
     pub cloud: &'a dyn Cloud,
     /// The table.
     pub store: &'a dyn RecordStore,
-    /// Time.
+    /// AWS's time: what ages, waits and pauses are measured with. A cloud of our own may be faster than real time.
     pub clock: &'a dyn Clock,
+    /// Real time: the lease, how long a call may take, and an orderly end. The same clock wherever AWS is the real one.
+    pub real_clock: &'a dyn Clock,
     /// Chance.
     pub entropy: &'a dyn Entropy,
     /// The region of environments that name none: the table's.
@@ -49,7 +51,7 @@ impl Ctx<'_> {
             Request::Write(write) => (Operation::from(write), WRITE_MAX),
         };
         let reply = self.cloud.call(region, request);
-        let time_is_up = self.clock.sleep(bound);
+        let time_is_up = self.real_clock.sleep(bound);
         pin_mut!(reply, time_is_up);
         // The reply is polled first, so one that is there just in time counts.
         match select(reply, time_is_up).await {

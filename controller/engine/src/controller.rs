@@ -94,8 +94,8 @@ impl Standing {
 pub async fn run(ctx: &Ctx<'_>, options: &Options, shutdown: impl Future<Output = ()>) -> RunOutcome {
     let shutdown = shutdown.fuse();
     pin_mut!(shutdown);
-    let lease = Lease::new(options.holder.clone(), ctx.store, ctx.clock, ctx.entropy);
-    let deadline = options.once.then(|| ctx.clock.elapsed() + ONCE_MAX);
+    let lease = Lease::new(options.holder.clone(), ctx.store, ctx.real_clock, ctx.entropy);
+    let deadline = options.once.then(|| ctx.real_clock.elapsed() + ONCE_MAX);
     loop {
         if !options.observe_only
             && let Some(outcome) = acquire(ctx, options, &lease, &mut shutdown).await
@@ -119,7 +119,7 @@ async fn acquire(
     lease: &Lease<'_>,
     shutdown: &mut (impl FusedFuture<Output = ()> + Unpin),
 ) -> Option<RunOutcome> {
-    let patience = options.once.then(|| ctx.clock.elapsed() + ONCE_LEASE_MAX);
+    let patience = options.once.then(|| ctx.real_clock.elapsed() + ONCE_LEASE_MAX);
     let mut waits_for = None;
     loop {
         let (refusal, pause) = match lease.try_acquire().await {
@@ -139,10 +139,10 @@ async fn acquire(
                 (RunOutcome::Unreachable(error), ACQUIRE_INTERVAL)
             }
         };
-        if patience.is_some_and(|until| ctx.clock.elapsed() + pause > until) {
+        if patience.is_some_and(|until| ctx.real_clock.elapsed() + pause > until) {
             return Some(refusal);
         }
-        let mut pause = ctx.clock.sleep(pause).fuse();
+        let mut pause = ctx.real_clock.sleep(pause).fuse();
         select_biased! {
             () = &mut *shutdown => return Some(RunOutcome::Stopped),
             () = pause => {}
@@ -152,7 +152,7 @@ async fn acquire(
 
 /// Gives the lease up, if it is ours. Nothing is under way any more.
 async fn release(ctx: &Ctx<'_>, lease: &Lease<'_>) {
-    let released = bounded(ctx.clock, RELEASE_MAX, lease.release()).await;
+    let released = bounded(ctx.real_clock, RELEASE_MAX, lease.release()).await;
     if let Err(error) = released {
         tracing::warn!(%error, "lease not released");
     }

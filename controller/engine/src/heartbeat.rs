@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clock::Clock;
 use crate::items::{self, CONTROLLER, HEARTBEAT};
 use crate::store::{Change, Key, RecordStore, StoreError};
 use crate::writer::{WriteError, Writer};
@@ -55,21 +56,21 @@ impl Heartbeat {
         self.due
     }
 
-    /// Writes it now. Look at [`Self::next_due`] before; the end of `--once` does not.
+    /// Writes it now, by `clock`. Look at [`Self::next_due`] before; the end of `--once` does not.
     ///
     /// # Errors
     /// The writer's; it is soon due again.
-    pub async fn beat(&mut self, writer: &Writer<'_>) -> Result<(), WriteError> {
-        self.due = writer.clock().elapsed() + RETRY_INTERVAL;
+    pub async fn beat(&mut self, clock: &dyn Clock, writer: &Writer<'_>) -> Result<(), WriteError> {
+        self.due = clock.elapsed() + RETRY_INTERVAL;
         let lease = writer.lease();
         let beat = Beat {
-            at: writer.clock().now(),
+            at: clock.now(),
             holder: lease.holder().to_owned(),
             epoch: lease.epoch(),
             passes: self.passes.clone(),
         };
         writer.write(vec![Change::Put(items::item(&key(), &beat, None), vec![])]).await?;
-        self.due = writer.clock().elapsed() + INTERVAL;
+        self.due = clock.elapsed() + INTERVAL;
         Ok(())
     }
 }

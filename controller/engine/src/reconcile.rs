@@ -217,7 +217,7 @@ async fn read(
         }
     }
     let stored = kept.reader.read(ctx.store, name, ctx.clock.now(), ctx.entropy);
-    let stored = bounded(ctx.clock, RECORD_READ_MAX, stored).await.map_err(Halt::Unread)?;
+    let stored = bounded(ctx.real_clock, RECORD_READ_MAX, stored).await.map_err(Halt::Unread)?;
     if let Some(Stored { record, .. }) = &stored {
         let span = tracing::Span::current();
         span.record("uid", record.status.uid.as_str()).record("generation", record.generation);

@@ -99,8 +99,8 @@ fn launches(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
             broken.push(format!("I1: {} replays what is not the open intent", action.id));
         }
     }
-    let replayed = plan.actions.iter().filter(|action| is_launch(&action.does, true)).count() - new;
-    if new == 0 && (replayed == 0 || sight.record.deleting) {
+    let sent = plan.actions.iter().filter(|action| is_launch(&action.does, true)).count();
+    if new == 0 && (sent == 0 || sight.record.deleting) {
         return;
     }
     let Some(spec) = &sight.record.spec else {
@@ -118,7 +118,7 @@ fn launches(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
         ) => false,
     });
     // A new one leaves room for every open launch; one that is sent again, for those that are sent with it.
-    let total = live.count() + new + if new == 0 { replayed } else { open };
+    let total = live.count() + if new == 0 { sent } else { new + open };
     let most = spec.instances.count + spec.rollout.max_surge.of(spec.instances.count, 1);
     if total > usize::try_from(most).unwrap_or(usize::MAX) {
         broken.push(format!("I1: {total} members and launches, count + maxSurge is {most}"));

@@ -1,6 +1,7 @@
 //! `cloud`: the simulated AWS alone, on a port, for any client.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cloud::{Options, StartError};
@@ -29,9 +30,13 @@ pub struct Args {
     #[arg(long, env = "UNDERSTUDY_SPEED", hide_env_values = true, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
     speed: u32,
-    /// What its ids and chances come from: the same seed and the same calls give the same ids.
-    #[arg(long, env = "UNDERSTUDY_SEED", hide_env_values = true, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// What its ids and chances come from: the same seed and the same calls give the same ids. Unless it is given, that of
+    /// its data directory, or 1.
+    #[arg(long, env = "UNDERSTUDY_SEED", hide_env_values = true, value_name = "N")]
+    seed: Option<u64>,
+    /// Where it keeps all there is, over its end and even a kill -9. Without it nothing is kept.
+    #[arg(long, env = "UNDERSTUDY_DATA_DIR", hide_env_values = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Whether reads may lag behind writes for a moment, as AWS's do.
     #[arg(
         long,
@@ -62,6 +67,7 @@ pub async fn run(args: Args) -> Ended {
         seed: args.seed,
         lag,
         throttling: args.throttling == "on",
+        data_dir: args.data_dir,
     };
     let running = cloud::start(&options).map_err(not_started)?;
     let (address, speed, printer) = (running.address(), args.speed, Printer::new());
@@ -81,6 +87,7 @@ fn not_started(error: StartError) -> Failure {
     let instead = match &error {
         StartError::Remote(_) => "add --allow-remote, or listen on 127.0.0.1",
         StartError::Listen(..) => "write another --listen; port 0 takes a free one",
+        StartError::Kept(_) => "write another --data-dir, or none; nothing in this one was changed",
         StartError::DynamoDb(_) => "free a port, or try again",
     };
     Failure::failed(Complaint::new("cloud", error.to_string(), instead))

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::clock::{Entropy as _, Purpose};
+use engine::clock::{Clock, Entropy as _, Purpose};
 use engine::context::Ctx;
 use engine::controller::{self, Options, RunOutcome, Standing};
 use engine::items::{CONTROLLER, LEASE};
@@ -58,12 +58,21 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         // A table that is missing or out of reach is told at once, not after the patience that a held lease deserves.
         session.store.get(&Key::new(CONTROLLER, LEASE)).await?;
     }
-    let clock = SystemClock::start();
-    let cloud = Throttled::new(Aws::new(session.sdk), &clock, Share::default());
+    let real_clock = SystemClock::start();
+    let local_clock = session::local_clock(config).await?;
+    let clock: &dyn Clock = local_clock.as_ref().map_or(&real_clock, |local| local);
+    let follow = async {
+        match &local_clock {
+            Some(local) => local.follow().await,
+            None => std::future::pending().await,
+        }
+    };
+    let cloud = Throttled::new(Aws::new(session.sdk), clock, Share::default());
     let ctx = Ctx {
         cloud: &cloud,
         store: &session.store,
-        clock: &clock,
+        clock,
+        real_clock: &real_clock,
         entropy: &SystemEntropy,
         default_region: session.region,
         missing_after: config.missing_after,
@@ -87,7 +96,11 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         let _ = asked.send(());
         tokio::time::sleep(ENDING_MAX).await;
     });
-    let ended = select(replica, deadline).await;
+    let ended = tokio::select! {
+        biased;
+        ended = select(replica, deadline) => ended,
+        never = follow => match never {},
+    };
     let Pressure { held, waited, refused } = cloud.pressure();
     let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(held, waited_ms, refused, "calls held back to keep to our share of the quotas");

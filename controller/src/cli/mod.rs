@@ -66,8 +66,8 @@ pub struct Global {
     /// Where every AWS service is asked; beats AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>.
     #[arg(long, global = true, env = "UNDERSTUDY_ENDPOINT_URL", hide_env_values = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// Ask the `understudy cloud` that runs on this machine: --endpoint-url http://127.0.0.1:4566, in us-east-2 and without
-    /// credentials unless they are named.
+    /// Ask the `understudy cloud` that runs on this machine: without credentials, and unless they are named, at
+    /// http://127.0.0.1:4566 in us-east-2. A controller then goes by the cloud's clock.
     #[arg(long, global = true, env = "UNDERSTUDY_LOCAL", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     pub local: bool,
@@ -178,7 +178,14 @@ impl Verb {
 
     /// What it logs without `-v`.
     fn log_level(&self) -> LevelFilter {
-        if let Self::Controller(_) = self { LevelFilter::INFO } else { LevelFilter::WARN }
+        if let Self::Controller(_) = self {
+            LevelFilter::INFO
+        } else if let Self::Demo(_) = self {
+            // It tells by itself what happens, failures included.
+            LevelFilter::ERROR
+        } else {
+            LevelFilter::WARN
+        }
     }
 
     async fn run(self, config: Config) -> Ended {

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use engine::clock::Clock;
 use engine::context::Ctx;
 use engine::items::SPEC;
 use engine::observe::reference::Reference;
@@ -49,12 +50,15 @@ pub struct Args {
 pub async fn run(args: Args, config: &Config) -> Ended {
     let proposed = args.file.as_deref().map(|path| proposal(path, &args.name)).transpose()?;
     let session = session::open(config).await?;
-    let clock = SystemClock::start();
+    let real_clock = SystemClock::start();
+    let local_clock = session::local_clock(config).await?;
+    let clock: &dyn Clock = local_clock.as_ref().map_or(&real_clock, |local| local);
     let proposal = Proposal { store: &session.store, spec: proposed.map(|document| document.item()) };
     let ctx = Ctx {
-        cloud: &Throttled::new(Aws::new(session.sdk), &clock, Share::default()),
+        cloud: &Throttled::new(Aws::new(session.sdk), clock, Share::default()),
         store: &proposal,
-        clock: &clock,
+        clock,
+        real_clock: &real_clock,
         entropy: &SystemEntropy,
         default_region: session.region,
         missing_after: config.missing_after,

@@ -7,7 +7,29 @@ use aws_config::SdkConfig;
 use super::failure::{Complaint, Failure};
 use crate::aws;
 use crate::config::Config;
+use crate::local_clock::LocalClock;
 use crate::store::DynamoDb;
+
+/// The time of the cloud that `--local` means; `None`: that of AWS is everybody's.
+///
+/// # Errors
+/// When no cloud answers.
+pub async fn local_clock(config: &Config) -> Result<Option<LocalClock>, Failure> {
+    let Some(endpoint) = config.endpoint_url.as_deref().filter(|_| config.local) else { return Ok(None) };
+    let refused = |why: String, instead: &str| Failure::failed(Complaint::new("--local", why, instead));
+    let instead = "start `understudy cloud`, or name its address with --endpoint-url";
+    let clock = LocalClock::of(endpoint).await.map_err(|error| refused(error.to_string(), instead))?;
+    let speed = clock.speed();
+    if speed > LOCAL_SPEED_MAX {
+        let why =
+            format!("the cloud's time goes {speed} times as fast, and a controller keeps up with {LOCAL_SPEED_MAX}");
+        return Err(refused(why, "start the cloud with a lower --speed"));
+    }
+    Ok(Some(clock))
+}
+
+/// How many times as fast as real time the time of a cloud may go: beyond, heartbeats are old before they are read.
+const LOCAL_SPEED_MAX: u32 = 60;
 
 /// Longest call of a verb, with all its attempts: longer than a person waits gladly, shorter than they give up.
 const CALL_MAX: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! A DynamoDB that needs no account: that of [`cloud`], and how our client reaches it.
 //!
-//! For `demo` and tests. It speaks the real protocol to the ordinary client, so that what runs here is what runs on AWS.
+//! For tests. It speaks the real protocol to the ordinary client, so that what runs here is what runs on AWS.
 //! It stops when dropped.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -28,7 +28,6 @@ impl Embedded {
     ///
     /// # Errors
     /// When the file cannot be opened, or the machine has no port or thread left.
-    #[cfg(test)]
     pub fn start_at(path: &std::path::Path) -> Result<Self, StartError> {
         DynamoDb::at(path).map(Self)
     }

@@ -3,10 +3,11 @@
 //! In: [`aws_config::SdkConfig`] and a table's name. Out: [`engine::store::RecordStore`] and its errors.
 //! Never: knows what an item means, decides anything, or lets a type of the SDK out.
 //! Start at [`dynamodb`], then `convert` (values), `condition` (expressions), `classify` (errors);
-//! [`table`] makes the table, [`embedded`] is the DynamoDB that needs no account.
+//! [`table`] makes the table; the tests have a DynamoDB that needs no account.
 
 pub mod dynamodb;
-pub mod embedded;
+#[cfg(test)]
+mod embedded;
 pub mod table;
 
 mod classify;

@@ -37,7 +37,7 @@ impl Cloud {
     /// A verb, asked of this cloud.
     fn verb(&self, args: &[&str]) -> Command {
         let mut command = self.world.command(args);
-        command.args(["--endpoint-url", &format!("http://{}", self.address)]);
+        command.args(["--local", "--endpoint-url", &format!("http://{}", self.address)]);
         command
     }
 
@@ -121,6 +121,10 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
     let made = cloud.instances("running");
     assert_eq!(made.len(), 2);
 
+    // The controller goes by the cloud's clock, and readers judge its heartbeat by it.
+    cloud.http("POST", "/_cloud/clock", "", r#"{"advance": "10h"}"#);
+    let later = jiff::Timestamp::now() + Duration::from_secs(9 * 3600);
+
     // The reply to the launch of the successor is lost: none is launched twice.
     cloud.fault(&json!({ "kind": "reply-lost", "operation": "RunInstances" }));
     let answer = cloud.ec2(&format!("Action=TerminateInstances&InstanceId.1={}", made[0]));
@@ -131,6 +135,11 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
     });
     let all = cloud.state()["instances"].as_array().unwrap().len();
     assert_eq!(all, 3, "two, and one successor: {}", cloud.state());
+
+    let told = cloud.run(&["events", "shop", "-o", "json"]).yes().out;
+    let events = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = events.map(|event| event["time"].as_str().unwrap().to_owned()).max().unwrap();
+    assert!(last.parse::<jiff::Timestamp>().unwrap() > later, "{last}");
 
     cloud.run(&["delete", "shop", "--wait", "--timeout", "3m"]).yes();
     let left = cloud.state();

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::future::{Fuse, FusedFuture, LocalBoxFuture, pending};
+use futures::future::{Fuse, FusedFuture, LocalBoxFuture, pending, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
 
 use super::{Options, RunOutcome, Standing};
 use crate::backoff::{Backoff, part_of};
+use crate::clock::Clock;
 use crate::context::Ctx;
 use crate::heartbeat::Heartbeat;
 use crate::lease::{Lease, bounded};
@@ -194,9 +195,13 @@ impl<'a> Tenure<'a> {
         self.ctx.clock.elapsed()
     }
 
+    fn real_now(&self) -> Duration {
+        self.ctx.real_clock.elapsed()
+    }
+
     /// Begins what is due.
     fn begin(&mut self, under: &mut Under<'a>) {
-        if self.deadline.is_some_and(|deadline| deadline <= self.now()) {
+        if self.deadline.is_some_and(|deadline| deadline <= self.real_now()) {
             self.stop();
         }
         if self.stop_by.is_some() {
@@ -215,24 +220,26 @@ impl<'a> Tenure<'a> {
         if self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.next_due() <= self.now())
             && let (Some(desk), Some(heartbeat)) = (self.desk, self.take_heartbeat())
         {
-            under.beat = beat(heartbeat, desk.writer).boxed_local().fuse();
+            under.beat = beat(heartbeat, self.ctx.clock, desk.writer).boxed_local().fuse();
         }
     }
 
     /// Ends when something is due that [`Self::begin`] would begin, or that ends the tenure.
     fn wake(&self, under: &Under<'_>) -> LocalBoxFuture<'static, ()> {
-        let has_room = self.stop_by.is_none() && under.workers.len() < WORKERS_MAX;
-        let heartbeat = self.heartbeat.as_ref().filter(|_| self.desk.is_some() && self.stop_by.is_none());
-        let due = [
-            self.queue.next_due().filter(|_| has_room),
-            heartbeat.map(Heartbeat::next_due),
-            self.deadline.filter(|_| self.stop_by.is_none()),
-            self.stop_by,
-        ];
-        match due.into_iter().flatten().min() {
+        if let Some(by) = self.stop_by {
+            return self.ctx.real_clock.sleep(by.saturating_sub(self.real_now()));
+        }
+        let has_room = under.workers.len() < WORKERS_MAX;
+        let heartbeat = self.heartbeat.as_ref().filter(|_| self.desk.is_some());
+        let due = [self.queue.next_due().filter(|_| has_room), heartbeat.map(Heartbeat::next_due)];
+        let due = match due.into_iter().flatten().min() {
             Some(due) => self.ctx.clock.sleep(due.saturating_sub(self.now())),
             None => pending().boxed_local(),
-        }
+        };
+        let Some(deadline) = self.deadline else { return due };
+        let end = self.ctx.real_clock.sleep(deadline.saturating_sub(self.real_now()));
+        // Whichever it was, what is due is found again by its time.
+        select(due, end).map(|_| ()).boxed_local()
     }
 
     /// Why the run is over, if it is.
@@ -241,14 +248,14 @@ impl<'a> Tenure<'a> {
             return Some(RunOutcome::Unreachable(error));
         }
         let is_idle = under.workers.is_empty() && under.beat.is_terminated();
-        if !is_idle && self.stop_by.is_some_and(|by| by <= self.now()) {
+        if !is_idle && self.stop_by.is_some_and(|by| by <= self.real_now()) {
             tracing::warn!(passes = under.workers.len(), "cut off; the next leader goes on with what was under way");
         } else if !(is_idle && (self.stop_by.is_some() || self.is_settled())) {
             return None;
         }
         if self.options.once
             && let (Some(desk), Some(heartbeat)) = (self.desk, self.take_heartbeat())
-            && let (_, Err(error)) = beat(heartbeat, desk.writer).await
+            && let (_, Err(error)) = beat(heartbeat, self.ctx.clock, desk.writer).await
         {
             tracing::warn!(%error, "heartbeat not written");
         }
@@ -271,7 +278,7 @@ impl<'a> Tenure<'a> {
 
     /// Begins nothing any more.
     fn stop(&mut self) {
-        let by = self.now() + FINISH_MAX;
+        let by = self.real_now() + FINISH_MAX;
         if self.stop_by.is_none() {
             tracing::info!("stopping");
             self.stop_by = Some(by);
@@ -283,8 +290,9 @@ impl<'a> Tenure<'a> {
         let ctx = self.ctx;
         let poll = async move {
             let due = watch.next_due().max(earliest);
-            ctx.clock.sleep(due.saturating_sub(ctx.clock.elapsed())).await;
-            let found = bounded(ctx.clock, POLL_MAX, watch.poll(ctx.store, ctx.clock.elapsed())).await;
+            // People edit in real time.
+            ctx.real_clock.sleep(due.saturating_sub(ctx.real_clock.elapsed())).await;
+            let found = bounded(ctx.real_clock, POLL_MAX, watch.poll(ctx.store, ctx.real_clock.elapsed())).await;
             (watch, found)
         };
         poll.boxed_local().fuse()
@@ -316,7 +324,7 @@ impl<'a> Tenure<'a> {
                     self.unreachable = Some(error);
                 }
                 // What it half knows would pass for a list of everything, so it begins anew.
-                self.poll(Watch::new(), now + LIST_RETRY)
+                self.poll(Watch::new(), self.real_now() + LIST_RETRY)
             }
         }
     }
@@ -393,7 +401,7 @@ impl<'a> Tenure<'a> {
     }
 }
 
-async fn beat(mut heartbeat: Heartbeat, writer: &Writer<'_>) -> (Heartbeat, Result<(), WriteError>) {
-    let written = heartbeat.beat(writer).await;
+async fn beat(mut heartbeat: Heartbeat, clock: &dyn Clock, writer: &Writer<'_>) -> (Heartbeat, Result<(), WriteError>) {
+    let written = heartbeat.beat(clock, writer).await;
     (heartbeat, written)
 }

@@ -13,9 +13,11 @@ use super::*;
 use crate::clock::Clock;
 use crate::fake_table::Table;
 use crate::heartbeat;
+use crate::items::LEASE;
 use crate::lease::DURATION;
 use crate::observe::reference::Reference;
 use crate::operation::Operation;
+use crate::store::Change;
 use crate::testing::{Counting, FakeCloud, TestClock, spec_item};
 
 const RESYNC: Duration = Duration::from_secs(10);
@@ -24,6 +26,8 @@ const DARK: &str = "eu-dark-1";
 
 struct Scene {
     clock: TestClock,
+    /// How many times as fast as real time AWS's is.
+    speed: u32,
     table: Table,
     cloud: FakeCloud,
 }
@@ -35,7 +39,7 @@ impl Scene {
         clock.pass(Duration::from_secs(1000));
         let cloud = FakeCloud::with_network(&clock);
         cloud.dark.borrow_mut().insert(DARK.into());
-        Self { clock, table: Table::default(), cloud }
+        Self { clock, speed: 1, table: Table::default(), cloud }
     }
 
     /// A record that is faulty, so that a pass over it looks and does nothing, and the next does the same.
@@ -57,7 +61,8 @@ impl Scene {
         let ctx = Ctx {
             cloud: &self.cloud,
             store: &self.table,
-            clock: &self.clock,
+            clock: &Fast(&self.clock, self.speed),
+            real_clock: &self.clock,
             entropy: &entropy,
             default_region: "us-east-2".into(),
             missing_after: Duration::from_secs(300),
@@ -82,6 +87,23 @@ impl Scene {
 
     fn lease_holder(&self) -> String {
         self.table.item("_controller", "LEASE").unwrap()["holder"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A time that is so many times as fast as another.
+struct Fast<'a>(&'a TestClock, u32);
+
+impl Clock for Fast<'_> {
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now() + self.0.elapsed() * (self.1 - 1)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() * self.1
+    }
+
+    fn sleep(&self, duration: Duration) -> futures::future::LocalBoxFuture<'static, ()> {
+        self.0.sleep(duration / self.1)
     }
 }
 
@@ -278,4 +300,21 @@ fn observing_only_needs_no_lease_and_writes_nothing() {
     let operations = scene.cloud.take_operations();
     assert!(operations.contains(&Operation::DescribeInstances));
     assert!(operations.iter().all(|operation| !operation.is_write()));
+}
+
+#[test]
+fn with_a_faster_time_of_aws_passes_come_sooner_and_the_lease_lasts_as_long_as_ever() {
+    let minute = Duration::from_secs(60);
+    let renewals = |scene: &Scene| {
+        let sent = scene.table.sent.take();
+        let of_lease = |change: &Change| matches!(change, Change::Put(item, _) if item["sk"] == LEASE);
+        sent.iter().filter(|changes| changes.iter().any(of_lease)).count()
+    };
+    let (slow, mut fast) = (Scene::new().with_quiet("a"), Scene::new().with_quiet("a"));
+    fast.speed = 20;
+    slow.run_for(minute);
+    fast.run_for(minute);
+    let (few, many) = (slow.passes(), fast.passes());
+    assert!((5..=9).contains(&few) && many >= 10 * few, "{few} and {many}");
+    assert_eq!(renewals(&fast), renewals(&slow));
 }

@@ -81,6 +81,7 @@ impl<'a> Scene<'a> {
             cloud: &self.cloud,
             store: &NoTable,
             clock: self.clock,
+            real_clock: self.clock,
             entropy: &entropy,
             default_region: "us-east-2".into(),
             missing_after: Duration::ZERO,

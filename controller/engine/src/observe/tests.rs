@@ -58,6 +58,7 @@ impl Scene {
             cloud: &self.cloud,
             store: &NoTable,
             clock: &self.clock,
+            real_clock: &self.clock,
             entropy: &Counting::default(),
             default_region: REGION.into(),
             missing_after: Duration::from_secs(300),

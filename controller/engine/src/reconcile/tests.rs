@@ -42,6 +42,7 @@ impl Scene {
             cloud: &self.cloud,
             store: &*self.table,
             clock: &self.replica.clock,
+            real_clock: &self.replica.clock,
             entropy: &self.replica.entropy,
             default_region: "us-east-2".into(),
             missing_after: Duration::from_secs(300),

@@ -191,6 +191,18 @@ fn an_orphan_is_not_given_up_while_a_sending_of_it_may_still_arrive() {
 }
 
 #[test]
+fn an_orphan_is_not_given_up_while_tags_are_not_read_that_would_tell_it() {
+    let (mut world, _) = unanswered(1);
+    assert!(!ends(&mut world));
+    let mut world = world.after(ARRIVES_WITHIN.as_secs() * 3);
+    let tags = std::mem::replace(&mut world.observed.tags, Part::Unread("denied".into()));
+    world.record.deleting = true;
+    assert_eq!(world.pass().settled, []);
+    world.observed.tags = tags;
+    assert!(ends(&mut world));
+}
+
+#[test]
 fn an_open_launch_is_sent_again_only_where_there_is_room_though_it_is_wanted() {
     let mut world = World::healthy(2).edited(|spec| spec.instances.user_data = Some("#new".into()));
     let plan = world.pass();

@@ -213,6 +213,9 @@ fn a_call_that_nobody_answered_arrives_within_two_minutes_or_never() {
     assert!(!memory.may_still_arrive(&sent, at(120)));
     assert!(memory.may_still_arrive(&of_before, at(120)), "one of before a restart was sent at the latest now");
     assert!(!memory.may_still_arrive(&of_before, at(240)));
+    assert!(!memory.another_may_arrive(&sent, at(100)), "it was sent once");
+    memory.note_unanswered(&sent, at(10));
+    assert!(memory.another_may_arrive(&sent, at(129)) && !memory.another_may_arrive(&sent, at(130)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a listener or a rule does with a request: it forwards it, redirects it, or answers it by itself.
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html>. Each has exactly one of these;
-//! actions that authenticate a user first are not modelled. No request passes here, so what matters is who is in use.
+//! actions that authenticate a user first are not modelled. What becomes of a request is in [`super::traffic`].
 
 use planner::id::TargetGroupArn;
 

@@ -92,9 +92,27 @@ impl SimCloud {
     /// What AWS refuses it with, throttling included. Nothing was done then, unless it is [refused in
     /// part](Write::refused_in_part).
     pub fn write<O: Write>(&self, operation: &O) -> Outcome<O::Answer> {
+        self.write_kept(operation, |_| Ok(()))
+    }
+
+    /// As [`write`](Self::write), but the change is shown to `keep` before anything is changed, and is not made if that
+    /// says no. It may not ask the cloud anything.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write), and what `keep` refuses it with.
+    pub fn write_kept<O: Write>(
+        &self,
+        operation: &O,
+        keep: impl FnOnce(&O::Answer) -> Outcome<()>,
+    ) -> Outcome<O::Answer> {
         let (now, lag) = self.admit(operation)?;
         self.check_seen(operation, now, lag)?;
-        let answer = self.shared.state.borrow_mut().change(now, |world| operation.apply(world))?;
+        let change = |world: &mut World| {
+            let answer = operation.apply(world)?;
+            keep(&answer)?;
+            Ok(answer)
+        };
+        let answer = self.shared.state.borrow_mut().change(now, change)?;
         operation.refused_in_part(&answer).map_or(Ok(answer), Err)
     }
 

@@ -1,7 +1,7 @@
 //! What a request must be like for a rule to apply to it.
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>. Regular expressions are not
-//! modelled. No request passes here; what is checked is what AWS checks when a rule is made.
+//! modelled. What is checked here is what AWS checks when a rule is made; requests are held against them in [`super::traffic`].
 
 use super::world::{Outcome, refuse};
 

@@ -112,15 +112,22 @@ pub(crate) struct History {
     present: Rc<World>,
     /// How far back is kept, and how many worlds at most.
     kept: (Duration, usize),
+    /// How many came after the first.
+    changes: u64,
 }
 
 impl History {
     pub fn new(world: World) -> Self {
-        Self { past: VecDeque::new(), present: Rc::new(world), kept: (LAG_MAX, WORLDS_MAX) }
+        Self { past: VecDeque::new(), present: Rc::new(world), kept: (LAG_MAX, WORLDS_MAX), changes: 0 }
     }
 
     pub fn present(&self) -> &Rc<World> {
         &self.present
+    }
+
+    /// How often the present became another.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Keeps no more of the past than that.
@@ -133,6 +140,7 @@ impl History {
         let horizon = world.at.saturating_sub(back);
         let before = std::mem::replace(&mut self.present, Rc::new(world));
         self.past.push_back(before);
+        self.changes += 1;
         // The oldest one kept is the last that already held at the horizon.
         while self.past.get(1).is_some_and(|next| next.at <= horizon) || self.past.len() > worlds {
             self.past.pop_front();

@@ -106,6 +106,11 @@ impl Console {
         self.act(|world| world.set_app(instance, app))
     }
 
+    /// The Redis that instances share goes down, or is back.
+    pub fn set_redis_down(&self, down: bool) {
+        self.force(|world| world.redis_down = down);
+    }
+
     /// Sets all of an instance's groups.
     pub fn set_instance_groups(&self, instance: &InstanceId, groups: &[SecurityGroupId]) -> Done {
         self.act(|world| world.set_instance_groups(instance, &refs(groups)))

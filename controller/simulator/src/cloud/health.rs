@@ -45,10 +45,31 @@ pub(crate) enum Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TargetRecord {
     pub phase: Phase,
+    /// Since when it is healthy, while it is.
+    pub healthy_since: Option<Duration>,
     /// When its next check starts, while it is checked.
     pub next_check: Duration,
     /// When its deregistration ends, once that has begun.
     pub draining_until: Option<Duration>,
+}
+
+/// Where a connection to a target gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connects {
+    /// Nowhere: no answer comes.
+    Dropped,
+    /// To an instance that does not run.
+    Refused,
+    /// To an instance whose application listens from then on, and refuses it before.
+    Since(Duration),
+}
+
+/// A target as requests meet it.
+pub(crate) struct Met<'a> {
+    pub health: TargetHealth,
+    /// Absent: nobody is there.
+    pub instance: Option<&'a Rc<InstanceRecord>>,
+    pub connects: Connects,
 }
 
 /// What decides a target's checks, between two changes.
@@ -86,6 +107,23 @@ impl World {
             Target { id: key.0.clone(), port: key.1, health, reason, description }
         });
         Ok(targets.collect())
+    }
+
+    /// A target of a group that a load balancer uses, as requests meet it now.
+    pub(crate) fn meet<'a>(
+        &'a self,
+        group: &'a TargetGroupRecord,
+        key: &(String, u16),
+        record: &TargetRecord,
+    ) -> Met<'a> {
+        let around = self.surroundings(group, key);
+        let (health, ..) = around.shown(record, self.at);
+        // As a check of the traffic port would find it.
+        let connects = match (around.balancer, around.instance) {
+            (Some(balancer), Some(instance)) => around.connects(balancer, instance, key.1, self.at),
+            (None, _) | (_, None) => Connects::Dropped,
+        };
+        Met { health, instance: around.instance, connects }
     }
 
     /// Whether a load balancer uses that target now, so that taking it out needs a drain.
@@ -162,19 +200,28 @@ impl Surroundings<'_> {
         Situation::Checked(instance.map_or(timeout, |instance| self.check(balancer, instance, at)))
     }
 
+    /// Where a connection gets that is opened at `at`.
+    fn connects(&self, balancer: &BalancerRecord, instance: &InstanceRecord, port: u16, at: Duration) -> Connects {
+        if !self.world.reaches(balancer, instance, port) {
+            return Connects::Dropped;
+        }
+        if instance.state(at) != InstanceState::Running {
+            return Connects::Refused;
+        }
+        Connects::Since(self.world.listens_from(instance, instance.life.since(at)))
+    }
+
     /// How a check that starts at `at` ends.
     fn check(&self, balancer: &BalancerRecord, instance: &InstanceRecord, at: Duration) -> Result<(), Failure> {
         let check = &self.group.health_check;
         let port = check.port.parse().unwrap_or(self.port);
-        if !self.world.reaches(balancer, instance, port) {
-            return Err(Failure::Timeout);
-        }
-        if instance.state(at) != InstanceState::Running {
-            return Err(Failure::Refused);
-        }
-        let listens = self.world.listens_from(instance, instance.life.since(at));
+        let listens = match self.connects(balancer, instance, port, at) {
+            Connects::Dropped => return Err(Failure::Timeout),
+            Connects::Refused => return Err(Failure::Refused),
+            Connects::Since(listens) => listens,
+        };
         let Some(age) = at.checked_sub(listens) else { return Err(Failure::Refused) };
-        match instance.app.respond(port, &check.path, age) {
+        match instance.responds(port, &check.path, age, self.world.redis_down) {
             Response::Refused => Err(Failure::Refused),
             Response::Nothing => Err(Failure::Timeout),
             Response::Status(status) => {
@@ -217,6 +264,7 @@ impl Surroundings<'_> {
                 }
                 Situation::NotInUse(_) | Situation::InvalidState | Situation::Registering => {
                     record.phase = Phase::Outside;
+                    record.healthy_since = None;
                 }
             }
             start = end;
@@ -278,6 +326,11 @@ impl TargetRecord {
         while self.next_check + takes < end {
             let before = self.phase.clone();
             self.phase = before.clone().after(result, check);
+            self.healthy_since = match (&before, &self.phase) {
+                (Phase::Healthy { .. }, Phase::Healthy { .. }) => self.healthy_since,
+                (_, Phase::Healthy { .. }) => Some(self.next_check + takes),
+                (_, Phase::Outside | Phase::New { .. } | Phase::Unhealthy { .. }) => None,
+            };
             self.next_check += interval;
             if self.phase == before && self.next_check + takes < end {
                 // Nothing changes any more in this stretch: go to its last check.

@@ -15,7 +15,8 @@ use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
 use planner::request::{MetadataRequest, Ref};
 use planner::resource::{Instance, InstanceState, StatusChecks, Tags};
 
-use super::apps::App;
+use super::apps::{App, Response};
+use super::built_in::BuiltIn;
 use super::filters;
 use super::launch::Asked;
 use super::ledger::Kind;
@@ -54,6 +55,8 @@ pub(crate) struct InstanceRecord {
     /// Whether its status checks fail.
     pub impaired: bool,
     pub app: App,
+    /// What its user data says about that.
+    pub built_in: BuiltIn,
     /// How it came to be.
     pub origin: Rc<Origin>,
     /// What the product neither sets nor looks at.
@@ -111,6 +114,14 @@ impl InstanceRecord {
     /// What was passed to it, as text.
     pub fn user_data_text(&self) -> Option<String> {
         self.user_data.as_ref().map(|data| String::from_utf8_lossy(data).into_owned())
+    }
+
+    /// What a request gets that arrives so long after its application started to listen.
+    pub fn responds(&self, port: u16, path: &str, age: Duration, redis_down: bool) -> Response {
+        match self.app.respond(port, path, age) {
+            Response::Status(200) => Response::Status(self.built_in.status(path, redis_down)),
+            other @ (Response::Status(_) | Response::Refused | Response::Nothing) => other,
+        }
     }
 
     /// The settings, to be changed.

@@ -16,6 +16,7 @@ use planner::resource::{InstanceState, Tags};
 
 use super::api::ec2::RunInstances as OnTheWire;
 use super::apps::App;
+use super::built_in::BuiltIn;
 use super::config::SubnetRecord;
 use super::groups::named;
 use super::images::{Content, ImageDevice, ImageRecord};
@@ -185,6 +186,7 @@ impl World {
             protected: launch.protected,
             impaired: false,
             app: image.app.clone(),
+            built_in: BuiltIn::of(launch.user_data.as_deref()),
             origin: Rc::new(origin),
             settings: Rc::new(launch.settings.clone()),
         };

@@ -86,7 +86,7 @@ impl World {
 
     /// Until when an application that began to run at `running` needs to listen.
     pub(crate) fn listens_from(&self, instance: &InstanceRecord, running: Duration) -> Duration {
-        running + instance.app.boot.unwrap_or(self.config.timings.boot)
+        running + instance.built_in.boot().or(instance.app.boot).unwrap_or(self.config.timings.boot)
     }
 }
 

@@ -64,6 +64,8 @@ pub struct World {
     pub(crate) lingering: Vec<LingeringInterface>,
     pub(crate) target_groups: BTreeMap<TargetGroupArn, Rc<TargetGroupRecord>>,
     pub(crate) listeners: BTreeMap<ListenerArn, Rc<ListenerRecord>>,
+    /// Whether the Redis that instances share is down.
+    pub(crate) redis_down: bool,
     /// Addresses given out so far.
     pub(crate) addresses: u32,
     /// What came and went since the ledger last looked.
@@ -89,6 +91,7 @@ impl World {
             lingering: Vec::new(),
             target_groups: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            redis_down: false,
             addresses: 0,
             events: Vec::new(),
         };

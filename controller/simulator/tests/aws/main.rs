@@ -12,4 +12,5 @@ mod profiles;
 mod random;
 mod running;
 mod store;
+mod traffic;
 mod wire;

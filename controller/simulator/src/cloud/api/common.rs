@@ -120,9 +120,16 @@ pub struct TagItem {
     pub(crate) value: String,
 }
 
-/// A resource's tags, as EC2 shows them.
+/// A resource's tags, as EC2 shows them. Network interfaces, route tables, key pairs and rules of groups show an empty list, and so
+/// do the answers of what makes an instance or a snapshot.
 pub(crate) fn tag_set(tags: &Tags) -> Vec<TagItem> {
     tags.iter().map(|(key, value)| TagItem { key: key.clone(), value: value.clone() }).collect()
+}
+
+/// The same of what has no such member while it has no tags, which trips up many a program: a described instance, image, volume,
+/// snapshot, subnet, VPC or group. <https://github.com/getmoto/moto/issues/2148>, <https://github.com/boto/boto3/issues/388>
+pub(crate) fn some_tags(tags: &Tags) -> Option<Vec<TagItem>> {
+    Some(tag_set(tags)).filter(|items| !items.is_empty())
 }
 
 /// Tags of one kind of resource that a create call sets.

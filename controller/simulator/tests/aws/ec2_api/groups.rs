@@ -110,3 +110,15 @@ fn a_group_is_deleted_by_id_or_name_unless_it_is_needed() {
     write::<DeleteSecurityGroup>(&bench, json!({ "GroupName": "alb" }));
     assert_eq!(found(&bench, json!({})), ["default"]);
 }
+
+#[test]
+fn no_group_is_stale_where_none_can_be() {
+    let bench = stocked();
+    let vpc = bench.cloud.view().vpc().to_string();
+    let shown = read::<DescribeStaleSecurityGroups>(&bench, json!({ "VpcId": vpc, "MaxResults": 5 }));
+    assert_eq!(shown, json!({ "staleSecurityGroupSet": [], "nextToken": null }));
+    let unread = |asked| unread::<DescribeStaleSecurityGroups>(&bench, asked);
+    assert_eq!(unread(json!({ "VpcId": "vpc-0123456789abcdef0" })), "InvalidVpcID.NotFound");
+    assert_eq!(unread(json!({ "VpcId": "nonsense" })), "InvalidVpcID.Malformed");
+    assert_eq!(unread(json!({ "VpcId": vpc, "MaxResults": 256 })), "InvalidParameterValue");
+}

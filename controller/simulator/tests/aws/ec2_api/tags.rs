@@ -147,3 +147,20 @@ fn tags_are_filtered_and_paged() {
     );
     assert_eq!(unread::<DescribeTags>(&bench, json!({ "MaxResults": 1001 })), "InvalidParameterValue");
 }
+
+#[test]
+fn what_has_no_tags_shows_no_member_for_them() {
+    let bench = stocked();
+    write::<CreateSecurityGroup>(&bench, json!({ "GroupName": "bare", "GroupDescription": "x" }));
+    let bare = json!({});
+    let shown = [
+        read::<DescribeVpcs>(&bench, bare.clone())["vpcSet"][0].clone(),
+        read::<DescribeSubnets>(&bench, bare.clone())["subnetSet"][0].clone(),
+        read::<DescribeSecurityGroups>(&bench, bare.clone())["securityGroupInfo"][0].clone(),
+        read::<DescribeImages>(&bench, bare.clone())["imagesSet"][0].clone(),
+    ];
+    for one in shown {
+        assert!(one.is_object() && one["tagSet"].is_null(), "{one}");
+    }
+    assert_eq!(read::<DescribeRouteTables>(&bench, bare)["routeTableSet"][0]["tagSet"], json!([]));
+}

@@ -34,7 +34,11 @@ fn a_target_group_is_made_with_awss_defaults() {
         "ProtocolVersion": "HTTP1",
         "IpAddressType": "ipv4",
     });
-    assert_eq!(made, expected);
+    let mut as_made = expected.clone();
+    as_made["LoadBalancerArns"] = json!(null);
+    assert_eq!(made, as_made);
+    let shown = read::<DescribeTargetGroups>(&bench, json!({"Names": ["web"]})).unwrap();
+    assert_eq!(shown["TargetGroups"][0], expected);
     assert_eq!(group(&bench, "web"), arn, "the same settings again");
     for fields in [
         json!({"Port": 81}),
@@ -45,6 +49,14 @@ fn a_target_group_is_made_with_awss_defaults() {
         let request = with(new_group(&bench, "web"), fields);
         assert_eq!(code::<CreateTargetGroup>(&bench, request), "DuplicateTargetGroupName");
     }
+}
+
+#[test]
+fn an_empty_version_or_address_type_is_none_as_terraform_sends_them() {
+    let bench = Bench::new();
+    let request = with(new_group(&bench, "web"), json!({"ProtocolVersion": "", "IpAddressType": ""}));
+    let made = write::<CreateTargetGroup>(&bench, request).unwrap()["TargetGroups"][0].clone();
+    assert_eq!((&made["ProtocolVersion"], &made["IpAddressType"]), (&json!("HTTP1"), &json!("ipv4")));
 }
 
 #[test]

@@ -333,3 +333,29 @@ fn both_ways_of_launching_draw_the_same_ids() {
     let volumes = |bench: &Bench| bench.cloud.view().volumes().into_keys().collect::<Vec<_>>();
     assert_eq!(volumes(&product), volumes(&wire));
 }
+
+#[test]
+fn hibernation_and_enclaves_may_be_declined_but_not_asked_for() {
+    let bench = Bench::new();
+    let declined = json!({"HibernationOptions": {"Configured": false}, "EnclaveOptions": {"Enabled": false}});
+    assert_eq!(ids(&bench, declined).len(), 1);
+    for wanted in [json!({"HibernationOptions": {"Configured": true}}), json!({"EnclaveOptions": {"Enabled": true}})] {
+        assert_eq!(code(run(&bench, wanted)), "InvalidParameterValue");
+    }
+}
+
+#[test]
+fn an_instance_without_tags_has_no_member_for_them() {
+    let bench = Bench::new();
+    assert_eq!(launched(&bench, json!({}))[0]["tagSet"], json!([]), "but where it is launched");
+    let shown =
+        read::<ec2::DescribeInstances>(&bench, json!({})).unwrap()["reservationSet"][0]["instancesSet"][0].clone();
+    assert!(shown.is_object() && shown["tagSet"].is_null(), "{shown}");
+    let volume = read::<ec2::DescribeVolumes>(&bench, json!({})).unwrap()["volumeSet"][0].clone();
+    assert!(volume.is_object() && volume["tagSet"].is_null(), "{volume}");
+    let asked = json!({"VolumeId": volume["volumeId"]});
+    let snapshot = write::<ec2::CreateSnapshot>(&bench, asked).unwrap();
+    assert_eq!((&snapshot["tagSet"], &snapshot["progress"]), (&json!([]), &json!("")), "nothing is done yet");
+    let snapshot = read::<ec2::DescribeSnapshots>(&bench, json!({})).unwrap()["snapshotSet"][0].clone();
+    assert!(snapshot.is_object() && snapshot["tagSet"].is_null() && snapshot["progress"] == json!("0%"), "{snapshot}");
+}

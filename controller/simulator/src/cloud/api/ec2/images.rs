@@ -9,7 +9,7 @@ use engine::operation::Bucket as Called;
 use planner::id::AmiId;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, tag_set, time};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, some_tags, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::images::ImageRecord;
 use crate::cloud::world::{Outcome, World, refuse};
@@ -104,7 +104,7 @@ struct ImageItem {
     source_instance_id: Option<String>,
     source_image_id: Option<String>,
     source_image_region: Option<String>,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -217,7 +217,7 @@ fn item(world: &World, image: &ImageRecord, at: Duration) -> ImageItem {
         source_instance_id: about.source.as_ref().map(|(instance, _)| instance.to_string()),
         source_image_id: about.source.as_ref().map(|(_, image)| image.to_string()),
         source_image_region: about.source.as_ref().map(|_| world.config.region.clone()),
-        tag_set: tag_set(&about.tags),
+        tag_set: some_tags(&about.tags),
     }
 }
 

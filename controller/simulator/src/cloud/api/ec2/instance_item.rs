@@ -14,7 +14,7 @@ use super::instance_ids::StateItem;
 use super::instance_profile::{ProfileItem, profile_item};
 use super::metadata_options::{MetadataItem, metadata_item};
 use super::network_interfaces::{GroupItem, NetworkInterfaceItem, group_set, interface_item};
-use crate::cloud::api::common::{TagItem, tag_set, time};
+use crate::cloud::api::common::{TagItem, some_tags, time};
 use crate::cloud::catalogue::{Architecture, architecture};
 use crate::cloud::instances::{InstanceRecord, VolumeRecord};
 use crate::cloud::launch::vcpus;
@@ -63,7 +63,7 @@ pub(super) struct InstanceItem {
     pub block_device_mapping: Vec<DeviceItem>,
     pub virtualization_type: &'static str,
     pub client_token: String,
-    pub tag_set: Vec<TagItem>,
+    pub tag_set: Option<Vec<TagItem>>,
     pub hypervisor: &'static str,
     pub network_interface_set: Vec<NetworkInterfaceItem>,
     pub iam_instance_profile: Option<ProfileItem>,
@@ -157,14 +157,17 @@ pub(super) struct MaintenanceItem {
     reboot_migration: &'static str,
 }
 
-/// Instances in their reservations. Those of one reservation must stand together.
+/// New instances in their reservations, as what made them shows them: with their tags though there be none. Those of one
+/// reservation must stand together.
+/// <https://docs.aws.amazon.com/cli/latest/reference/ec2/run-instances.html#examples>
 pub(super) fn reservations<'a>(
     world: &World,
     instances: impl Iterator<Item = &'a InstanceRecord>,
     at: Duration,
 ) -> Vec<ReservationItem> {
     let attached = Attached::of(world);
-    gathered(instances.map(|instance| item(world, &attached, instance, at)))
+    let shown = instances.map(|instance| item(world, &attached, instance, at));
+    gathered(shown.map(|item| InstanceItem { tag_set: Some(item.tag_set.unwrap_or_default()), ..item }))
 }
 
 /// As [`reservations`], of instances that are ready to be shown.
@@ -223,7 +226,7 @@ pub(super) fn item(world: &World, attached: &Attached<'_>, instance: &InstanceRe
         block_device_mapping: if interface.is_some() { attached.to(world, &instance.id) } else { Vec::new() },
         virtualization_type: "hvm",
         client_token: instance.token.clone().unwrap_or_default(),
-        tag_set: tag_set(&instance.tags),
+        tag_set: some_tags(&instance.tags),
         hypervisor: "xen",
         iam_instance_profile: instance.profile_shown(at).map(|name| profile_item(world, name)),
         ebs_optimized: settings.ebs_optimized,

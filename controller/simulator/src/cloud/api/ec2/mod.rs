@@ -56,8 +56,9 @@ pub use route_tables::DescribeRouteTables;
 pub use run_instances::RunInstances;
 pub use security_groups::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, CreateSecurityGroup, DeleteSecurityGroup,
-    DescribeSecurityGroupRules, DescribeSecurityGroups, ModifySecurityGroupRules, RevokeSecurityGroupEgress,
-    RevokeSecurityGroupIngress, UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
+    DescribeSecurityGroupRules, DescribeSecurityGroups, DescribeStaleSecurityGroups, ModifySecurityGroupRules,
+    RevokeSecurityGroupEgress, RevokeSecurityGroupIngress, UpdateSecurityGroupRuleDescriptionsEgress,
+    UpdateSecurityGroupRuleDescriptionsIngress,
 };
 pub use snapshots::{CreateSnapshot, DeleteSnapshot, DescribeSnapshots};
 pub use subnets::DescribeSubnets;

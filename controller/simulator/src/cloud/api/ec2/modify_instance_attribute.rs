@@ -16,6 +16,7 @@ use super::instance_ids::instance_id;
 use super::run_instances::{decoded, on_shutdown};
 use crate::cloud::api::common::{Returned, filled, parse_id};
 use crate::cloud::api::{Bucket, Operation, Write};
+use crate::cloud::built_in::BuiltIn;
 use crate::cloud::instances::incorrect_state;
 use crate::cloud::launch::USER_DATA_MAX;
 use crate::cloud::world::{Outcome, World, refuse};
@@ -203,7 +204,9 @@ impl Change {
                     let message = format!("User data is limited to {USER_DATA_MAX} bytes");
                     return refuse("InvalidParameterValue", message);
                 }
-                world.instance_mut(id)?.user_data = Some(data).filter(|data| !data.is_empty());
+                let instance = world.instance_mut(id)?;
+                instance.user_data = Some(data).filter(|data| !data.is_empty());
+                instance.built_in = BuiltIn::of(instance.user_data.as_deref());
             }
             Self::SourceDestCheck(on) => world.instance_mut(id)?.settings_mut().source_dest_check = on,
             Self::EbsOptimized(on) => world.instance_mut(id)?.settings_mut().ebs_optimized = on,

@@ -66,6 +66,8 @@ pub struct RunInstances {
     credit_specification: Option<CreditSpecification>,
     #[serde(default, deserialize_with = "filled")]
     instance_initiated_shutdown_behavior: Option<String>,
+    hibernation_options: Option<HibernationOptions>,
+    enclave_options: Option<EnclaveOptions>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -97,6 +99,19 @@ struct NetworkInterface {
 #[serde(rename_all = "PascalCase")]
 struct Monitoring {
     enabled: bool,
+}
+
+/// Terraform says in every launch that it wants none.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HibernationOptions {
+    configured: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnclaveOptions {
+    enabled: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -165,6 +180,7 @@ impl RunInstances {
             return refuse("InvalidParameterValue", message);
         }
         self.check_interfaces()?;
+        self.check_options()?;
         if !self.security_group.is_empty() && self.subnet_id.is_some() {
             let message = "The parameter groupName cannot be used with the parameter subnet";
             return refuse("InvalidParameterCombination", message);
@@ -195,6 +211,17 @@ impl RunInstances {
         }
         if interface.delete_on_termination == Some(false) {
             return refuse("InvalidParameterValue", "A network interface that outlives its instance is not modelled");
+        }
+        Ok(())
+    }
+
+    /// What may be said, but only that it is not wanted.
+    fn check_options(&self) -> Outcome<()> {
+        if self.hibernation_options.as_ref().is_some_and(|options| options.configured == Some(true)) {
+            return refuse("InvalidParameterValue", "An instance that can hibernate is not modelled");
+        }
+        if self.enclave_options.as_ref().is_some_and(|options| options.enabled == Some(true)) {
+            return refuse("InvalidParameterValue", "An instance with enclaves is not modelled");
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{
-    Filter, Filters, TagItem, TagSpecification, check_id, page_or_all, tag_set, tags_for, time,
+    Filter, Filters, TagItem, TagSpecification, check_id, page_or_all, some_tags, tags_for, time,
 };
 use crate::cloud::api::{Bucket, Operation, Read, Sight, World, Write};
 use crate::cloud::snapshots::{PREFIX, SnapshotRecord};
@@ -73,7 +73,7 @@ pub struct SnapshotItem {
     encrypted: bool,
     storage_tier: &'static str,
     transfer_type: &'static str,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
 }
 
 impl Operation for DescribeSnapshots {
@@ -125,7 +125,7 @@ fn item(world: &World, snapshot: &SnapshotRecord, at: Duration) -> SnapshotItem 
         encrypted: snapshot.encrypted,
         storage_tier: "standard",
         transfer_type: "standard",
-        tag_set: tag_set(&snapshot.tags),
+        tag_set: some_tags(&snapshot.tags),
     }
 }
 
@@ -166,6 +166,8 @@ impl Operation for CreateSnapshot {
 }
 
 impl Write for CreateSnapshot {
+    /// It shows no progress yet, and its tags though there be none.
+    /// <https://docs.aws.amazon.com/cli/latest/reference/ec2/create-snapshot.html#examples>
     fn apply(&self, world: &mut World) -> Outcome<SnapshotItem> {
         check_id(&self.volume_id, "vol-", "InvalidVolumeID.Malformed")?;
         let tags = tags_for(&self.tag_specification, "snapshot", &["snapshot"])?;
@@ -175,7 +177,8 @@ impl Write for CreateSnapshot {
         }
         let completes = world.at + world.config.timings.snapshot_creation;
         let snapshot = world.take_snapshot(&self.volume_id, description, tags, completes)?;
-        Ok(item(world, &snapshot, world.at))
+        let made = item(world, &snapshot, world.at);
+        Ok(SnapshotItem { progress: String::new(), tag_set: Some(made.tag_set.unwrap_or_default()), ..made })
     }
 
     fn names(&self) -> Vec<&str> {

@@ -10,7 +10,7 @@ use planner::id::SubnetId;
 use serde::{Deserialize, Serialize};
 
 use super::vpcs::AssociationV6;
-use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, tag_set};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, some_tags};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::catalogue::zone_id;
 use crate::cloud::config::SubnetRecord;
@@ -56,7 +56,7 @@ struct SubnetItem {
     enable_dns64: bool,
     ipv6_native: bool,
     private_dns_name_options_on_launch: NameOptions,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -157,6 +157,6 @@ fn item(world: &World, known: &SubnetRecord, at: Duration) -> SubnetItem {
             a_record: false,
             aaaa_record: false,
         },
-        tag_set: tag_set(&world.tags_of_bare(subnet.id.as_str())),
+        tag_set: some_tags(&world.tags_of_bare(subnet.id.as_str())),
     }
 }

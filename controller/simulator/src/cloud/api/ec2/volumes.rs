@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block_devices::performance;
 use crate::cloud::VolumeRecord;
-use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, tag_set, time};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, some_tags, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::world::{Outcome, World, refuse};
 use crate::entropy::Prng;
@@ -48,7 +48,7 @@ struct VolumeItem {
     status: &'static str,
     create_time: String,
     attachment_set: Vec<AttachmentItem>,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
     volume_type: String,
     iops: Option<u32>,
     throughput: Option<u32>,
@@ -137,7 +137,7 @@ fn item(world: &World, id: &str, volume: &VolumeRecord) -> VolumeItem {
         status: if attached.is_some() { "in-use" } else { "available" },
         create_time: time(world, volume.created_at),
         attachment_set: attached.into_iter().collect(),
-        tag_set: tag_set(&volume.tags),
+        tag_set: some_tags(&volume.tags),
         volume_type: volume.volume_type.clone(),
         iops,
         throughput,

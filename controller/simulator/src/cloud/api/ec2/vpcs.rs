@@ -9,7 +9,7 @@ use engine::operation::Bucket as Called;
 use planner::id::VpcId;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_id, parse_ids, tag_set};
+use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_id, parse_ids, some_tags};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::derived::derived_id;
 use crate::cloud::vpcs::{VPC_RANGE, VPC_RANGE_V6, vpc_part};
@@ -47,7 +47,7 @@ struct VpcItem {
     is_default: bool,
     cidr_block_association_set: Vec<Association>,
     ipv6_cidr_block_association_set: Vec<AssociationV6>,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,7 +142,7 @@ fn item(world: &World, vpc: &VpcId) -> VpcItem {
         is_default: world.default_vpc() == Some(vpc),
         cidr_block_association_set: vec![association],
         ipv6_cidr_block_association_set: world.vpc_has_ipv6(vpc).then(v6).into_iter().collect(),
-        tag_set: tag_set(&world.tags_of_bare(vpc.as_str())),
+        tag_set: some_tags(&world.tags_of_bare(vpc.as_str())),
     }
 }
 

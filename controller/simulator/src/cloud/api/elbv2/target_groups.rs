@@ -13,7 +13,7 @@ use planner::resource::TargetHealthCheck;
 use serde::{Deserialize, Serialize};
 
 use super::common::{Done, at_most_20, load_balancer, page, tags, target_group};
-use crate::cloud::api::common::Tag;
+use crate::cloud::api::common::{Tag, filled};
 use crate::cloud::api::{Bucket, Operation, Read, Sight, Write};
 use crate::cloud::listeners::word;
 use crate::cloud::target_groups::{TargetGroupRecord, TargetType};
@@ -25,6 +25,7 @@ use crate::cloud::world::{Outcome, World, refuse};
 pub struct CreateTargetGroup {
     name: String,
     protocol: Option<String>,
+    #[serde(default, deserialize_with = "filled")]
     protocol_version: Option<String>,
     port: Option<u16>,
     vpc_id: Option<String>,
@@ -40,6 +41,7 @@ pub struct CreateTargetGroup {
     target_type: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
+    #[serde(default, deserialize_with = "filled")]
     ip_address_type: Option<String>,
 }
 
@@ -111,7 +113,8 @@ struct TargetGroupItem {
     unhealthy_threshold_count: u32,
     health_check_path: String,
     matcher: Matcher,
-    load_balancer_arns: Vec<String>,
+    /// Not shown by what makes one. <https://docs.aws.amazon.com/cli/latest/reference/elbv2/create-target-group.html#examples>
+    load_balancer_arns: Option<Vec<String>>,
     target_type: &'static str,
     protocol_version: &'static str,
     ip_address_type: &'static str,
@@ -144,7 +147,9 @@ impl Write for CreateTargetGroup {
             tags: tags(&self.tags)?,
         };
         let arn = world.add_target_group(&create, target_type)?;
-        one(world, &arn)
+        let made = one(world, &arn)?;
+        let without = |group| TargetGroupItem { load_balancer_arns: None, ..group };
+        Ok(TargetGroups { target_groups: made.target_groups.into_iter().map(without).collect(), ..made })
     }
 }
 
@@ -316,7 +321,7 @@ fn item(world: &World, group: &TargetGroupRecord) -> TargetGroupItem {
         unhealthy_threshold_count: check.unhealthy_threshold,
         health_check_path: check.path.clone(),
         matcher: Matcher { http_code: Some(check.matcher.clone()) },
-        load_balancer_arns: world.balancer_of(&group.arn).map(ToString::to_string).into_iter().collect(),
+        load_balancer_arns: Some(world.balancer_of(&group.arn).map(ToString::to_string).into_iter().collect()),
         target_type: group.target_type.word(),
         protocol_version: "HTTP1",
         ip_address_type: "ipv4",

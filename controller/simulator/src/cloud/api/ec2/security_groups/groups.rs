@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::permissions::{PermissionItem, bundle};
 use super::{group_id, is_allowed, which_group};
-use crate::cloud::api::common::{Filter, Filters, TagItem, TagSpecification, page_or_all, parse_id, tag_set, tags_for};
+use crate::cloud::api::common::{
+    Filter, Filters, TagItem, TagSpecification, page_or_all, parse_id, some_tags, tags_for,
+};
 use crate::cloud::api::{Bucket, Operation, Read, Sight, World, Write};
 use crate::cloud::groups::GroupRecord;
 use crate::cloud::world::{Outcome, refuse};
@@ -51,7 +53,7 @@ struct GroupItem {
     security_group_arn: String,
     ip_permissions: Vec<PermissionItem>,
     ip_permissions_egress: Vec<PermissionItem>,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
 }
 
 impl Operation for DescribeSecurityGroups {
@@ -111,7 +113,7 @@ fn item(world: &World, group: &GroupRecord) -> GroupItem {
         security_group_arn: arn(world, &group.id),
         ip_permissions: bundle(world, group, Direction::Ingress),
         ip_permissions_egress: bundle(world, group, Direction::Egress),
-        tag_set: tag_set(&group.tags),
+        tag_set: some_tags(&group.tags),
     }
 }
 
@@ -133,7 +135,7 @@ pub struct CreateSecurityGroup {
 pub struct GroupCreated {
     group_id: String,
     security_group_arn: String,
-    tag_set: Vec<TagItem>,
+    tag_set: Option<Vec<TagItem>>,
 }
 
 impl Operation for CreateSecurityGroup {
@@ -166,7 +168,7 @@ impl Write for CreateSecurityGroup {
         let create = planner::request::CreateSecurityGroup { name, description, vpc, tags };
         let id = world.make_group(&create)?;
         let security_group_arn = arn(world, &id);
-        Ok(GroupCreated { group_id: id.to_string(), security_group_arn, tag_set: tag_set(&create.tags) })
+        Ok(GroupCreated { group_id: id.to_string(), security_group_arn, tag_set: some_tags(&create.tags) })
     }
 }
 

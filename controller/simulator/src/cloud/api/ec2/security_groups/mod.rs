@@ -8,6 +8,7 @@ mod groups;
 mod modify;
 mod permissions;
 mod rules;
+mod stale;
 
 pub use change::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
@@ -17,6 +18,7 @@ pub use modify::{
     ModifySecurityGroupRules, UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
 };
 pub use rules::DescribeSecurityGroupRules;
+pub use stale::DescribeStaleSecurityGroups;
 
 use planner::id::SecurityGroupId;
 
