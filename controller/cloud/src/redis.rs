@@ -57,12 +57,13 @@ impl Redis {
     }
 
     fn set(&mut self, key: Key, value: Vec<u8>, until: Option<Duration>) -> Result<(), Full> {
-        self.remove(&key);
-        let needs = size(&key, &value);
-        while self.bytes + needs > BYTES_MAX {
-            let (_, soonest) = self.expiring.first().cloned().ok_or(Full)?;
+        let (needs, has) = (size(&key, &value), self.get(&key).map_or(0, |entry| size(&key, &entry.value)));
+        while self.bytes - has + needs > BYTES_MAX {
+            let others = self.expiring.iter().find(|(_, other)| *other != key);
+            let (_, soonest) = others.cloned().ok_or(Full)?;
             self.remove(&soonest);
         }
+        self.remove(&key);
         self.bytes += needs;
         self.expiring.extend(until.map(|until| (until, key.clone())));
         self.entries.insert(key, Entry { value, until });

@@ -95,9 +95,8 @@ pub(crate) async fn handle(shared: Rc<Shared>, request: Request<Incoming>) -> Re
 
 async fn answered(shared: &Shared, request: Request<Incoming>) -> Result<Reply, Unanswered> {
     let (head, body) = request.into_parts();
-    // A page of the web can post to this machine through its reader's browser, which says so.
-    if head.headers.contains_key(http::header::ORIGIN) {
-        return Ok(plain(StatusCode::FORBIDDEN, "browsers are not answered".to_owned()));
+    if is_of_a_page(&head.headers) {
+        return Ok(plain(StatusCode::FORBIDDEN, "pages of the web are not answered".to_owned()));
     }
     let most = if Caller::of(&head.headers, head.uri.query()).is_of_dynamodb(&head.headers) {
         DYNAMODB_BYTES_MAX
@@ -110,6 +109,13 @@ async fn answered(shared: &Shared, request: Request<Incoming>) -> Result<Reply, 
         Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned())),
     };
     respond(shared, &head, &body).await
+}
+
+/// Whether a page of the web asks, through its reader's browser: that says so of what is posted by `Origin`, and of whatever else
+/// by `Sec-Fetch-Site`, which is `none` only where the reader asks for it themselves. <https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site>
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").is_some_and(|value| value != "none");
+    headers.contains_key(http::header::ORIGIN) || site
 }
 
 /// Answers a request that was read whole.

@@ -24,6 +24,9 @@ pub struct Ports {
     /// Whose are open now.
     #[serde(skip)]
     open: BTreeSet<String>,
+    /// Whose were open since the start.
+    #[serde(skip)]
+    bound: BTreeSet<String>,
     /// Where they are kept over a restart.
     #[serde(skip)]
     file: Option<PathBuf>,
@@ -79,9 +82,14 @@ impl Ports {
     /// When its own is taken by somebody else, or no other is free.
     pub(crate) fn bind(&mut self, whose: &str) -> std::io::Result<TcpListener> {
         let listener = match self.kept.get(whose) {
-            Some(port) => TcpListener::bind(at(*port))?,
+            // It was given to somebody else while nothing was served here.
+            Some(port) => TcpListener::bind(at(*port)).or_else(|error| {
+                let is_new = error.kind() == std::io::ErrorKind::AddrInUse && !self.bound.contains(whose);
+                if is_new { self.bind_any(whose) } else { Err(error) }
+            })?,
             None => self.bind_any(whose)?,
         };
+        self.bound.insert(whose.to_owned());
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         if self.kept.insert(whose.to_owned(), port) != Some(port) {
@@ -166,6 +174,10 @@ mod tests {
         let mut again = Ports::in_file(file.clone());
         assert_eq!((again.kept(whose), again.address(whose)), (ports.kept(whose), None));
         assert_ne!(again.kept(whose), others.kept(whose));
+        let stranger = TcpListener::bind(again.kept(whose).unwrap()).unwrap();
+        let mut elsewhere = Ports::in_file(file.clone());
+        elsewhere.bind(whose).unwrap();
+        assert_ne!(elsewhere.address(whose), stranger.local_addr().ok(), "somebody else has it by now");
         again.retain(|_| false);
         assert_eq!(Ports::in_file(file.clone()).kept(whose), None);
         std::fs::write(&file, "{").unwrap();

@@ -96,7 +96,8 @@ pub(super) async fn serve(
     tokio::pin!(connection);
     let mut is_open = true;
     loop {
-        let listener = front.table(&site).and_then(|(table, _)| table.listener(&arn).cloned());
+        // Nobody asks.
+        let listener = front.look(&site).and_then(|(table, _)| table.listener(&arn).cloned());
         let idle = listener.map_or(HEADERS_WITHIN, |listener| listener.idle_timeout());
         // Who has a request under way is not idle.
         let (since, really) = if busy.underway.get() == 0 { busy.since.get() } else { (front.now(), Instant::now()) };
@@ -232,14 +233,20 @@ async fn silence(front: &Front, underway: &Underway<'_>, times_out: Duration) ->
 /// Waits until then for a target. It is lost when its instance does not run on, or when "the deregistration delay period elapsed
 /// for a request being handled by a target that was deregistered": 502.
 async fn wait(front: &Front, underway: &Underway<'_>, until: Duration) -> Waited {
+    let mut drained_at = None;
     loop {
         let Some((table, now)) = front.table(underway.site) else { return Waited::Lost };
+        // Time may have leapt: what it alone brings after `until` comes too late.
+        if now >= until && drained_at.is_some_and(|at: Option<Duration>| at.is_none_or(|at| at >= until)) {
+            return Waited::Long;
+        }
         if !table.keeps(&underway.forward) {
             return Waited::Lost;
         }
         if now >= until {
             return Waited::Long;
         }
+        drained_at = Some(table.drained_at(&underway.forward));
         front.pass_until(until).await;
     }
 }
@@ -249,10 +256,11 @@ async fn read(front: &Front, site: &Site, arn: &str, mut body: Incoming) -> Opti
     if body.is_end_stream() {
         return None;
     }
-    let (table, now) = front.table(site)?;
+    let (table, _) = front.table(site)?;
     let listener = table.listener(arn)?;
-    let (until, really) = (now + listener.idle_timeout(), Instant::now() + SAYS_WITHIN);
+    // "Send at least 1 byte of data before each idle timeout period elapses."
     let silent = async || {
+        let (until, really) = (front.now() + listener.idle_timeout(), Instant::now() + SAYS_WITHIN);
         front.sleep_until(until).await;
         tokio::time::sleep_until(really.into()).await;
     };

@@ -40,7 +40,12 @@ pub(crate) async fn serve(front: Rc<Front>, site: Rc<Site>, mut stream: TcpStrea
         }
         loop {
             let went = answer(&front, &site, &mut client, &mut read, &mut written);
-            if stream.write_all(&written).await.is_err() || went.is_err() {
+            let sent = tokio::select! {
+                biased;
+                _ = closed.changed() => return,
+                sent = stream.write_all(&written) => sent,
+            };
+            if sent.is_err() || went.is_err() {
                 return;
             }
             written.clear();

@@ -75,7 +75,7 @@ impl Jar {
 
 /// A cloud whose time stands still unless it is advanced, with an environment in it.
 pub struct Cloud {
-    running: Running,
+    pub running: Running,
     pub alb: String,
     pub group: String,
     pub listener: String,
@@ -235,4 +235,12 @@ fn base64(bytes: &[u8]) -> String {
             .collect::<String>()
     };
     bytes.chunks(3).map(group).collect()
+}
+
+/// Whether the other end ends the connection, before the read times out.
+pub fn has_ended(stream: &mut impl Read) -> bool {
+    match stream.read(&mut [0; 1]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
 }

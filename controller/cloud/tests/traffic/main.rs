@@ -125,6 +125,30 @@ fn a_target_whose_groups_let_nobody_in_is_a_connection_that_times_out() {
 }
 
 #[test]
+fn an_answer_that_was_ready_before_its_target_left_comes_though_time_leapt_over_both() {
+    let cloud = Cloud::with(1, "");
+    let address = cloud.address();
+    let (in_time, too_late) = (hanging(address, "/?wait=5s"), hanging(address, "/?wait=301s"));
+    let id = spread(address, 1).into_keys().next().unwrap();
+    cloud.deregister(&id);
+    cloud.advance("10m");
+    assert_eq!(in_time.join().unwrap().status, 200);
+    assert_ne!(too_late.join().unwrap().status, 200);
+}
+
+#[test]
+fn a_page_of_the_web_reaches_nothing() {
+    let cloud = Cloud::with(0, "");
+    let at = cloud.running.address();
+    for said in [("origin", "http://evil.example"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-origin")]
+    {
+        let reply = ask(at, "GET /?Action=DescribeVpcs&Version=2016-11-15", &[said], "");
+        assert_eq!(reply.status, 403, "{said:?}");
+    }
+    assert_eq!(ask(at, "GET /_cloud/clock", &[("sec-fetch-site", "none")], "").status, 200);
+}
+
+#[test]
 fn a_drain_lets_requests_finish_that_are_under_way_until_its_delay_is_over() {
     let cloud = Cloud::with(2, "");
     let address = cloud.address();
@@ -219,7 +243,7 @@ fn a_listener_has_its_address_while_it_lives_and_its_load_balancer_is_active() {
     cloud.elb("DeleteListener", &[("ListenerArn", &cloud.listener)]);
     assert!(closed(address), "it is closed");
     idle.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    assert_eq!(idle.read(&mut [0; 1]).unwrap_or(0), 0, "who is connected is told");
+    assert!(client::has_ended(&mut idle), "who is connected is told");
 }
 
 #[test]

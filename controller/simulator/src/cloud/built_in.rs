@@ -31,8 +31,8 @@ impl BuiltIn {
         let text = String::from_utf8_lossy(data);
         for line in text.lines().filter(|line| line.contains(PREFIX)) {
             let Some((before, said)) = line.split_once(PREFIX) else { continue };
-            // A part of a longer name is another name.
-            if before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            // What is a part of a longer name, or a comment, says nothing.
+            if !["", "export"].contains(&before.trim()) {
                 continue;
             }
             if let Some((key, value)) = said.split_once('=') {
@@ -87,7 +87,7 @@ mod tests {
         let said = BuiltIn::of(Some(script.as_bytes()));
         assert_eq!((said.boot(), said.shares_sessions()), (Some(Duration::from_secs(20)), true));
         assert_eq!((said.status("/health", true), said.status("/health", false)), (500, 200));
-        let odd = b"\xff\nUNDERSTUDY_APP_BOOT=soon\nMY_UNDERSTUDY_APP_SESSIONS=redis\nUNDERSTUDY_APP_HEALTH=no\n";
+        let odd = b"\xff\nUNDERSTUDY_APP_BOOT=soon\nMY_UNDERSTUDY_APP_SESSIONS=redis\nUNDERSTUDY_APP_HEALTH=no\n# UNDERSTUDY_APP_HEALTH=deep\n";
         assert_eq!(BuiltIn::of(Some(odd)), BuiltIn::default());
         assert_eq!(BuiltIn::of(None), BuiltIn::default());
     }

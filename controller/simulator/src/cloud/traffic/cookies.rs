@@ -66,7 +66,7 @@ impl Traffic {
     pub(super) fn kept_target(&self, group: &Group, asked: &Asked<'_>, now: Duration) -> Kept {
         let said = match &group.sticky {
             None => None,
-            Some(Sticky::Balancer(lasts)) => self.said(asked, &[BALANCER, BALANCER_CORS], *lasts, now),
+            Some(Sticky::Balancer(lasts)) => self.said(asked, &[BALANCER_CORS, BALANCER], *lasts, now),
             // Both cookies must come back.
             Some(Sticky::Application(name, lasts)) => {
                 asked.cookie(name).and_then(|_| self.said(asked, &[APPLICATION], *lasts, now))

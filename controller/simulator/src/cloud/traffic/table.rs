@@ -103,6 +103,8 @@ pub struct Target {
     instance: Option<Rc<InstanceRecord>>,
     /// Since when its instance is in its state: another number, another run.
     run: Duration,
+    /// When its drain is over, while it drains.
+    draining_until: Option<Duration>,
     connects: Connects,
 }
 
@@ -200,6 +202,12 @@ impl Table {
         let runs = target.instance.as_ref().is_none_or(|one| self.running.get(&one.id) == Some(&target.run));
         let group = self.groups.get(&forward.group.arn);
         runs && group.is_none_or(|group| group.targets.iter().any(|one| one.key == target.key))
+    }
+
+    /// When its target's drain is over, if it drains: until then nothing but a change makes it leave.
+    pub fn drained_at(&self, forward: &Forward) -> Option<Duration> {
+        let group = self.groups.get(&forward.group.arn)?;
+        group.targets.iter().find(|one| one.key == forward.target().key)?.draining_until
     }
 }
 
@@ -352,6 +360,7 @@ impl Target {
             run: met.instance.map_or(Duration::ZERO, |instance| instance.life.since(world.at)),
             instance: met.instance.cloned(),
             connects: met.connects,
+            draining_until: record.draining_until,
         }
     }
 
