@@ -124,6 +124,8 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
     // The controller goes by the cloud's clock, and readers judge its heartbeat by it.
     cloud.http("POST", "/_cloud/clock", "", r#"{"advance": "10h"}"#);
     let later = jiff::Timestamp::now() + Duration::from_secs(9 * 3600);
+    // Until it has noticed, its heartbeat is of before: what it launched by then would be ten hours old.
+    cloud.until("the controller has noticed", Cloud::is_ready);
 
     // The reply to the launch of the successor is lost: none is launched twice.
     cloud.fault(&json!({ "kind": "reply-lost", "operation": "RunInstances" }));
@@ -134,7 +136,7 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
         running.len() == 2 && !running.contains(&made[0]) && cloud.is_ready()
     });
     let all = cloud.state()["instances"].as_array().unwrap().len();
-    assert_eq!(all, 3, "two, and one successor: {}", cloud.state());
+    assert_eq!(all, 3, "two, and one successor: {}\n{}", cloud.state(), cloud.run(&["events", "shop"]).out);
 
     let told = cloud.run(&["events", "shop", "-o", "json"]).yes().out;
     let events = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
