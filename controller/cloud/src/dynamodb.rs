@@ -178,3 +178,40 @@ enum Unasked {
     #[error(transparent)]
     Body(#[from] hyper::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_expired_item_of_one_in_memory_is_swept() {
+        fn asked<T: serde::de::DeserializeOwned>(value: Value) -> T {
+            serde_json::from_value(value).unwrap()
+        }
+        let database = Database::memory().unwrap();
+        database
+            .create_table(asked(json!({
+                "TableName": "table",
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+            })))
+            .unwrap();
+        let expires = json!({"Enabled": true, "AttributeName": "expiresAt"});
+        database.update_time_to_live(asked(json!({"TableName": "table", "TimeToLiveSpecification": expires}))).unwrap();
+        for (pk, at) in [("old", "1700000000"), ("new", "9700000000")] {
+            let item = json!({"pk": {"S": pk}, "expiresAt": {"N": at}});
+            database.put_item(asked(json!({"TableName": "table", "Item": item}))).unwrap();
+        }
+        // It goes on for ever; what is due is swept at once.
+        let _ = tokio::time::timeout(Duration::from_millis(50), sweep(database.clone())).await;
+        let there = |pk: &str| {
+            let found = database.get_item(asked(json!({"TableName": "table", "Key": {"pk": {"S": pk}}}))).unwrap();
+            found.item.is_some()
+        };
+        assert!(!there("old") && there("new"));
+    }
+}

@@ -34,7 +34,7 @@ pub struct Args {
     /// its data directory, or 1.
     #[arg(long, env = "UNDERSTUDY_SEED", hide_env_values = true, value_name = "N")]
     seed: Option<u64>,
-    /// Where it keeps all there is, over its end and even a kill -9. Without it nothing is kept.
+    /// Where it keeps what AWS and DynamoDB would, over its end and even a kill -9. Without it nothing is kept.
     #[arg(long, env = "UNDERSTUDY_DATA_DIR", hide_env_values = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Whether reads may lag behind writes for a moment, as AWS's do.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::tenure::FINISH_MAX;
 use super::*;
 use crate::clock::Clock;
+use crate::context::READ_MAX;
 use crate::fake_table::Table;
 use crate::heartbeat;
 use crate::items::LEASE;
@@ -103,7 +104,8 @@ impl Clock for Fast<'_> {
     }
 
     fn sleep(&self, duration: Duration) -> futures::future::LocalBoxFuture<'static, ()> {
-        self.0.sleep(duration / self.1)
+        // Rounded up: what is due is due when it ends.
+        self.0.sleep(duration / self.1 + Duration::from_nanos(1))
     }
 }
 
@@ -317,4 +319,24 @@ fn with_a_faster_time_of_aws_passes_come_sooner_and_the_lease_lasts_as_long_as_e
     let (few, many) = (slow.passes(), fast.passes());
     assert!((5..=9).contains(&few) && many >= 10 * few, "{few} and {many}");
     assert_eq!(renewals(&fast), renewals(&slow));
+}
+
+#[test]
+fn with_a_faster_time_of_aws_a_call_and_an_orderly_end_have_as_long_as_ever() {
+    let mut scene = Scene::new().with("a", DARK);
+    scene.speed = 60;
+    let started = scene.clock.elapsed();
+    scene.run_for(Duration::from_secs(5));
+    let took = scene.clock.elapsed() - started;
+    assert!(took >= READ_MAX && took <= Duration::from_secs(5) + FINISH_MAX, "{took:?}");
+    assert!(scene.table.item("a", "STATUS").is_some(), "the pass went through");
+}
+
+#[test]
+fn with_a_faster_time_of_aws_once_still_has_its_time_after_waiting_for_the_lease_of_a_dead_one() {
+    let mut scene = Scene::new().with_quiet("a");
+    let dies = scene.clock.sleep(Duration::from_secs(3));
+    scene.clock.run(futures::future::select(Box::pin(scene.replica(options("dead"), pending())), dies).map(drop));
+    scene.speed = 3600;
+    assert_eq!(settled(scene.once()).keys().collect::<Vec<_>>(), ["a"]);
 }

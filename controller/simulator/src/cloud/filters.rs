@@ -3,48 +3,18 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>: several filters are ANDed, their values ORed;
 //! `*` matches any characters, `?` one; values are case sensitive.
 
-use std::str::Chars;
-
 use engine::cloud::{Filter, Page};
 use planner::resource::Tags;
 
+use super::wildcards::EXACT;
 use super::world::{Outcome, refuse};
 
 /// Values that one filter may have.
 const VALUES_MAX: usize = 200;
 
-/// Whether `text` matches `pattern`.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    if !pattern.contains(['*', '?']) {
-        return pattern == text;
-    }
-    let (mut pattern, mut text) = (pattern.chars(), text.chars());
-    // What follows the last `*`, and the text that it has not swallowed yet.
-    let mut star: Option<(Chars<'_>, Chars<'_>)> = None;
-    loop {
-        let (rest, left) = (pattern.clone(), text.clone());
-        match (pattern.next(), text.next()) {
-            (Some('*'), _) => {
-                text = left.clone();
-                star = Some((pattern.clone(), left));
-            }
-            (None, None) => return true,
-            (Some(wanted), Some(got)) if wanted == '?' || wanted == got => {}
-            (_, None) => return rest.into_iter().all(|c| c == '*'),
-            (_, Some(_)) => match &mut star {
-                Some((after, swallowed)) => {
-                    swallowed.next();
-                    (pattern, text) = (after.clone(), swallowed.clone());
-                }
-                None => return false,
-            },
-        }
-    }
-}
-
 /// Whether one of the values matches one of the patterns.
 pub(crate) fn any_matches(patterns: &[String], values: &[String]) -> bool {
-    patterns.iter().any(|pattern| values.iter().any(|value| matches(pattern, value)))
+    patterns.iter().any(|pattern| values.iter().any(|value| EXACT.fits(pattern, value)))
 }
 
 /// Whether a filter of that name looks at tags.
@@ -54,7 +24,7 @@ pub(crate) fn is_of_tags(name: &str) -> bool {
 
 /// Whether the tags match a filter of them.
 pub(crate) fn tags_match(name: &str, patterns: &[String], tags: &Tags) -> bool {
-    let is_wanted = |text: &String| patterns.iter().any(|pattern| matches(pattern, text));
+    let is_wanted = |text: &String| patterns.iter().any(|pattern| EXACT.fits(pattern, text));
     match name.strip_prefix("tag:") {
         Some(key) => tags.get(key).is_some_and(is_wanted),
         None => tags.keys().any(is_wanted),
@@ -118,31 +88,4 @@ pub(crate) fn page<T>(
     }
     let next = left.peek().map(|_| format!("after:{last}"));
     Ok((taken, next))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_matches_anything_and_a_question_mark_one_character() {
-        for (pattern, text, expected) in [
-            ("web*", "web-1", true),
-            ("*-1", "web-1", true),
-            ("w?b-1", "web-1", true),
-            ("*", "", true),
-            ("?", "", false),
-            ("a*b*c", "aXbXbXc", true),
-            ("a*b*c", "aXbXb", false),
-            ("Web", "web", false),
-            ("web", "web-1", false),
-            ("web-1", "web", false),
-            ("web*", "web", true),
-            ("**a?", "bäaü", true),
-            ("*a", "aab", false),
-            ("?*", "", false),
-        ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} against {text}");
-        }
-    }
 }

@@ -57,6 +57,7 @@ mod throttle;
 pub mod traffic;
 pub mod view;
 mod vpcs;
+mod wildcards;
 mod world;
 
 pub use apps::{Answer, App};
