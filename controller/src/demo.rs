@@ -66,6 +66,9 @@ pub enum DemoError {
     /// It has ended.
     #[error("the cloud has ended")]
     Ended,
+    /// Somebody took away what it was to break.
+    #[error("somebody else has changed the environment: what the demonstration was to break next is not there")]
+    Changed,
     /// The controller does not end by itself.
     #[error("the controller has ended")]
     ControllerEnded,
@@ -159,7 +162,7 @@ impl Show<'_> {
         }
         self.visitors = Some(Visitors::come(&self.endpoint, &example.load_balancer)?);
         let name = example.name.clone();
-        self.visit(move |cloud| faults::prepare(cloud, &name)).await?;
+        self.visit(move |cloud| faults::prepare(cloud, &name)).await?.ok_or(DemoError::Changed)?;
         loop {
             for (nth, fault) in FAULTS.iter().enumerate() {
                 if !self.fault(nth, fault).await? {
@@ -185,10 +188,10 @@ impl Show<'_> {
         let (name, break_it) = (self.narrator.name().to_owned(), fault.break_it);
         let broken = self.visit(move |cloud| {
             let wanted = canonical(cloud, &name);
-            let victim = faults::oldest_member(cloud, &name);
-            (wanted, break_it(cloud, &name, &victim), victim)
+            let victim = faults::oldest_member(cloud, &name)?;
+            break_it(cloud, &name, &victim).map(|told| (wanted, told, victim))
         });
-        let (wanted, told, victim) = broken.await?;
+        let (wanted, told, victim) = broken.await?.ok_or(DemoError::Changed)?;
         self.narrator.begin(self.clock.now(), &format!("{}/{}  {told}", nth + 1, FAULTS.len()));
         self.until_settled(Some(Judged { wanted, must_go: fault.replaces.then_some(victim) })).await
     }

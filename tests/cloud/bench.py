@@ -1,9 +1,9 @@
 """How fast `understudy cloud` answers, beside moto, both on this machine in one run.
 
-Usage: bench.py PROFILE_FOLDER [--seconds N] [--only ours|moto]: where the examples `serve` and `calls` of the crate `cloud` were
-built (cargo build --release -p cloud --examples). Prints a table: calls a second at 8 connections of one call over and over,
-the middle and the 99th of a hundred answers, from start to first answer, and memory. The answers that were refused are
-counted beside: a figure with any is of no use."""
+Usage: bench.py BINARY EXAMPLES [--seconds N] [--only ours|moto]: `understudy` (or the example `serve`), and the folder of the examples
+`calls` and `load` of the crate `cloud`; tests/cloud/figures builds both. Prints a table: calls a second at 8 connections of one
+call over and over, the middle and the 99th of a hundred answers, from start to first answer, memory, and requests a second
+through a load balancer. The answers that were refused are counted beside: a figure with any is of no use."""
 
 import argparse
 import json
@@ -30,13 +30,14 @@ ELB = "Version=2015-12-01&Action="
 class Served:
     """One of the two clouds, started; `with` ends it."""
 
-    def __init__(self, name, examples):
+    def __init__(self, name, binary):
         self.name = name
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = "127.0.0.1:%d" % probe.getsockname()[1]
         host, port = self.address.split(":")
-        ours = [str(examples / "serve"), "--listen", self.address, "--consistency", "strong", "--throttling", "off"]
+        verb = ["cloud"] if binary.name == "understudy" else []
+        ours = [str(binary), *verb, "--listen", self.address, "--consistency", "strong", "--throttling", "off"]
         moto = [sys.executable, str(pathlib.Path(sys.executable).parent / "moto_server"), "-H", host, "-p", port]
         self.log = tempfile.TemporaryFile()
         began = time.monotonic()
@@ -72,6 +73,11 @@ class Served:
             told = json.dumps({"advance": "10m"}).encode()
             urllib.request.urlopen(f"http://{self.address}/_cloud/clock", told).close()
 
+    def load_balancer(self):
+        """Where the first one listens."""
+        with urllib.request.urlopen(f"http://{self.address}/_cloud/state") as reply:
+            return json.load(reply)["loadBalancers"][0]["listeners"][0]["address"]
+
     def memory_mib(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
@@ -83,6 +89,8 @@ def environment(served):
     subnets = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]][:2]
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     group = ec2.create_security_group(GroupName="bench", Description="bench", VpcId=vpc)["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 8080, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
     made = [ec2.run_instances(ImageId=image, InstanceType="t3.medium", MinCount=1, MaxCount=1, SubnetId=subnet,
                               SecurityGroupIds=[group])["Instances"][0]["InstanceId"] for subnet in subnets]
     arn = elb.create_load_balancer(Name="bench", Subnets=subnets, SecurityGroups=[group])["LoadBalancers"][0]["LoadBalancerArn"]
@@ -101,11 +109,21 @@ def measured(served, examples, service, form, seconds, calls=10**9):
     return json.loads(done.stdout) if done.returncode == 0 else {"a_second": 0, "failed": done.stderr.strip()}
 
 
+def through_a_load_balancer(served, examples, seconds):
+    """Requests a second, as the example `load` counts them."""
+    command = [str(examples / "load"), served.load_balancer(), str(max(1, round(seconds)))]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60).stdout
+    a_second, answers = told.strip().split(" requests/s: ")
+    return f"{float(a_second):,.0f}/s ({answers})"
+
+
 def rows(served, examples, seconds):
     """Each figure's name, and the figure."""
     image, subnet, group, targets, made = environment(served)
     ask = lambda service, form, **more: measured(served, examples, service, form, seconds, **more)
     yield "memory with one environment, MiB", round(served.memory_mib(), 1)
+    if served.name == "ours":
+        yield "HTTP through a load balancer, 2 targets, 32 connections", through_a_load_balancer(served, examples, seconds)
     yield "DescribeInstances, 2 instances", ask("ec2", EC2 + "DescribeInstances")
     yield "DescribeTargetHealth", ask("elasticloadbalancing", f"{ELB}DescribeTargetHealth&TargetGroupArn={targets}")
     yield "RegisterTargets", ask("elasticloadbalancing",
@@ -119,9 +137,11 @@ def rows(served, examples, seconds):
     for more in [100] * ((MANY - there) // 100) + [(MANY - there) % 100]:
         ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=more, MaxCount=more, SubnetId=subnet)
     served.pass_time()
-    shown = sum(len(one["Instances"]) for one in ec2.describe_instances()["Reservations"])
-    yield f"of {MANY} instances one answer shows", shown
-    yield f"DescribeInstances, {MANY} instances", ask("ec2", EC2 + "DescribeInstances")
+    # Without MaxResults AWS and ours answer all there is, moto a hundred reservations: the two figures are of other answers then.
+    for how, parameter, asked in [("MaxResults=1000", "&MaxResults=1000", {"MaxResults": 1000}), ("no MaxResults", "", {})]:
+        shown = sum(len(one["Instances"]) for one in ec2.describe_instances(**asked)["Reservations"])
+        yield f"instances in an answer, of {MANY}, {how}", shown
+        yield f"DescribeInstances, {MANY} instances, {how}", ask("ec2", f"{EC2}DescribeInstances{parameter}")
     yield f"memory with {MANY} instances, MiB", round(served.memory_mib(), 1)
 
 
@@ -139,15 +159,16 @@ def value(figure):
 
 def main():
     options = argparse.ArgumentParser()
+    options.add_argument("binary", type=pathlib.Path)
     options.add_argument("examples", type=pathlib.Path)
     options.add_argument("--seconds", type=float, default=5)
     options.add_argument("--only", choices=["ours", "moto"])
     options = options.parse_args()
     figures = {}
     for name in [options.only] if options.only else ["ours", "moto"]:
-        with Served(name, options.examples.resolve() / "examples") as served:
+        with Served(name, options.binary.resolve()) as served:
             figures[name] = {"from start to first answer, ms": round(served.starts_in * 1000, 1)}
-            for what, figure in rows(served, options.examples.resolve() / "examples", options.seconds):
+            for what, figure in rows(served, options.examples.resolve(), options.seconds):
                 figures[name][what] = figure
                 print(f"{name}: {what}: {told(figure)}", file=sys.stderr)
     load = os.getloadavg()
@@ -156,7 +177,9 @@ def main():
     print("|---" * (len(figures) + 1 + (len(figures) == 2)) + "|")
     for what in next(iter(figures.values())):
         cells = [told(side[what]) for side in figures.values() if what in side]
-        if len(figures) == 2 and what in figures["moto"] and value(figures["moto"][what]):
+        if len(figures) == 2 and what not in figures["moto"]:
+            cells += ["", ""]
+        elif len(figures) == 2 and value(figures["moto"][what]):
             cells.append(f"{value(figures['ours'][what]) / value(figures['moto'][what]):,.3g}")
         print(f"| {what} | " + " | ".join(cells) + " |")
 

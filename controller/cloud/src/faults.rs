@@ -307,7 +307,11 @@ fn befall(wanted: &Wanted, cloud: &SimCloud) -> Result<Vec<Undo>, Refused> {
     }
     let console = cloud.console();
     if wanted.kind == Kind::Capacity {
-        let kind = wanted.instance_type.clone().unwrap_or_else(|| "*".to_owned());
+        let kind = match &wanted.instance_type {
+            Some(known) if cloud.view().offers(known) => known.clone(),
+            Some(_) => return Err(Refused::field("type", "is not offered here; see DescribeInstanceTypes")),
+            None => "*".to_owned(),
+        };
         let zones: Vec<Zone> = cloud.view().subnets().into_iter().map(|subnet| subnet.zone).collect();
         let chosen = zones.into_iter().filter(|zone| wanted.zone.as_deref().is_none_or(|only| zone.0 == only));
         let chosen: std::collections::BTreeSet<Zone> = chosen.collect();
@@ -458,6 +462,7 @@ mod tests {
             (json!({"kind": "throttle", "zone": "us-east-2a"}), "zone"),
             (json!({"kind": "throttle", "count": 0}), "count"),
             (json!({"kind": "capacity", "zone": "us-east-2x"}), "zone"),
+            (json!({"kind": "capacity", "type": "t3.enormous"}), "type"),
             (json!({"kind": "capacity", "resource": id}), "resource"),
             (json!({"kind": "redis-down", "resource": id}), "resource"),
             (json!({"kind": "redis-down", "seed": 1}), "seed"),

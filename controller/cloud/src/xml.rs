@@ -72,10 +72,10 @@ impl Xml {
     /// None in memory.
     pub fn text(&mut self, name: &str, text: &str) -> Result<(), Unwritable> {
         self.open(name, None)?;
-        // XML 1.0 has no way to write most control characters; AWS leaves them out too.
-        let allowed = |c: &char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
-        let text: String = text.chars().filter(allowed).collect();
-        self.writer.write_event(Event::Text(BytesText::new(&text)))?;
+        // Most texts are of letters and numbers; those are not gone through again.
+        let text =
+            if is_plain(text) { BytesText::from_escaped(text) } else { BytesText::new(&writable(text)).into_owned() };
+        self.writer.write_event(Event::Text(text))?;
         self.close(name)
     }
 
@@ -91,6 +91,18 @@ impl Xml {
     pub fn finish(self) -> Vec<u8> {
         self.writer.into_inner()
     }
+}
+
+/// Whether nothing of a text is escaped or left out.
+fn is_plain(text: &str) -> bool {
+    // Every byte is looked at, so that many are at once.
+    let escaped = |byte| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & !escaped(byte))
+}
+
+/// XML 1.0 has no way to write most control characters; AWS leaves them out too.
+fn writable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r')).collect()
 }
 
 struct Root<'a> {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use engine::clock::{Clock, Entropy as _, Purpose};
 use engine::context::Ctx;
 use engine::controller::{self, Options, RunOutcome, Standing};
-use engine::items::{CONTROLLER, LEASE};
+use engine::items::{CONTROLLER, HEARTBEAT, LEASE};
 use engine::observe::reference::Reference;
 use engine::store::{Key, RecordStore as _};
 use futures::future::{Either, select};
+use jiff::{SignedDuration, Timestamp};
 use planner::status::{Wait, WaitOn};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,11 +22,17 @@ use super::output::Printer;
 use super::session;
 use crate::aws::Aws;
 use crate::config::Config;
+use crate::store::DynamoDb;
 use crate::system::{SystemClock, SystemEntropy};
 use engine::throttle::{Pressure, Share, Throttled};
 
 /// How long an orderly end may take. What is cut off then is taken up by the next leader, as after a crash.
 const ENDING_MAX: Duration = Duration::from_secs(18);
+
+/// How far the table's clock may be from ours until that is told: readers judge by the former whether a controller lives.
+const APART_MAX: SignedDuration = SignedDuration::from_secs(60);
+/// How long the start waits for the table to say what time it is.
+const CLOCK_WITHIN: Duration = Duration::from_secs(3);
 
 /// `controller`.
 #[derive(Debug, clap::Args)]
@@ -60,6 +67,9 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     }
     let real_clock = SystemClock::start();
     let local_clock = session::local_clock(config).await?;
+    if local_clock.is_none() {
+        tell_apart_clocks(&session.store).await;
+    }
     let clock: &dyn Clock = local_clock.as_ref().map_or(&real_clock, |local| local);
     let follow = async {
         match &local_clock {
@@ -110,6 +120,20 @@ pub async fn run(args: Args, config: &Config) -> Ended {
             tracing::warn!("not ended in time, the next leader takes up what was under way");
             Ok(Verdict::Yes)
         }
+    }
+}
+
+/// Warns when the table goes by another time than this machine. Nothing is decided by it: all that follows is measured by our own.
+async fn tell_apart_clocks(store: &DynamoDb) {
+    let asked = tokio::time::timeout(CLOCK_WITHIN, store.get_with_date(&Key::new(CONTROLLER, HEARTBEAT))).await;
+    let Ok(Ok((_, Some(table)))) = asked else { return };
+    let apart = table.duration_since(Timestamp::now());
+    if apart.abs() > APART_MAX {
+        tracing::warn!(
+            apart_s = apart.as_secs(),
+            "the table's clock is not this machine's, so that this controller may look as if it had ended; on \
+             `understudy cloud` start it with --local, elsewhere set the machine's clock"
+        );
     }
 }
 

@@ -152,6 +152,24 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
 }
 
 #[test]
+fn a_controller_that_goes_by_another_time_than_its_table_says_so() {
+    let cloud = Cloud::start();
+    cloud.run(&["bootstrap"]).yes();
+    let url = format!("http://{}", cloud.address);
+    let once = |local: &[&str]| {
+        let mut command =
+            cloud.world.command(&["controller", "--once", "--region", "us-east-2", "--endpoint-url", &url]);
+        command.args(local).env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
+        ended(command).yes().err
+    };
+    cloud.http("POST", "/_cloud/clock", "", r#"{"advance": "10h"}"#);
+    let told = once(&[]);
+    assert!(told.contains("the table's clock is not this machine's") && told.contains("--local"), "{told}");
+    let told = once(&["--local"]);
+    assert!(!told.contains("the table's clock"), "{told}");
+}
+
+#[test]
 fn a_cloud_listens_beyond_this_machine_only_when_it_is_told_to() {
     let world = World::empty();
     world.run(&["cloud", "--listen", "0.0.0.0:0"]).complains(2, &["0.0.0.0", "--allow-remote"]);

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_TYPE, HOST, LOCATION, SERVER, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use simulator::cloud::traffic::{Answer, Asked, Decision, Forward, Listener, Meets};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -158,6 +159,10 @@ async fn handle(
     };
     let (table, now) = front.table(site).ok_or(Gone)?;
     let listener = table.listener(arn).ok_or(Gone)?;
+    // "The client sent a malformed request that does not meet the HTTP specification": HTTP 400.
+    if head.version == Version::HTTP_11 && asked.host.is_empty() {
+        return Ok(own(listener, &Answer::page(400)));
+    }
     let decision = site.traffic.borrow_mut().decide(&table, listener, &asked, now);
     match decision {
         Decision::Answer(answer) => Ok(own(listener, &answer)),
@@ -203,7 +208,9 @@ async fn forwarded(
     };
     let Some((table, now)) = front.table(site) else { return own(listener, &Answer::page(502)) };
     let sets = |name: &str| page.cookie.as_ref().is_some_and(|(own, _)| *own == name);
-    let cookies = site.traffic.borrow_mut().cookies(&table, forward, now, sets);
+    // A cloud that was put away for a week is behind the clock by which browsers throw cookies away.
+    let date = table.date(now).max(Timestamp::now());
+    let cookies = site.traffic.borrow_mut().cookies(forward, now, date, sets);
     reply(listener, page, cookies)
 }
 

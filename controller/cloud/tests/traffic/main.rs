@@ -50,6 +50,13 @@ fn two_targets_share_the_load_and_say_who_they_are() {
     let big = "x".repeat((1 << 20) + 1);
     assert_eq!(ask(address, "POST /", &[], &big[..1 << 20]).status, 200);
     assert_eq!(ask(address, "TRACE /", &[], "").status, 405);
+    for (nameless, status) in [("GET / HTTP/1.1\r\nconnection: close", "400"), ("GET / HTTP/1.0", "200")] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(format!("{nameless}\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{nameless}");
+    }
 }
 
 #[test]

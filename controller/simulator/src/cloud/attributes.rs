@@ -173,19 +173,45 @@ pub(crate) fn set_of_load_balancer(own: &mut Attributes, new: &Attributes) -> Ou
     Ok(())
 }
 
-/// Sets some of a target group's; all or none. Slow start goes with round robin only:
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#slow-start-mode>.
+/// Sets some of a target group's; all or none.
 pub(crate) fn set_of_target_group(own: &mut Attributes, new: &Attributes) -> Outcome<()> {
     check("Target group", TARGET_GROUP, new)?;
     let mut both = own.clone();
     both.extend(new.clone());
-    let is = |name: &str, value: &str| both.get(name).is_some_and(|own| own == value);
-    if !is("slow_start.duration_seconds", "0") && !is("load_balancing.algorithm.type", "round_robin") {
-        let message = "Slow start can only be enabled with the round_robin load balancing algorithm";
-        return refuse("InvalidConfigurationRequest", message);
-    }
+    check_together(&both)?;
     *own = both;
     Ok(())
+}
+
+/// Refuses attributes of a target group that do not go together.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>,
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/sticky-sessions.html#application-based-stickiness>
+fn check_together(all: &Attributes) -> Outcome<()> {
+    let of = |name: &str| all.get(name).map_or("", String::as_str);
+    let algorithm = of("load_balancing.algorithm.type");
+    let (sticky, cookie) = (of("stickiness.enabled") == "true", of("stickiness.app_cookie.cookie_name"));
+    let by_application = sticky && of("stickiness.type") == "app_cookie";
+    let message = if slow_start(all) && algorithm != "round_robin" {
+        "Slow start can only be enabled with the round_robin load balancing algorithm"
+    } else if sticky && algorithm == "weighted_random" {
+        "Stickiness cannot be enabled with the weighted_random load balancing algorithm"
+    } else if sticky && of("load_balancing.cross_zone.enabled") == "false" {
+        "Stickiness cannot be enabled while cross-zone load balancing is off"
+    } else if of("load_balancing.algorithm.anomaly_mitigation") == "on" && algorithm != "weighted_random" {
+        "Anomaly mitigation can only be enabled with the weighted_random load balancing algorithm"
+    } else if by_application && cookie.is_empty() {
+        "Stickiness of type app_cookie needs stickiness.app_cookie.cookie_name"
+    } else if ["AWSALB", "AWSALBAPP", "AWSALBTG"].iter().any(|own| cookie.starts_with(own)) {
+        "The cookie names that begin with AWSALB, AWSALBAPP and AWSALBTG are reserved for use by the load balancer"
+    } else {
+        return Ok(());
+    };
+    refuse("InvalidConfigurationRequest", message)
+}
+
+/// Whether new targets of the group begin slowly.
+pub(crate) fn slow_start(attributes: &Attributes) -> bool {
+    attributes.get("slow_start.duration_seconds").is_some_and(|seconds| seconds != "0")
 }
 
 fn check(whose: &str, rows: &[Row], new: &Attributes) -> Outcome<()> {

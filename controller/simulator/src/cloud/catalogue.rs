@@ -51,16 +51,28 @@ pub(crate) fn zone_id(region: &str, zone: &str) -> String {
     format!("{known}-az{}", letter.saturating_sub(b'a') + 1)
 }
 
+/// What the prefix lists of a region are of.
+const REGIONAL_LISTS: [&str; 9] = [
+    "dynamodb",
+    "ec2-instance-connect",
+    "ipv6.ec2-instance-connect",
+    "ipv6.route53-healthchecks",
+    "ipv6.vpc-lattice",
+    "route53-healthchecks",
+    "s3",
+    "s3express",
+    "vpc-lattice",
+];
+
 /// The id and name of every prefix list that AWS manages in that region.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html>
 pub(crate) fn prefix_lists(region: &str) -> Vec<(String, String)> {
     let cloudfront = REGIONS.iter().find(|known| known.name == region).map(|known| known.cloudfront.to_owned());
     let global = "com.amazonaws.global.cloudfront.origin-facing".to_owned();
     let mut lists = vec![(cloudfront.unwrap_or_else(|| derived_id("pl-", region)), global)];
-    for service in ["dynamodb", "s3"] {
-        let name = format!("com.amazonaws.{region}.{service}");
-        lists.push((derived_id("pl-", &name), name));
-    }
+    let worldwide = ["ipv6.cloudfront.origin-facing", "groundstation"].map(|of| format!("com.amazonaws.global.{of}"));
+    let regional = REGIONAL_LISTS.iter().map(|of| format!("com.amazonaws.{region}.{of}"));
+    lists.extend(worldwide.into_iter().chain(regional).map(|name| (derived_id("pl-", &name), name)));
     lists.sort();
     lists
 }

@@ -115,7 +115,7 @@ impl World {
                 found.push((group.id.to_string(), group.describe()));
             }
         }
-        let (groups, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        let (groups, next) = filters::page(found, page, self.config.page_size, "InvalidParameterValue")?;
         Ok(Reply::SecurityGroups(groups, next))
     }
 

@@ -240,7 +240,7 @@ impl World {
                 found.push((instance.id.to_string(), instance.describe(self.config.epoch, at)));
             }
         }
-        let (instances, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        let (instances, next) = filters::page(found, page, self.config.page_size, "InvalidParameterValue")?;
         Ok(Reply::Instances(instances, next))
     }
 
@@ -258,7 +258,7 @@ impl World {
         let found = running
             .map(|instance| (instance.id.to_string(), (instance.id.clone(), self.status_checks(instance, at))))
             .collect();
-        let (status, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        let (status, next) = filters::page(found, page, self.config.page_size, "InvalidParameterValue")?;
         Ok(Reply::InstanceStatus(status, next))
     }
 

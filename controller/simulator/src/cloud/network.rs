@@ -35,7 +35,7 @@ impl World {
                 found.push((subnet.id.to_string(), subnet.clone()));
             }
         }
-        let (subnets, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        let (subnets, next) = filters::page(found, page, self.config.page_size, "InvalidParameterValue")?;
         Ok(Reply::Subnets(subnets, next))
     }
 
@@ -45,7 +45,7 @@ impl World {
         let offered = self.config.offerings.iter().filter(|(name, _)| types.is_empty() || types.contains(name));
         let pairs = offered.flat_map(|(name, zones)| zones.iter().map(move |zone| (name.clone(), zone.clone())));
         let keyed = pairs.map(|(name, zone)| (format!("{name}/{zone}"), (name, zone))).collect();
-        let (found, next) = filters::page(keyed, page, self.config.page_size, "InvalidNextToken")?;
+        let (found, next) = filters::page(keyed, page, self.config.page_size, "InvalidParameterValue")?;
         Ok(Reply::InstanceTypeOfferings(found, next))
     }
 

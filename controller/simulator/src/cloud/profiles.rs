@@ -80,7 +80,7 @@ impl World {
             }
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        let (found, next) = filters::page(found, page, self.config.page_size, "InvalidNextToken")?;
+        let (found, next) = filters::page(found, page, self.config.page_size, "InvalidParameterValue")?;
         Ok(Reply::ProfileAssociations(found, next))
     }
 

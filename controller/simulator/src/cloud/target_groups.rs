@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crds_schema::spec::Protocol;
 use engine::cloud::Reply;
@@ -29,6 +30,8 @@ pub(crate) struct TargetGroupRecord {
     pub vpc: VpcId,
     pub health_check: TargetHealthCheck,
     pub attributes: BTreeMap<String, String>,
+    /// When slow start was enabled last: who is healthy by then does not begin slowly.
+    pub slow_start_since: Option<Duration>,
     pub tags: Tags,
     pub targets: BTreeMap<(String, u16), TargetRecord>,
 }
@@ -137,6 +140,7 @@ impl World {
             vpc: create.vpc.clone(),
             health_check: create.health_check.clone(),
             attributes: attributes::of_target_group(),
+            slow_start_since: None,
             tags: create.tags.clone(),
             targets: BTreeMap::new(),
         };
@@ -161,7 +165,13 @@ impl World {
         new: &BTreeMap<String, String>,
     ) -> Outcome<Reply> {
         let Some(arn) = arn.id() else { return no_target_group("unresolved") };
-        attributes::set_of_target_group(&mut self.target_group_mut(arn)?.attributes, new)?;
+        let at = self.at;
+        let group = self.target_group_mut(arn)?;
+        let before = attributes::slow_start(&group.attributes);
+        attributes::set_of_target_group(&mut group.attributes, new)?;
+        if attributes::slow_start(&group.attributes) && !before {
+            group.slow_start_since = Some(at);
+        }
         Ok(Reply::Done)
     }
 

@@ -31,6 +31,10 @@ use choice::Load;
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html#http-463-issues>
 const FORWARDED_MAX: usize = 30;
 
+/// Bytes of a request line, and of a header: "16K per request line, 16K per single header".
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html#http-400-issues>
+const LINE_BYTES_MAX: usize = 16 << 10;
+
 /// A request, as a load balancer looks at it.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -82,6 +86,13 @@ impl Asked<'_> {
         self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
+    /// Whether one of its lines is longer than they may be.
+    fn is_too_long(&self) -> bool {
+        let request_line = self.method.len() + self.path.len() + self.query.len() + " ? HTTP/1.1".len();
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + ": ".len());
+        headers.chain([request_line]).any(|bytes| bytes > LINE_BYTES_MAX)
+    }
+
     /// The host without its port.
     fn hostname(&self) -> &str {
         match self.host.rsplit_once(':') {
@@ -121,6 +132,9 @@ impl Traffic {
         // "The client used the TRACE method, which is not supported by Application Load Balancers."
         if asked.method == "TRACE" {
             return Decision::Answer(Answer::page(405));
+        }
+        if asked.is_too_long() {
+            return Decision::Answer(Answer::page(400));
         }
         let addresses = asked.header("x-forwarded-for").flat_map(|header| header.split(','));
         if addresses.count() > FORWARDED_MAX {

@@ -56,6 +56,11 @@ impl View {
         self.instances().into_iter().filter(live).collect()
     }
 
+    /// Whether instances of that type can be launched in some zone.
+    pub fn offers(&self, instance_type: &str) -> bool {
+        self.world.config.offerings.contains_key(instance_type)
+    }
+
     /// How many vCPUs are running.
     pub fn vcpus(&self) -> usize {
         self.live_instances().iter().map(|instance| super::launch::vcpus(&instance.instance_type)).sum()

@@ -251,7 +251,7 @@ fn pages_show_everything_once() {
     }
     assert_eq!((pages, seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (3, 5, made));
     let error = bench.read(Read::Instances { filters: vec![], page: Some("nonsense".into()) }).unwrap_err();
-    assert!(error.is("InvalidNextToken"));
+    assert!(error.is("InvalidParameterValue"));
 }
 
 #[test]

@@ -114,6 +114,32 @@ fn target_group_attributes_have_defaults_and_are_checked() {
 }
 
 #[test]
+fn target_group_attributes_that_do_not_go_together_are_refused() {
+    let bench = Bench::new();
+    let targets = bench.targets("web");
+    let set = |all: &[(&str, &str)]| Write::SetTargetGroupAttributes {
+        target_group: Ref::Id(targets.clone()),
+        attributes: all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    };
+    let weighted = ("load_balancing.algorithm.type", "weighted_random");
+    let sticky = ("stickiness.enabled", "true");
+    for wrong in [
+        [weighted, ("slow_start.duration_seconds", "30")],
+        [weighted, sticky],
+        [sticky, ("load_balancing.cross_zone.enabled", "false")],
+        [sticky, ("stickiness.type", "app_cookie")],
+        [sticky, ("load_balancing.algorithm.anomaly_mitigation", "on")],
+        [sticky, ("stickiness.app_cookie.cookie_name", "AWSALBX")],
+    ] {
+        assert_eq!(bench.code(set(&wrong)), "InvalidConfigurationRequest", "{wrong:?}");
+    }
+    bench.write(set(&[weighted, ("load_balancing.algorithm.anomaly_mitigation", "on")])).unwrap();
+    bench.write(set(&[("load_balancing.algorithm.anomaly_mitigation", "off")])).unwrap();
+    bench.write(set(&[("load_balancing.algorithm.type", "round_robin"), sticky])).unwrap();
+    assert_eq!(bench.code(set(&[weighted])), "InvalidConfigurationRequest", "with what is there already");
+}
+
+#[test]
 fn deletion_protection_holds_and_deleting_twice_is_no_error() {
     let bench = Bench::new();
     let alb = bench.alb(bench.create_alb("web", 2));

@@ -48,7 +48,7 @@ impl<'a> Door<'a> {
             Decision::Answer(answer) => Err(answer.status),
             Decision::Forward(forward) => {
                 let table = self.bench.cloud.traffic();
-                for cookie in self.traffic.cookies(&table, &forward, table.at(), sets) {
+                for cookie in self.traffic.cookies(&forward, table.at(), table.date(table.at()), sets) {
                     let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
                     self.jar.insert(name.to_owned(), value.to_owned());
                 }
@@ -211,9 +211,9 @@ fn a_client_sticks_until_its_cookie_is_too_old() {
 fn a_session_of_the_application_sticks_while_both_cookies_come_back() {
     let bench = Bench::new();
     let (env, _) = served(&bench, 2);
-    set(&bench, &env, "stickiness.enabled", "true");
-    set(&bench, &env, "stickiness.type", "app_cookie");
     set(&bench, &env, "stickiness.app_cookie.cookie_name", "session");
+    set(&bench, &env, "stickiness.type", "app_cookie");
+    set(&bench, &env, "stickiness.enabled", "true");
     let mut door = Door::new(&bench, &env);
     assert_eq!(door.spread(4).len(), 2, "no session, nothing to stick to");
     assert!(door.jar.is_empty());
@@ -242,6 +242,21 @@ fn a_new_target_gets_its_share_little_by_little() {
     let shares = [share(10), share(40), share(49), share(1)];
     let fits = [80..=110, 320..=345, 490..=500, 500..=500];
     assert!(shares.iter().zip(fits).all(|(share, fits)| fits.contains(share)), "{shares:?}");
+}
+
+#[test]
+fn who_is_healthy_when_slow_start_is_enabled_has_its_share() {
+    let bench = Bench::new();
+    let (env, _) = served(&bench, 1);
+    let new = bench.member(&env, "new", 1);
+    while health(&bench, &env, &new) != TargetHealth::Healthy {
+        bench.pass(secs(1));
+    }
+    set(&bench, &env, "slow_start.duration_seconds", "100");
+    let mut door = Door::new(&bench, &env);
+    assert_eq!(door.spread(1000)[new.as_str()], 500);
+    set(&bench, &env, "slow_start.duration_seconds", "200");
+    assert_eq!(door.spread(1000)[new.as_str()], 500, "it was enabled before");
 }
 
 #[test]
@@ -330,6 +345,9 @@ fn the_first_rule_that_fits_decides() {
         (Asked { query: "x=1&Version=V2", ..plain("/") }, 405),
         (Asked { method: "TRACE", ..plain("/a/b") }, 405),
         (Asked { headers: &[("x-forwarded-for", &"1.1.1.1,".repeat(31))], ..plain("/") }, 463),
+        (plain(&format!("/a/{}", "b".repeat(16_000))), 401),
+        (plain(&format!("/a/{}", "b".repeat(16 << 10))), 400),
+        (Asked { headers: &[("x-long", &"x".repeat(16 << 10))], ..plain("/a/b") }, 400),
     ] {
         assert_eq!(door.answer(&asked).status, status, "{asked:?}");
     }

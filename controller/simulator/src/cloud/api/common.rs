@@ -67,6 +67,17 @@ impl<'a> Filters<'a> {
         Some(item()).filter(|item| self.match_own(|name| values(item, name)))
     }
 
+    /// Whether a resource matches, of which `item` is what is shown: that is made only if a filter looks at it.
+    pub fn match_item<T>(
+        &self,
+        tags: &Tags,
+        item: impl FnOnce() -> T,
+        values: impl Fn(&T, &str) -> Option<Vec<String>>,
+    ) -> bool {
+        let looks_at_item = self.0.iter().any(|filter| !filters::is_of_tags(&filter.name));
+        self.match_tags(tags) && (!looks_at_item || self.shown(tags, item, values).is_some())
+    }
+
     fn match_tags(&self, tags: &Tags) -> bool {
         let mut of_tags = self.0.iter().filter(|filter| filters::is_of_tags(&filter.name));
         of_tags.all(|filter| filters::tags_match(&filter.name, &filter.values, tags))
@@ -207,7 +218,7 @@ pub(crate) fn page_or_all<T>(
         return refuse("InvalidParameterValue", message);
     }
     let size = max.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-    filters::page(found.into_iter().collect(), token, size, "InvalidNextToken")
+    filters::page(found.into_iter().collect(), token, size, "InvalidParameterValue")
 }
 
 /// Refuses ids and a page size in one request, as four operations of instances and network interfaces do: "You cannot specify

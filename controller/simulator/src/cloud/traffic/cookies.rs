@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 
 use super::super::actions::Forward as ForwardAction;
 use super::table::{Group, Sticky, Table};
 use super::{Asked, Forward, Traffic};
+use crate::clock::timestamp;
 use crate::entropy::Prng;
 
 /// The load balancer's own, for a target.
@@ -77,19 +79,20 @@ impl Traffic {
         Kept { place, in_session: true }
     }
 
-    /// What is to be set with the answer to a request that was forwarded; `sets` says whether the application sets a cookie.
+    /// What is to be set with the answer to a request that was forwarded. Clients keep it from `date` on, by their own clock; for how
+    /// long it is valid is counted from `now`. `sets` says whether the application sets a cookie.
     pub fn cookies(
         &mut self,
-        table: &Table,
         forward: &Forward,
         now: Duration,
+        date: Timestamp,
         sets: impl Fn(&str) -> bool,
     ) -> Vec<String> {
         let (group, target) = (forward.group.mark, forward.target().mark);
         let since = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let mut cookies = Vec::new();
         let mut set = |names: &[&str], value: String| {
-            let until = table.date(now + KEPT).strftime("%a, %d %b %Y %H:%M:%S GMT");
+            let until = timestamp(date, KEPT).strftime("%a, %d %b %Y %H:%M:%S GMT");
             for name in names {
                 let other_sites = if name.ends_with("CORS") { "; SameSite=None" } else { "" };
                 cookies.push(format!("{name}={value}; Expires={until}; Path=/{other_sites}"));

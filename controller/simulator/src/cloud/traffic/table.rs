@@ -293,7 +293,7 @@ impl Group {
             serving: Vec::new(),
         };
         group.serving = group.who_serves(own);
-        group.begin_slowly(world.at);
+        group.begin_slowly(record.slow_start_since, world.at);
         group
     }
 
@@ -323,10 +323,11 @@ impl Group {
         if too_few { all } else { healthy }
     }
 
-    /// "Newly registered targets enter slow start mode only when there is at least one healthy target that is not in slow
-    /// start mode."
+    /// "When you enable slow start for a target group, the healthy targets registered with the target group do not enter slow
+    /// start mode", and "newly registered targets enter slow start mode only when there is at least one healthy target that is not
+    /// in slow start mode."
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#slow-start-mode>
-    fn begin_slowly(&mut self, at: Duration) {
+    fn begin_slowly(&mut self, enabled: Option<Duration>, at: Duration) {
         let lasts = self.slow_start;
         if lasts.is_zero() {
             return;
@@ -339,7 +340,7 @@ impl Group {
         // Since when each of those before is there in full.
         let mut full: Vec<Duration> = Vec::new();
         for (since, place) in in_turn {
-            let slow = full.iter().any(|before| *before < since);
+            let slow = enabled.is_none_or(|enabled| since > enabled) && full.iter().any(|before| *before < since);
             full.push(if slow { since + lasts } else { since });
             if slow && at < since + lasts {
                 self.targets[place].slow_since = Some(since);

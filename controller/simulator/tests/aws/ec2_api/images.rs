@@ -210,6 +210,9 @@ fn a_snapshot_of_a_volume_is_taken_in_a_while() {
         (&json!("pending"), &json!(8), &json!("a"))
     );
     bench.pass(secs(120));
+    assert!(made["storageTier"].is_null() && made["transferType"].is_null(), "not in what makes it: {made}");
+    let shown = read::<DescribeSnapshots>(&bench, json!({ "Owner": ["self"] }))["snapshotSet"][0].clone();
+    assert_eq!((&shown["storageTier"], &shown["transferType"]), (&json!("standard"), &json!("standard")));
     let found = |request: Value| each(&read::<DescribeSnapshots>(&bench, request)["snapshotSet"], "status");
     assert_eq!(found(json!({ "Owner": ["self"], "Filter": [filter("volume-id", &[&volume])] })), ["completed"]);
     assert_eq!(found(json!({ "RestorableBy": ["self"] })), ["completed"]);

@@ -1,5 +1,7 @@
 //! VPCs, subnets, routes, zones, prefix lists, key pairs: what a network is like.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::api::ec2::*;
@@ -106,7 +108,7 @@ fn a_page_goes_on_where_the_one_before_ended() {
     let (one, two) = (each(&first["subnetSet"], "subnetId"), each(&second["subnetSet"], "subnetId"));
     assert_eq!((one.len(), two.len(), &second["nextToken"]), (5, 2, &Value::Null));
     assert!(one.iter().all(|id| !two.contains(id)));
-    assert_eq!(unread::<DescribeSubnets>(&bench, json!({ "NextToken": "nonsense" })), "InvalidNextToken");
+    assert_eq!(unread::<DescribeSubnets>(&bench, json!({ "NextToken": "nonsense" })), "InvalidParameterValue");
     let v6 = json!({ "Filter": [filter("ipv6-cidr-block-association.state", &["associated"])] });
     assert_eq!(read::<DescribeSubnets>(&bench, v6)["subnetSet"].as_array().unwrap().len(), 4);
 }
@@ -168,6 +170,10 @@ fn cloudfronts_prefix_list_is_found_by_its_name() {
     let found = read::<DescribeManagedPrefixLists>(&bench, json!({ "Filter": [filter("prefix-list-name", &[name])] }));
     assert_eq!(each(&found["prefixListSet"], "prefixListId"), ["pl-b6a144df"]);
     assert_eq!(found["prefixListSet"][0]["ownerId"], "AWS");
+    let of_ipv6 = json!({ "Filter": [filter("prefix-list-name", &["*.ipv6.*"])] });
+    let of_ipv6 = read::<DescribeManagedPrefixLists>(&bench, of_ipv6)["prefixListSet"].clone();
+    let families: BTreeSet<String> = each(&of_ipv6, "addressFamily").into_iter().collect();
+    assert!(of_ipv6.as_array().unwrap().len() > 2 && families == ["IPv6".to_owned()].into(), "{of_ipv6}");
     let page = read::<DescribeManagedPrefixLists>(&bench, json!({ "MaxResults": 1 }));
     assert!(page["nextToken"].is_string());
     let missing = json!({ "PrefixListId": ["pl-01234567"] });

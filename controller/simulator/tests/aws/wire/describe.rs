@@ -156,7 +156,7 @@ fn ids_must_be_well_formed_and_known() {
     assert_eq!(of(json!({"InstanceId": [id, "i-00000000000000000"]})), "InvalidInstanceID.NotFound");
     assert_eq!(of(json!({"InstanceId": [id], "MaxResults": 5})), "InvalidParameterCombination");
     assert_eq!(of(json!({"MaxResults": 4})), "InvalidParameterValue");
-    assert_eq!(of(json!({"NextToken": "nonsense"})), "InvalidNextToken");
+    assert_eq!(of(json!({"NextToken": "nonsense"})), "InvalidParameterValue");
     let of = |asked: Value| code(read::<ec2::DescribeVolumes>(&bench, asked));
     assert_eq!(of(json!({"VolumeId": ["vol-none"]})), "InvalidParameterValue");
     assert_eq!(of(json!({"VolumeId": ["vol-00000000000000000"]})), "InvalidVolume.NotFound");

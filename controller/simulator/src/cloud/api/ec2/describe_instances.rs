@@ -13,6 +13,8 @@ use super::instance_ids::known;
 use super::instance_item::{Attached, ReservationItem, gathered, item};
 use crate::cloud::api::common::{Filter, Filters, check_ids_or_page, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
+use crate::cloud::instances::InstanceRecord;
+use crate::cloud::settings::Origin;
 use crate::cloud::world::Outcome;
 
 /// See the module.
@@ -50,14 +52,17 @@ impl Read for DescribeInstances {
         let filters = Filters::of(&self.filter, true, is_known)?;
         let asked: BTreeSet<_> = known(world, &self.instance_id, *at)?.into_iter().collect();
         let attached = Attached::of(world);
+        let show = |instance: &InstanceRecord| item(world, &attached, instance, *at);
         let mut found = BTreeMap::new();
         for instance in world.visible_instances(*at).filter(|one| asked.is_empty() || asked.contains(&one.id)) {
-            if let Some(item) = filters.shown(&instance.tags, || item(world, &attached, instance, *at), values) {
-                let key = format!("{} {:05} {}", item.reservation_id, item.ami_launch_index, item.instance_id);
-                found.insert(key, item);
+            if filters.match_item(&instance.tags, || show(instance), values) {
+                let Origin { reservation, index, .. } = instance.origin.as_ref();
+                found.insert(format!("{reservation} {index:05} {}", instance.id), instance);
             }
         }
-        let (instances, next_token) = page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
-        Ok(Instances { reservation_set: gathered(instances.into_iter()), next_token })
+        // What is on no page of this answer is not made ready to be shown.
+        let (page, next_token) = page_or_all(found, self.max_results, &self.next_token, (5, 1000))?;
+        let instances = page.into_iter().map(|instance| show(instance));
+        Ok(Instances { reservation_set: gathered(instances), next_token })
     }
 }

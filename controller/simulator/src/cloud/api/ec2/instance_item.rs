@@ -79,6 +79,8 @@ pub(super) struct InstanceItem {
     pub usage_operation_update_time: String,
     pub private_dns_name_options: Option<DnsOptionsItem>,
     pub maintenance_options: MaintenanceItem,
+    pub network_performance_options: BandwidthItem,
+    pub operator: OperatorItem,
 }
 
 #[derive(Debug, Serialize)]
@@ -155,6 +157,18 @@ pub(super) struct DnsOptionsItem {
 pub(super) struct MaintenanceItem {
     pub auto_recovery: &'static str,
     reboot_migration: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BandwidthItem {
+    bandwidth_weighting: &'static str,
+}
+
+/// Whether a service of AWS manages it.
+#[derive(Debug, Serialize)]
+pub(super) struct OperatorItem {
+    managed: bool,
 }
 
 /// New instances in their reservations, as what made them shows them: with their tags though there be none. Those of one
@@ -245,6 +259,8 @@ pub(super) fn item(world: &World, attached: &Attached<'_>, instance: &InstanceRe
             enable_resource_name_dns_aaaa_record: false,
         }),
         maintenance_options: MaintenanceItem { auto_recovery: "default", reboot_migration: "default" },
+        network_performance_options: BandwidthItem { bandwidth_weighting: "default" },
+        operator: OperatorItem { managed: false },
         network_interface_set: interface.iter().map(|one| interface_item(world, one)).collect(),
     }
 }

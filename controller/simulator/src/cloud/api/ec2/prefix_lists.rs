@@ -72,9 +72,9 @@ impl Read for DescribeManagedPrefixLists {
             if asked && filters.match_values(UNTAGGED, values) {
                 let item = PrefixListItem {
                     prefix_list_id: id.clone(),
-                    prefix_list_name: name,
                     prefix_list_arn: format!("arn:aws:ec2:{region}:aws:prefix-list/{id}"),
-                    address_family: "IPv4",
+                    address_family: if name.contains(".ipv6.") { "IPv6" } else { "IPv4" },
+                    prefix_list_name: name,
                     state: "create-complete",
                     owner_id: "AWS",
                     tag_set: Vec::new(),

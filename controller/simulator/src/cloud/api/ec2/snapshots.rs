@@ -71,8 +71,8 @@ pub struct SnapshotItem {
     owner_id: String,
     description: String,
     encrypted: bool,
-    storage_tier: &'static str,
-    transfer_type: &'static str,
+    storage_tier: Option<&'static str>,
+    transfer_type: Option<&'static str>,
     tag_set: Option<Vec<TagItem>>,
 }
 
@@ -123,8 +123,8 @@ fn item(world: &World, snapshot: &SnapshotRecord, at: Duration) -> SnapshotItem 
         owner_id: world.config.account.clone(),
         description: snapshot.description.clone(),
         encrypted: snapshot.encrypted,
-        storage_tier: "standard",
-        transfer_type: "standard",
+        storage_tier: Some("standard"),
+        transfer_type: Some("standard"),
         tag_set: some_tags(&snapshot.tags),
     }
 }
@@ -139,8 +139,8 @@ fn values(item: &SnapshotItem, name: &str) -> Option<Vec<String>> {
         "snapshot-id" => item.snapshot_id.clone(),
         "start-time" => item.start_time.clone(),
         "status" => item.status.to_owned(),
-        "storage-tier" => item.storage_tier.to_owned(),
-        "transfer-type" => item.transfer_type.to_owned(),
+        "storage-tier" => item.storage_tier.unwrap_or_default().to_owned(),
+        "transfer-type" => item.transfer_type.unwrap_or_default().to_owned(),
         "volume-id" => item.volume_id.clone(),
         "volume-size" => item.volume_size.to_string(),
         _ => return None,
@@ -166,7 +166,7 @@ impl Operation for CreateSnapshot {
 }
 
 impl Write for CreateSnapshot {
-    /// It shows no progress yet, and its tags though there be none.
+    /// It shows no progress yet, its tags though there be none, and neither tier nor transfer.
     /// <https://docs.aws.amazon.com/cli/latest/reference/ec2/create-snapshot.html#examples>
     fn apply(&self, world: &mut World) -> Outcome<SnapshotItem> {
         check_id(&self.volume_id, "vol-", "InvalidVolumeID.Malformed")?;
@@ -178,7 +178,8 @@ impl Write for CreateSnapshot {
         let completes = world.at + world.config.timings.snapshot_creation;
         let snapshot = world.take_snapshot(&self.volume_id, description, tags, completes)?;
         let made = item(world, &snapshot, world.at);
-        Ok(SnapshotItem { progress: String::new(), tag_set: Some(made.tag_set.unwrap_or_default()), ..made })
+        let tag_set = Some(made.tag_set.unwrap_or_default());
+        Ok(SnapshotItem { progress: String::new(), storage_tier: None, transfer_type: None, tag_set, ..made })
     }
 
     fn names(&self) -> Vec<&str> {
