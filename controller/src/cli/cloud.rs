@@ -75,7 +75,8 @@ pub async fn run(args: Args) -> Ended {
         "EC2, ELBv2, STS, SSM and DynamoDB on http://{address}, {speed} times as fast as the wall clock; Ctrl-C ends it."
     ))?;
     printer.line(&format!(
-        "For any AWS client: export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-2 AWS_ACCESS_KEY_ID=any \
+        "For any AWS client: export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-2 \
+         AWS_DEFAULT_REGION=us-east-2 AWS_ACCESS_KEY_ID=any \
          AWS_SECRET_ACCESS_KEY=any"
     ))?;
     terminated().await;
