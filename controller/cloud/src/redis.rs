@@ -123,3 +123,107 @@ impl Redis {
 fn size(key: &Key, value: &[u8]) -> usize {
     key.1.len() + value.len() + ENTRY_BYTES
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words of commands, and what may stand beside them.
+    const WORDS: &[&str] = &[
+        "PING",
+        "GET",
+        "SET",
+        "SETEX",
+        "PSETEX",
+        "DEL",
+        "EXISTS",
+        "EXPIRE",
+        "PEXPIRE",
+        "PERSIST",
+        "TTL",
+        "PTTL",
+        "INCR",
+        "DECR",
+        "INCRBY",
+        "DECRBY",
+        "DBSIZE",
+        "FLUSHDB",
+        "FLUSHALL",
+        "SELECT",
+        "HELLO",
+        "CLIENT",
+        "COMMAND",
+        "INFO",
+        "AUTH",
+        "QUIT",
+        "SETNAME",
+        "GETNAME",
+        "ID",
+        "EX",
+        "PX",
+        "NX",
+        "XX",
+        "KEEPTTL",
+        "a",
+        "b",
+        "0",
+        "1",
+        "2",
+        "3",
+        "-1",
+        "",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "18446744073709551616",
+    ];
+
+    fn command() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let word = prop_oneof![
+            8 => proptest::sample::select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
+            1 => proptest::collection::vec(any::<u8>(), 0..40),
+        ];
+        proptest::collection::vec(word, 0..6)
+    }
+
+    fn sent(command: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = format!("*{}\r\n", command.len()).into_bytes();
+        for argument in command {
+            bytes.extend(format!("${}\r\n", argument.len()).into_bytes());
+            bytes.extend_from_slice(argument);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn any_commands_are_answered_and_what_is_kept_is_counted(
+            commands in proptest::collection::vec((command(), 0..100_000_u64), 0..60)
+        ) {
+            let (mut redis, mut client, mut now) = (Redis::default(), Client::new(1), Duration::ZERO);
+            for (command, passes) in commands {
+                now += Duration::from_millis(passes);
+                let bytes = sent(&command);
+                prop_assert_eq!(resp::parse(&bytes), Ok(Some((command.clone(), bytes.len()))));
+                let mut reply = Vec::new();
+                redis.execute(&mut client, &command, now).write(client.third, &mut reply);
+                prop_assert!(reply.ends_with(b"\r\n"));
+                let held: usize = redis.entries.iter().map(|(key, entry)| size(key, &entry.value)).sum();
+                prop_assert_eq!(held, redis.bytes);
+                let expiring = redis.entries.values().filter(|entry| entry.until.is_some()).count();
+                prop_assert_eq!(expiring, redis.expiring.len());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_command_or_none_and_what_was_read_goes_no_further_than_they_do(
+            bytes in proptest::collection::vec(prop_oneof![4 => proptest::sample::select(b"*$:\r\n0123456789-+ GETA".as_slice()), 1 => any::<u8>()], 0..200)
+        ) {
+            if let Ok(Some((_, took))) = resp::parse(&bytes) {
+                prop_assert!(took <= bytes.len());
+            }
+        }
+    }
+}
