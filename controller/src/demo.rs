@@ -11,6 +11,7 @@ mod faults;
 mod narrator;
 mod visitors;
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -69,6 +70,9 @@ pub enum DemoError {
     /// Somebody took away what it was to break.
     #[error("somebody else has changed the environment: what the demonstration was to break next is not there")]
     Changed,
+    /// What it tells cannot be written.
+    #[error("stdout: {0}")]
+    Untold(std::io::Error),
     /// The controller does not end by itself.
     #[error("the controller has ended")]
     ControllerEnded,
@@ -111,12 +115,12 @@ pub async fn run(speed: u32, once: bool) -> Result<bool, DemoError> {
     let options = controller::Options { holder: "demo".into(), resync_interval, observe_only: false, once: false };
     let controller = controller::run(&ctx, &options, futures::future::pending());
     let local = if endpoint == LOCAL_URL { "--local".to_owned() } else { format!("--local --endpoint-url {endpoint}") };
-    println!(
+    say(&format!(
         "{name} on a simulated AWS of its own at {endpoint}, whose time runs {speed} times as fast.\n\
          Times are the simulation's. Look at it from another shell: understudy describe {name} {local}\n\
          Ctrl-C ends it.",
         name = example.name
-    );
+    ))?;
     let narrator = Narrator::new(&example.name);
     let mut show = Show { cloud: &cloud, store: &store, clock: &clock, endpoint, narrator, visitors: None };
     let script = show.run(&example, once);
@@ -125,6 +129,12 @@ pub async fn run(speed: u32, once: bool) -> Result<bool, DemoError> {
         Either::Left((result, _)) => result,
         Either::Right(_) => Err(DemoError::ControllerEnded),
     }
+}
+
+/// Tells a line.
+fn say(line: &str) -> Result<(), DemoError> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(DemoError::Untold)
 }
 
 /// Where `--local` looks for it, or where there is room.
@@ -156,7 +166,7 @@ impl Show<'_> {
     async fn run(&mut self, example: &Example, once: bool) -> Result<bool, DemoError> {
         let spec = Change::Put(example.item(), vec![Condition::Absent]);
         self.store.write(vec![spec]).await?;
-        self.narrator.begin(self.clock.now(), "The record is applied; nothing exists yet.");
+        self.narrator.begin(self.clock.now(), "The record is applied; nothing exists yet.")?;
         if !self.until_settled(None).await? {
             return Ok(false);
         }
@@ -170,7 +180,7 @@ impl Show<'_> {
                 }
             }
             if once {
-                println!("\nAll {} repaired.", FAULTS.len());
+                say(&format!("\nAll {} repaired.", FAULTS.len()))?;
                 return Ok(true);
             }
         }
@@ -192,7 +202,7 @@ impl Show<'_> {
             break_it(cloud, &name, &victim).map(|told| (wanted, told, victim))
         });
         let (wanted, told, victim) = broken.await?.ok_or(DemoError::Changed)?;
-        self.narrator.begin(self.clock.now(), &format!("{}/{}  {told}", nth + 1, FAULTS.len()));
+        self.narrator.begin(self.clock.now(), &format!("{}/{}  {told}", nth + 1, FAULTS.len()))?;
         self.until_settled(Some(Judged { wanted, must_go: fault.replaces.then_some(victim) })).await
     }
 
@@ -205,14 +215,14 @@ impl Show<'_> {
             // The cloud first: that it is broken is in STATUS before anything is repaired.
             let as_wanted = self.is_as_wanted(judged.as_ref()).await?;
             if self.narrator.look(self.store, now).await? && as_wanted {
-                self.narrator.end(elapsed, judged.is_some());
+                self.narrator.end(elapsed, judged.is_some())?;
                 if let Some(visitors) = &self.visitors {
-                    println!("  {}.", Visitors::words(visitors.told()));
+                    say(&format!("  {}.", Visitors::words(visitors.told())))?;
                 }
                 return Ok(true);
             }
             if elapsed > STEP_MAX {
-                self.narrator.give_up(elapsed);
+                self.narrator.give_up(elapsed)?;
                 return Ok(false);
             }
         }

@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::LogFormat;
 
 /// The crates whose logs `-v` raises.
-const OURS: [&str; 5] = ["understudy", "engine", "planner", "crds_schema", "simulator"];
+const OURS: [&str; 6] = ["understudy", "engine", "planner", "crds_schema", "simulator", "cloud"];
 
 /// Starts logging. `verbosity` counts `-v`; `quiet` is the level without any.
 pub fn start(format: LogFormat, quiet: LevelFilter, verbosity: u8) {

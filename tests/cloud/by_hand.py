@@ -21,6 +21,7 @@ def client(name):
 
 
 ec2, elb, sts, dynamodb = client("ec2"), client("elbv2"), client("sts"), client("dynamodb")
+streams = client("dynamodbstreams")
 
 
 def check(what, holds, seen=None):
@@ -190,10 +191,16 @@ def ending(arn, target_group, made, front, back):
 
 def tables():
     dynamodb.create_table(TableName="table", BillingMode="PAY_PER_REQUEST", KeySchema=[
-        {"AttributeName": "pk", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}])
+        {"AttributeName": "pk", "KeyType": "HASH"}], AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
     dynamodb.put_item(TableName="table", Item={"pk": {"S": "a"}})
     check("DynamoDB answers on the same port", dynamodb.get_item(TableName="table", Key={"pk": {"S": "a"}})["Item"] == {
         "pk": {"S": "a"}})
+    stream = streams.list_streams(TableName="table")["Streams"][0]["StreamArn"]
+    shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+    start = streams.get_shard_iterator(StreamArn=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = streams.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    check("and so do its streams", [one["dynamodb"]["NewImage"] for one in records] == [{"pk": {"S": "a"}}], records)
 
 
 def main():

@@ -4,7 +4,6 @@
 //! the line that it prints says which. It serves until it is killed. What users start is `controller/src/cli/cloud.rs`.
 
 use std::error::Error;
-use std::time::Duration;
 
 use cloud::Options;
 use simulator::cloud::ReadLag;
@@ -26,7 +25,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
             ("--listen", address) => options.listen = address.parse()?,
             ("--speed", speed) => options.speed = speed.parse()?,
             ("--consistency", "strong") => options.lag = ReadLag::None,
-            ("--consistency", "eventual") => options.lag = ReadLag::UpTo(Duration::from_secs(1)),
+            ("--consistency", "eventual") => options.lag = cloud::EVENTUAL,
             ("--throttling", "on") => options.throttling = true,
             ("--throttling", "off") => options.throttling = false,
             _ => return Err(format!("{flag} {value} is not known").into()),

@@ -22,6 +22,19 @@ pub enum Service {
     DynamoDb,
 }
 
+impl Service {
+    /// As a credential's scope names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Elbv2 => "elasticloadbalancing",
+            Self::Sts => "sts",
+            Self::Ssm => "ssm",
+            Self::DynamoDb => "dynamodb",
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {

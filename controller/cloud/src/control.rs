@@ -98,6 +98,10 @@ pub fn answer(account: &mut Account, method: &Method, path: &str, body: &[u8], r
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refused> {
+    // What is read by field names could also be read by their order, which nobody means.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refused::because("the body is no JSON object"));
+    }
     let reader = &mut serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let (path, why) = (error.path().to_string(), error.inner().to_string());

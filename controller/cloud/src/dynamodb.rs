@@ -16,6 +16,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::oneshot;
 
+use crate::log::checksum;
+use crate::shard_ids;
+
 /// How often expired items are removed, of one in memory. AWS takes up to days, so nothing may rely on it. They are removed by
 /// real time, which a cloud that was put away for a week has not lived through: one in a file keeps all.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -151,6 +154,9 @@ impl Passage {
 
     async fn ask(&self, headers: &HeaderMap, body: Bytes) -> Result<Response<Full<Bytes>>, Unasked> {
         let uri: Uri = format!("http://{}/", self.to).parse()?;
+        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let is_of_streams = target.is_some_and(|target| target.starts_with("DynamoDBStreams_"));
+        let body = if is_of_streams { shard_ids::as_it_knows_them(&body).into() } else { body };
         let mut request = Request::post(uri).body(Full::new(body))?;
         let own = |name: &header::HeaderName| !HOP_BY_HOP.contains(name);
         let passed = headers.iter().filter(|(name, _)| own(name));
@@ -159,7 +165,13 @@ impl Passage {
         HOP_BY_HOP.iter().for_each(|name| {
             head.headers.remove(name);
         });
-        Ok(Response::from_parts(head, Full::new(body.collect().await?.to_bytes())))
+        let body = body.collect().await?.to_bytes();
+        if is_of_streams {
+            let body = shard_ids::as_aws_has_them(&body);
+            head.headers.insert("x-amz-crc32", checksum(&body).into());
+            return Ok(Response::from_parts(head, Full::new(body.into())));
+        }
+        Ok(Response::from_parts(head, Full::new(body)))
     }
 }
 

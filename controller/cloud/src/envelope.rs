@@ -34,6 +34,32 @@ impl Query {
         }
     }
 
+    /// The version of the API that is modelled.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Ec2 => "2016-11-15",
+            Self::Elbv2 => "2015-12-01",
+            Self::Sts => "2011-06-15",
+        }
+    }
+
+    /// Refuses a call to another version of the API.
+    ///
+    /// # Errors
+    /// With what AWS answers to a version that does not exist.
+    pub fn check_version(self, version: Option<&str>, action: &str) -> Result<(), Refusal> {
+        let Some(other) = version.filter(|version| *version != self.version()) else { return Ok(()) };
+        let (code, message) = match self {
+            Self::Ec2 => {
+                ("NoSuchVersion", format!("The requested version ({other}) of service AmazonEC2 does not exist"))
+            }
+            Self::Elbv2 | Self::Sts => {
+                ("InvalidAction", format!("Could not find operation {action} for version {other}"))
+            }
+        };
+        Err(Refusal { code, message })
+    }
+
     fn namespace(self) -> &'static str {
         match self {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",

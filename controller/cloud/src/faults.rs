@@ -13,7 +13,8 @@ use simulator::SimCloud;
 use simulator::cloud::{Answer as Answers, App, Refusal};
 
 use crate::control::Refused;
-use crate::operations::NAMES;
+use crate::envelope::Query;
+use crate::operations::{NAMES, is_read};
 
 /// Faults at once.
 const FAULTS_MAX: usize = 1_000;
@@ -279,7 +280,15 @@ fn check(wanted: &Wanted) -> Result<(), Refused> {
     let of_instances = wanted.kind.is_of_instances();
     let capacity = wanted.kind == Kind::Capacity;
     if let Some(operation) = wanted.operation.as_deref().filter(|name| !is_known(name)) {
-        return Err(Refused::field("operation", &format!("{operation} is none that answers here; see docs/cloud.md")));
+        let why = format!("{operation} is none of EC2, ELBv2 or STS that answers here; see docs/cloud.md");
+        return Err(Refused::field("operation", &why));
+    }
+    let writes = wanted.operation.as_deref().filter(|name| !reads(name));
+    if let Some(operation) = writes.filter(|_| wanted.kind == Kind::StaleRead) {
+        return Err(Refused::field("operation", &format!("{operation} reads nothing, so nothing of it is stale")));
+    }
+    if wanted.lasting.is_some_and(|lasting| whole(lasting).is_zero()) {
+        return Err(Refused::field("for", "must be longer than nothing"));
     }
     let longest = if wanted.kind == Kind::Delay { DELAY_MAX } else { LASTING_MAX };
     if wanted.lasting.is_some_and(|lasting| whole(lasting) > longest) {
@@ -358,6 +367,11 @@ fn victim(wanted: &Wanted, cloud: &SimCloud) -> Result<Option<InstanceId>, Refus
 /// Whether that is an operation whose calls may be befallen.
 fn is_known(operation: &str) -> bool {
     operation == "GetCallerIdentity" || NAMES.iter().any(|(_, names)| names.contains(&operation))
+}
+
+/// Whether that operation changes nothing.
+fn reads(operation: &str) -> bool {
+    [Query::Ec2, Query::Elbv2].into_iter().any(|query| is_read(query, operation)) || operation == "GetCallerIdentity"
 }
 
 impl Undo {
@@ -460,6 +474,9 @@ mod tests {
         for (fault, field) in [
             (json!({"kind": "throttle", "operation": "RunInstance"}), "operation"),
             (json!({"kind": "throttle", "zone": "us-east-2a"}), "zone"),
+            (json!({"kind": "throttle", "operation": "CreateTable"}), "operation"),
+            (json!({"kind": "stale-read", "operation": "RunInstances"}), "operation"),
+            (json!({"kind": "reply-lost", "for": "0s"}), "for"),
             (json!({"kind": "throttle", "count": 0}), "count"),
             (json!({"kind": "capacity", "zone": "us-east-2x"}), "zone"),
             (json!({"kind": "capacity", "type": "t3.enormous"}), "type"),

@@ -11,11 +11,13 @@ mod proxy;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use simulator::cloud::traffic::{Forward, Table, Traffic};
+use simulator::cloud::traffic::{Forward, Listener, Table, Traffic};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::account::Account;
 use crate::application::Applications;
@@ -36,6 +38,18 @@ pub(crate) struct Front {
     passed: Notify,
     /// Tables made since they were last told.
     made: Cell<u64>,
+    opens: Option<UnboundedSender<Opened>>,
+}
+
+/// A port of this machine that has opened for a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Its load balancer's name.
+    pub load_balancer: String,
+    /// Its port in AWS.
+    pub port: u16,
+    /// Where it is served.
+    pub address: SocketAddr,
 }
 
 /// One region's.
@@ -82,8 +96,8 @@ impl Site {
 }
 
 impl Front {
-    pub fn new(account: Rc<RefCell<Account>>) -> Self {
-        Self { account, sites: RefCell::default(), passed: Notify::new(), made: Cell::new(0) }
+    pub fn new(account: Rc<RefCell<Account>>, opens: Option<UnboundedSender<Opened>>) -> Self {
+        Self { account, sites: RefCell::default(), passed: Notify::new(), made: Cell::new(0), opens }
     }
 
     /// The cloud's time.
@@ -169,12 +183,18 @@ impl Front {
                 proxy::serve(Rc::clone(&front), Rc::clone(&own), Rc::clone(&served), (stream, peer), closed)
             });
             if let Some(door) = opened {
-                let address = account.ports.address(arn).map(|address| address.to_string());
-                let of = listener.load_balancer();
-                tracing::info!(load_balancer = of, port = listener.port(), address, "a listener's port is open");
+                self.tell(listener, account.ports.address(arn));
                 doors.insert(arn.to_owned(), door);
             }
         }
+    }
+
+    /// Says that a listener's port has opened.
+    fn tell(&self, listener: &Listener, address: Option<SocketAddr>) {
+        let (Some(address), Some(opens)) = (address, &self.opens) else { return };
+        let load_balancer = listener.load_balancer_name().to_owned();
+        // Whoever wanted to know may have gone.
+        let _ = opens.send(Opened { load_balancer, port: listener.port(), address });
     }
 
     /// Waits until that instant of the cloud's time, or until something may have changed, whichever is first.

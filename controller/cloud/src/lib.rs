@@ -24,11 +24,13 @@ mod redis;
 pub mod replay;
 mod requests;
 pub mod server;
+mod shard_ids;
 pub mod ssm;
 pub mod sts;
 pub mod time;
 pub mod visitor;
 pub mod xml;
 
+pub use front::Opened;
 pub use front::ports::Ports;
-pub use server::{Options, Running, StartError, start};
+pub use server::{EVENTUAL, Options, Running, StartError, start};

@@ -166,11 +166,12 @@ pub fn answer_kept(call: &Call<'_>, parameters: Node, keep: Keep<'_>) -> Answer 
 
 fn read<O: Read>(call: &Call<'_>, parameters: Node, _: Keep<'_>) -> Answer {
     let operation: O = parameters.read().map_err(|wrong| call.query.misread(&wrong))?;
+    let answer = call.cloud.read(&operation)?;
     if call.dry_run {
         let message = "Request would have succeeded, but DryRun flag is set.";
         return Err(Refusal { code: "DryRunOperation", message: message.into() });
     }
-    call.cloud.read(&operation).and_then(|answer| call.body(&answer))
+    call.body(&answer)
 }
 
 fn write<O: Write>(call: &Call<'_>, parameters: Node, keep: Keep<'_>) -> Answer {

@@ -9,17 +9,18 @@ use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use simulator::cloud::{ReadLag, Refusal};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::account::{Account, PAST, Region};
 use crate::caller::{Caller, Service};
-use crate::control;
+use crate::control::{self, Refused};
 use crate::dynamodb::Passage;
 use crate::envelope::{Query, status};
 use crate::faults::Befalls;
-use crate::front::Front;
+use crate::front::{Front, Opened};
 use crate::keeping::{Change, Keeper};
 use crate::log::checksum;
 use crate::operations::{Answer, Call, answer, answer_kept, is_read};
@@ -45,9 +46,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(account: Account, dynamodb: Passage) -> Self {
+    pub(crate) fn new(account: Account, dynamodb: Passage, opens: Option<UnboundedSender<Opened>>) -> Self {
         let account = Rc::new(RefCell::new(account));
-        let front = Rc::new(Front::new(Rc::clone(&account)));
+        let front = Rc::new(Front::new(Rc::clone(&account), opens));
         Self { account, front, requests: Cell::new(0), dynamodb }
     }
 
@@ -105,7 +106,10 @@ async fn answered(shared: &Shared, request: Request<Incoming>) -> Result<Reply, 
     };
     let body = match tokio::time::timeout(BODY_WITHIN, Limited::new(body, most).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most} bytes"))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most} bytes")));
+        }
+        Ok(Err(error)) => return Ok(plain(StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}"))),
         Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned())),
     };
     respond(shared, &head, &body).await
@@ -122,9 +126,14 @@ fn is_of_a_page(headers: &HeaderMap) -> bool {
 pub(crate) async fn respond(shared: &Shared, head: &Parts, body: &Bytes) -> Result<Reply, Unanswered> {
     let caller = Caller::of(&head.headers, head.uri.query());
     if let Some(path) = head.uri.path().strip_prefix("/_cloud/") {
-        let named = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
-            .find(|(name, _)| name == "region")
-            .map(|(_, region)| region.into_owned());
+        let mut named = None;
+        for (name, value) in form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()) {
+            if name != "region" {
+                let refused = Refused::field(&name, "is unknown; the only parameter there is region");
+                return Ok(json(StatusCode::BAD_REQUEST, &serde_json::json!(refused)));
+            }
+            named = Some(value.into_owned());
+        }
         let region = named.as_deref().or(caller.region.as_deref()).unwrap_or(REGION);
         if path == "state" {
             // It shows where a region's ports are, so they are open by then.
@@ -154,27 +163,54 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Answers it, and says so.
     async fn answer(&self, shared: &Shared) -> Result<Reply, Unanswered> {
-        let request_id = request_id(shared);
-        let parameters = match self.parameters() {
+        let (request_id, began) = (request_id(shared), Instant::now());
+        let parameters = self.parameters();
+        let known = parameters.as_ref().ok();
+        let service =
+            self.caller.service(self.headers, known.unwrap_or(&Node::default())).map_or("none", Service::name);
+        let action = known.and_then(|known| known.leaf("Action")).or(self.target()).unwrap_or_default().to_owned();
+        let reply = self.answered(shared, parameters, &request_id).await;
+        let status = reply.as_ref().ok().map(|reply| reply.status().as_u16());
+        // Of what is refused by a service of the Query protocol.
+        let code = reply.as_ref().map_or(Some("unanswered"), |reply| reply.extensions().get().map(|Code(code)| *code));
+        let region = self.caller.region.as_deref().unwrap_or(REGION);
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(service, action, region, request_id, status, code, micros, "call");
+        reply
+    }
+
+    /// What a JSON protocol is asked for: the operation, after the service's name.
+    fn target(&self) -> Option<&str> {
+        self.headers.get("x-amz-target")?.to_str().ok()?.split('.').nth(1)
+    }
+
+    async fn answered(
+        &self,
+        shared: &Shared,
+        parameters: Result<Node, Wrong>,
+        request_id: &str,
+    ) -> Result<Reply, Unanswered> {
+        let parameters = match parameters {
             Ok(parameters) => parameters,
             Err(wrong) => {
                 let service = self.caller.service(self.headers, &Node::default());
                 let query = service.and_then(Query::of).unwrap_or(Query::Ec2);
-                return Ok(refused(query, &query.misread(&wrong), &request_id));
+                return Ok(refused(query, &query.misread(&wrong), request_id));
             }
         };
         let Some(service) = self.caller.service(self.headers, &parameters) else {
             let message = "only EC2, ELBv2, STS, SSM and DynamoDB answer here, and neither credential, Version nor \
                            X-Amz-Target names one of them";
             let refusal = Refusal { code: "InvalidAction", message: message.into() };
-            return Ok(refused(Query::Sts, &refusal, &request_id));
+            return Ok(refused(Query::Sts, &refusal, request_id));
         };
         if service == Service::DynamoDb {
             return Ok(shared.dynamodb.hand_on(self.headers, self.body.clone()).await);
         }
         match Query::of(service) {
-            Some(query) => self.query(shared, query, parameters, &request_id).await,
+            Some(query) => self.query(shared, query, parameters, request_id).await,
             None => {
                 let target = self.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
                 let (status, answer) = ssm::answer(target, self.caller.region.as_deref().unwrap_or(REGION), self.body);
@@ -205,8 +241,11 @@ impl Asked<'_> {
         request_id: &str,
     ) -> Result<Reply, Unanswered> {
         let region = self.caller.region.as_deref().unwrap_or(REGION);
-        parameters.take("Version");
+        let version = parameters.take("Version");
         let action = parameters.take("Action").unwrap_or_default();
+        if let Err(refusal) = query.check_version(version.as_deref(), &action) {
+            return Ok(refused(query, &refusal, request_id));
+        }
         let dry_run =
             match Some(query).filter(|query| *query == Query::Ec2).and_then(|_| parameters.take("DryRun")).as_deref() {
                 None | Some("false" | "False") => false,
@@ -256,11 +295,10 @@ impl Shared {
         Ok(Some(befalls))
     }
 
-    /// Does a call, and says so.
+    /// Does a call.
     fn done(&self, asked: &Asked<'_>, what: &Doing<'_>, parameters: Node) -> Reply {
         let Doing { query, action, dry_run, request_id, stale } = *what;
         let region = asked.caller.region.as_deref().unwrap_or(REGION);
-        let began = Instant::now();
         let mut account = self.account.borrow_mut();
         let (lag, keeper, clock) = (account.lag(), account.keeper(), account.time.clock().clone());
         let outcome: Answer = match account.region_mut(region) {
@@ -279,9 +317,6 @@ impl Shared {
                 }
             }
         };
-        let code = outcome.as_ref().err().map_or("ok", |refusal| refusal.code);
-        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::debug!(service = ?query, action, region, request_id, code, micros, "call");
         match outcome {
             Ok(body) => xml(StatusCode::OK, body, request_id),
             Err(refusal) => refused(query, &refusal, request_id),
@@ -310,6 +345,10 @@ struct Doing<'a> {
     stale: bool,
 }
 
+/// What a call was refused with, for who tells of it.
+#[derive(Debug, Clone, Copy)]
+struct Code(&'static str);
+
 /// Parameters that older clients sign with.
 const SIGNING: [&str; 7] =
     ["AWSAccessKeyId", "SignatureMethod", "SignatureVersion", "Signature", "Timestamp", "Expires", "SecurityToken"];
@@ -323,7 +362,11 @@ fn request_id(shared: &Shared) -> String {
 
 fn refused(query: Query, refusal: &Refusal, request_id: &str) -> Reply {
     match query.refusal(refusal, request_id) {
-        Ok(body) => xml(status(refusal.code), body, request_id),
+        Ok(body) => {
+            let mut reply = xml(status(refusal.code), body, request_id);
+            reply.extensions_mut().insert(Code(refusal.code));
+            reply
+        }
         Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::account::{Account, Behaviour};
 use crate::dynamodb::{self, DynamoDb, Passage};
+use crate::front::Opened;
 use crate::replay::{self, ReplayError};
 use crate::requests::{Shared, handle};
 
@@ -48,7 +49,12 @@ pub struct Options {
     pub throttling: bool,
     /// Where it keeps everything; `None`: nowhere, it is gone when it ends.
     pub data_dir: Option<PathBuf>,
+    /// Who is told of each port that opens for a listener.
+    pub opens: Option<UnboundedSender<Opened>>,
 }
+
+/// As AWS has it: most reads show what was written, one in ten is up to a second old.
+pub const EVENTUAL: ReadLag = ReadLag::Sometimes { one_in: 10, most: Duration::from_secs(1) };
 
 impl Default for Options {
     fn default() -> Self {
@@ -57,9 +63,10 @@ impl Default for Options {
             allow_remote: false,
             speed: 1,
             seed: None,
-            lag: ReadLag::UpTo(Duration::from_secs(1)),
+            lag: EVENTUAL,
             throttling: true,
             data_dir: None,
+            opens: None,
         }
     }
 }
@@ -157,7 +164,7 @@ pub fn start(options: &Options) -> Result<Running, StartError> {
         // Whoever starts it waits for both, or has given up.
         let _ = told.send(outcome);
         let (Some(account), Ok((listener, passage))) = (account, doors.recv()) else { return };
-        let shared = Rc::new(Shared::new(account, passage));
+        let shared = Rc::new(Shared::new(account, passage, wanted.opens));
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
             tokio::select! {

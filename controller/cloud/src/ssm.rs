@@ -6,7 +6,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use simulator::cloud::catalogue::image_parameter;
+use simulator::cloud::catalogue::{STOCK_SINCE, image_parameter};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -36,7 +36,7 @@ fn get_parameter(region: &str, body: &[u8]) -> Result<(StatusCode, Value), (&'st
         "Type": "String",
         "Value": image,
         "Version": 1,
-        "LastModifiedDate": 1_763_337_600.0,
+        "LastModifiedDate": STOCK_SINCE,
         "ARN": format!("arn:aws:ssm:{region}::parameter{}", asked.name),
         "DataType": "aws:ec2:image",
     });

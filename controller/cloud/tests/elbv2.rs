@@ -143,10 +143,10 @@ fn what_is_not_modelled_is_refused_by_its_whole_name() {
         (code.as_str(), message.as_str()),
         ("UnsupportedOperation", "The parameter AlpnPolicy is not modelled for this operation")
     );
-    let (code, message) =
-        region.ask("DescribeTargetHealth", &[("TargetGroupArn", "x"), ("Include.member.1", "All")]).unwrap_err();
+    let of_nothing = [("TargetGroupArn", "x"), ("Exclude.member.1", "All")];
+    let (code, message) = region.ask("DescribeTargetHealth", &of_nothing).unwrap_err();
     assert_eq!(code, "UnsupportedOperation");
-    assert!(message.contains("Include"), "{message}");
+    assert!(message.contains("Exclude"), "{message}");
     let (code, message) = region.ask("DeleteRule", &[]).unwrap_err();
     assert_eq!(
         (code.as_str(), message.as_str()),

@@ -2,20 +2,29 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use cloud::{Options, StartError};
+use cloud::{Opened, Options, StartError};
 use simulator::cloud::ReadLag;
 
 use super::controller::terminated;
 use super::failure::{Complaint, Ended, Failure, Verdict};
 use super::output::Printer;
-use super::usage::Suggested;
 
 /// What can follow `--consistency`.
-const CONSISTENCIES: [&str; 2] = ["eventual", "strong"];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Consistency {
+    /// A read in ten is up to a second old.
+    Eventual,
+    /// Every read shows what was written.
+    Strong,
+}
+
 /// What can follow `--throttling`.
-const SWITCH: [&str; 2] = ["on", "off"];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
 
 /// `cloud`.
 #[derive(Debug, clap::Args)]
@@ -45,12 +54,10 @@ pub struct Args {
         value_name = "WHICH",
         default_value = "eventual"
     )]
-    #[arg(value_parser = Suggested(&CONSISTENCIES))]
-    consistency: String,
+    consistency: Consistency,
     /// Whether calls are charged to AWS's token buckets.
     #[arg(long, env = "UNDERSTUDY_THROTTLING", hide_env_values = true, value_name = "ON|OFF", default_value = "on")]
-    #[arg(value_parser = Suggested(&SWITCH))]
-    throttling: String,
+    throttling: Switch,
     /// Let it listen where other machines can reach it. It asks nobody who they are.
     #[arg(long, env = "UNDERSTUDY_ALLOW_REMOTE", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
@@ -59,17 +66,24 @@ pub struct Args {
 
 /// Serves until it is told to end.
 pub async fn run(args: Args) -> Ended {
-    let lag = if args.consistency == "strong" { ReadLag::None } else { ReadLag::UpTo(Duration::from_secs(1)) };
+    let lag = match args.consistency {
+        Consistency::Eventual => cloud::EVENTUAL,
+        Consistency::Strong => ReadLag::None,
+    };
+    let (opens, mut opened) = tokio::sync::mpsc::unbounded_channel();
     let options = Options {
         listen: args.listen,
         allow_remote: args.allow_remote,
         speed: args.speed,
         seed: args.seed,
         lag,
-        throttling: args.throttling == "on",
+        throttling: args.throttling == Switch::On,
         data_dir: args.data_dir,
+        opens: Some(opens),
     };
     let running = cloud::start(&options).map_err(not_started)?;
+    // Only the cloud itself tells of ports now, so that its end is seen.
+    drop(options);
     let (address, speed, printer) = (running.address(), args.speed, Printer::new());
     printer.line(&format!(
         "EC2, ELBv2, STS, SSM and DynamoDB on http://{address}, {speed} times as fast as the wall clock; Ctrl-C ends it."
@@ -79,14 +93,23 @@ pub async fn run(args: Args) -> Ended {
          AWS_DEFAULT_REGION=us-east-2 AWS_ACCESS_KEY_ID=any \
          AWS_SECRET_ACCESS_KEY=any"
     ))?;
-    terminated().await;
+    let ended = tokio::select! {
+        biased;
+        () = terminated() => Ok(Verdict::Yes),
+        told = async {
+            while let Some(Opened { load_balancer, port, address }) = opened.recv().await {
+                printer.line(&format!("Load balancer {load_balancer}, HTTP port {port}: http://{address}"))?;
+            }
+            Err(Failure::failed(Complaint::new("cloud", "has ended by itself", "report what it logged, and start it again")))
+        } => told,
+    };
     drop(running);
-    Ok(Verdict::Yes)
+    ended
 }
 
 fn not_started(error: StartError) -> Failure {
     let instead = match &error {
-        StartError::Remote(_) => "add --allow-remote, or listen on 127.0.0.1",
+        StartError::Remote(_) => "or listen on 127.0.0.1",
         StartError::Listen(..) => "write another --listen; port 0 takes a free one",
         StartError::Kept(_) => "write another --data-dir, or none; nothing in this one was changed",
         StartError::DynamoDb(_) => "free a port, or try again",

@@ -1,7 +1,9 @@
 //! `demo`: the whole controller on a simulated AWS, broken and repaired before one's eyes.
 
+use std::io::ErrorKind;
+
 use super::failure::{Complaint, Ended, Failure, Verdict};
-use crate::demo;
+use crate::demo::{self, DemoError};
 
 /// `demo`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,7 @@ pub async fn run(args: Args) -> Ended {
         repaired = Box::pin(demo::run(args.speed, args.once)) => match repaired {
             Ok(true) => Ok(Verdict::Yes),
             Ok(false) => Ok(Verdict::No),
+            Err(DemoError::Untold(error)) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::unheard()),
             Err(error) => Err(Failure::failed(Complaint::new("demo", error, "run it again; if it stays so, report it"))),
         },
     }

@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{Config, DELETE_TIMEOUT, Durations, LOG_FORMATS, OUTPUTS};
@@ -228,13 +228,19 @@ pub async fn run() -> ExitCode {
 }
 
 fn parse() -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
+    let mut command = Cli::command().mut_args(unless_empty).mut_subcommands(|verb| verb.mut_args(unless_empty));
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     // A global flag may stand before the verb or after it.
     let of_verb = matches.subcommand().map(|(_, of_verb)| of_verb);
     cli.global.written = std::iter::once(&matches).chain(of_verb).flat_map(written).collect();
     Ok(cli)
+}
+
+/// A variable that is set to nothing counts as not set, as with AWS's own.
+fn unless_empty(flag: Arg) -> Arg {
+    let is_empty = flag.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    if is_empty { flag.env(None::<&'static str>) } else { flag }
 }
 
 fn written(matches: &ArgMatches) -> impl Iterator<Item = String> {

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use engine::recorder;
-use engine::store::{Key, RecordStore, StoreError};
+use engine::store::{Key, RecordStore};
 use jiff::Timestamp;
 use planner::status::{ConditionType, Status, Truth};
 use serde_json::Value;
+
+use super::{DemoError, say};
 
 pub(super) struct Narrator {
     name: String,
@@ -35,20 +37,20 @@ impl Narrator {
         &self.name
     }
 
-    pub(super) fn begin(&mut self, now: Timestamp, title: &str) {
+    pub(super) fn begin(&mut self, now: Timestamp, title: &str) -> Result<(), DemoError> {
         self.began = now;
         self.waits.clear();
-        println!("\n{title}");
+        say(&format!("\n{title}"))
     }
 
     /// Tells what is new, and says whether the environment is ready, with nobody on the way in or out.
-    pub(super) async fn look(&mut self, store: &impl RecordStore, now: Timestamp) -> Result<bool, StoreError> {
+    pub(super) async fn look(&mut self, store: &impl RecordStore, now: Timestamp) -> Result<bool, DemoError> {
         let item = store.get(&Key::new(&self.name, "STATUS")).await?;
         self.status = item.and_then(|item| serde_json::from_value(Value::Object(item)).ok());
         // After the status, since both are written at once: what is settled has been told.
         for event in recorder::events(store, &self.name, now).await? {
             if event.id > self.last {
-                self.line(event.time, &event.reason, &event.message);
+                self.line(event.time, &event.reason, &event.message)?;
                 self.last = event.id;
             }
         }
@@ -66,28 +68,29 @@ impl Narrator {
         let settled = ready && members == status.desired;
         for (what, until) in waits {
             if self.waits.insert(what.clone()) {
-                self.line(now, "waits for", &format!("{what}{until}"));
+                self.line(now, "waits for", &format!("{what}{until}"))?;
             }
         }
         Ok(settled)
     }
 
-    fn line(&self, at: Timestamp, word: &str, sentence: &str) {
-        println!("  {:>7}  {word:<25} {sentence}", since(self.began, at));
+    fn line(&self, at: Timestamp, word: &str, sentence: &str) -> Result<(), DemoError> {
+        say(&format!("  {:>7}  {word:<25} {sentence}", since(self.began, at)))
     }
 
-    pub(super) fn end(&self, took: Duration, repaired: bool) {
+    pub(super) fn end(&self, took: Duration, repaired: bool) -> Result<(), DemoError> {
         let status = self.status.as_ref();
         let (ready, desired) = status.map_or((0, 0), |status| (status.ready, status.desired));
         let word = if repaired { "Repaired" } else { "Ready" };
-        println!("  {word} after {}: {ready} of {desired} healthy.", spoken(took));
+        say(&format!("  {word} after {}: {ready} of {desired} healthy.", spoken(took)))
     }
 
-    pub(super) fn give_up(&self, took: Duration) {
-        println!("  Not repaired after {}.", spoken(took));
+    pub(super) fn give_up(&self, took: Duration) -> Result<(), DemoError> {
+        say(&format!("  Not repaired after {}.", spoken(took)))?;
         for condition in self.status.iter().flat_map(|status| &status.conditions).filter(|c| c.status != Truth::True) {
-            println!("    {} {}: {}", condition.kind, condition.reason, condition.message);
+            say(&format!("    {} {}: {}", condition.kind, condition.reason, condition.message))?;
         }
+        Ok(())
     }
 }
 

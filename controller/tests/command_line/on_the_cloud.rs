@@ -1,5 +1,6 @@
 //! The whole product on a cloud of one's own: binary, adapter, SDK and record over loopback, nothing bypassed.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command};
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 struct Cloud {
     process: Child,
     /// What it still has to say.
-    _told: BufReader<ChildStdout>,
+    told: RefCell<BufReader<ChildStdout>>,
     address: String,
     world: World,
 }
@@ -31,7 +32,7 @@ impl Cloud {
         let mut first = String::new();
         told.read_line(&mut first).unwrap();
         let address = first.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
-        Self { process, _told: told, address, world }
+        Self { process, told: RefCell::new(told), address, world }
     }
 
     /// A verb, asked of this cloud.
@@ -43,6 +44,13 @@ impl Cloud {
 
     fn run(&self, args: &[&str]) -> Ran {
         ended(self.verb(args))
+    }
+
+    /// The next line that it says.
+    fn says(&self) -> String {
+        let mut line = String::new();
+        self.told.borrow_mut().read_line(&mut line).unwrap();
+        line
     }
 
     /// A request to the cloud itself, or a signed one to a service of it.
@@ -120,6 +128,11 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
     cloud.until("it is made", Cloud::is_ready);
     let made = cloud.instances("running");
     assert_eq!(made.len(), 2);
+    // Where its listener is served is printed, and in the state.
+    let address = cloud.state()["loadBalancers"][0]["listeners"][0]["address"].as_str().unwrap().to_owned();
+    let told = [cloud.says(), cloud.says()];
+    assert!(told[0].starts_with("For any AWS client: export ") && told[0].contains("AWS_DEFAULT_REGION="), "{told:?}");
+    assert_eq!(told[1], format!("Load balancer shop-alb, HTTP port 80: http://{address}\n"));
 
     // The controller goes by the cloud's clock, and readers judge its heartbeat by it.
     cloud.http("POST", "/_cloud/clock", "", r#"{"advance": "10h"}"#);
@@ -167,6 +180,55 @@ fn a_controller_that_goes_by_another_time_than_its_table_says_so() {
     assert!(told.contains("the table's clock is not this machine's") && told.contains("--local"), "{told}");
     let told = once(&["--local"]);
     assert!(!told.contains("the table's clock"), "{told}");
+}
+
+#[test]
+fn each_call_has_a_line_in_the_log_at_debug() {
+    let world = World::empty();
+    let mut command = world.command(&["cloud", "--listen", "127.0.0.1:0", "-vv", "--log-format", "json"]);
+    let log = std::fs::File::create(world.dir().join("log")).unwrap();
+    let mut process = command.stderr(log).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.split("http://").nth(1).unwrap().split(',').next().unwrap();
+    let ask = |headers: &str, body: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        let head = format!("POST / HTTP/1.1\r\nHost: cloud\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+    };
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    ask(form, "Version=2016-11-15&Action=DescribeVpcs");
+    ask(form, "Version=2016-11-15&Action=DescribeVpcs&VpcId.1=x");
+    let signed = "Authorization: AWS4-HMAC-SHA256 Credential=any/20261127/us-east-2/dynamodb/aws4_request, \
+                  SignedHeaders=host, Signature=0\r\nX-Amz-Date: 20261127T000000Z\r\n";
+    let json_of = "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: DynamoDB_20120810";
+    ask(&format!("{signed}{json_of}.ListTables\r\n"), "{}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let log = std::fs::read_to_string(world.dir().join("log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let calls = lines.iter().filter(|line| line["message"] == "call");
+    let said: Vec<_> =
+        calls.map(|line| json!([line["service"], line["action"], line["status"], line["code"]])).collect();
+    let wanted = [
+        json!(["ec2", "DescribeVpcs", 200, null]),
+        json!(["ec2", "DescribeVpcs", 400, "InvalidVpcID.Malformed"]),
+        json!(["dynamodb", "ListTables", 200, null]),
+    ];
+    assert_eq!(said, wanted, "{log}");
+}
+
+#[test]
+fn what_is_no_value_of_a_flag_is_refused() {
+    let world = World::empty();
+    world.run(&["cloud", "--consistency", "Strong"]).complains(2, &["--consistency", "`Strong`", "eventual"]);
+    world.run(&["cloud", "--throttling", "true"]).complains(2, &["--throttling", "`true`", "off"]);
+    // Set to nothing is not set.
+    let mut command = world.command(&["cloud", "--listen", "0.0.0.0:0"]);
+    command.env("UNDERSTUDY_CONSISTENCY", "").env("UNDERSTUDY_SPEED", "");
+    ended(command).complains(2, &["--allow-remote"]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ struct Rehearsal {
 }
 
 fn shared(account: Account) -> Shared {
-    Shared::new(account, Passage::to(([127, 0, 0, 1], 9).into()))
+    Shared::new(account, Passage::to(([127, 0, 0, 1], 9).into()), None)
 }
 
 impl Rehearsal {

@@ -1,6 +1,7 @@
-//! Real requests over loopback: what a load balancer's users see, and Redis's.
+//! Real requests over loopback: what a load balancer's users see, and Redis's, and what the API makes of odd ones.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod client;
 mod redis;
 

@@ -114,6 +114,10 @@ pub(crate) fn architecture(instance_type: &str) -> Option<Architecture> {
     Some(of(family == "a1" || options.contains('g')))
 }
 
+/// When the public images were made, in seconds since 1970 and as EC2 writes it.
+pub const STOCK_SINCE: u64 = 1_763_337_600;
+pub(crate) const STOCK_DATE: &str = "2025-11-17T00:00:00.000Z";
+
 /// A public image.
 pub(crate) struct StockImage {
     pub id: &'static str,

@@ -30,6 +30,13 @@ pub enum ReadLag {
     Fixed(Duration),
     /// Up to so old, drawn for each read: what was seen once may not be seen the next time.
     UpTo(Duration),
+    /// Mostly up to date; one read in so many is up to so old.
+    Sometimes {
+        /// Among how many reads.
+        one_in: u64,
+        /// How old at most.
+        most: Duration,
+    },
 }
 
 impl ReadLag {
@@ -38,6 +45,8 @@ impl ReadLag {
             Self::None => Duration::ZERO,
             Self::Fixed(lag) => lag,
             Self::UpTo(most) => prng.duration(most),
+            Self::Sometimes { one_in, most } if prng.below(one_in) == 0 => prng.duration(most),
+            Self::Sometimes { .. } => Duration::ZERO,
         };
         lag.min(LAG_MAX)
     }

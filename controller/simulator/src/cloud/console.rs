@@ -91,7 +91,9 @@ impl Console {
     /// Lets an instance's status checks fail, or pass again.
     pub fn impair(&self, instance: &InstanceId, impaired: bool) -> Done {
         self.act(|world| {
-            world.instance_mut(instance)?.impaired = impaired;
+            let at = world.at;
+            let known = world.instance_mut(instance)?;
+            known.impaired_since = impaired.then(|| known.impaired_since.unwrap_or(at));
             Ok(Reply::Done)
         })
     }

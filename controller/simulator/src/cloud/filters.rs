@@ -3,11 +3,14 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>: several filters are ANDed, their values ORed;
 //! `*` matches any characters, `?` one; values are case sensitive.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::cloud::{Filter, Page};
 use planner::resource::Tags;
 
 use super::wildcards::EXACT;
 use super::world::{Outcome, refuse};
+use crate::entropy::Prng;
 
 /// Values that one filter may have.
 const VALUES_MAX: usize = 200;
@@ -64,7 +67,7 @@ pub(crate) fn select(filters: &[Filter], tags: &Tags, values: impl Fn(&str) -> O
 }
 
 /// One page of entries that are sorted by their keys. A token names the last key of the page before, so that a page neither
-/// repeats nor skips what is there throughout.
+/// repeats nor skips what is there throughout. It is sealed: one of another list, or that nobody was given, is refused.
 pub(crate) fn page<T>(
     entries: Vec<(String, T)>,
     from: &Page,
@@ -73,8 +76,8 @@ pub(crate) fn page<T>(
 ) -> Outcome<(Vec<T>, Page)> {
     let after = match from {
         None => None,
-        Some(token) => match token.strip_prefix("after:") {
-            Some(key) => Some(key.to_owned()),
+        Some(token) => match open::<T>(token) {
+            Some(key) => Some(key),
             None => return refuse(bad_token, format!("The token '{token}' is invalid")),
         },
     };
@@ -86,6 +89,23 @@ pub(crate) fn page<T>(
         last = key;
         taken.push(entry);
     }
-    let next = left.peek().map(|_| format!("after:{last}"));
+    let next = left.peek().map(|_| seal::<T>(&last));
     Ok((taken, next))
+}
+
+/// The token of a list of such entries that goes on after that key.
+fn seal<T>(key: &str) -> String {
+    STANDARD.encode(format!("{} {key}", check::<T>(key)))
+}
+
+/// The key that a token of a list of such entries names.
+fn open<T>(token: &str) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
+    let (seal, key) = text.split_once(' ')?;
+    (seal == check::<T>(key)).then(|| key.to_owned())
+}
+
+/// Another one for each kind of entry, and thereby for each operation.
+fn check<T>(key: &str) -> String {
+    Prng::of(&format!("{} {key}", std::any::type_name::<T>())).hex(8)
 }

@@ -171,6 +171,10 @@ impl World {
         if name.is_empty() || name.len() > 255 || name.starts_with(SecurityGroupId::PREFIX) {
             return refuse("InvalidParameterValue", format!("Invalid group name '{name}'"));
         }
+        if name.eq_ignore_ascii_case("default") {
+            let message = "The name 'default' is reserved, and cannot be used to create a new security group";
+            return refuse("InvalidGroup.Reserved", message);
+        }
         if create.description.is_empty() || create.description.len() > 255 {
             return refuse("InvalidParameterValue", "Invalid group description");
         }

@@ -53,7 +53,7 @@ pub(crate) struct InstanceRecord {
     /// Termination protection (`disableApiTermination`).
     pub protected: bool,
     /// Whether its status checks fail.
-    pub impaired: bool,
+    pub impaired_since: Option<Duration>,
     pub app: App,
     /// What its user data says about that.
     pub built_in: BuiltIn,
@@ -263,7 +263,7 @@ impl World {
     }
 
     pub(crate) fn status_checks(&self, instance: &InstanceRecord, at: Duration) -> StatusChecks {
-        if instance.impaired {
+        if instance.impaired_since.is_some() {
             StatusChecks::Impaired
         } else if at < instance.life.since(at) + self.config.timings.status_checks {
             StatusChecks::Initializing

@@ -184,7 +184,7 @@ impl World {
             reason: None,
             tags: launch.tags.clone(),
             protected: launch.protected,
-            impaired: false,
+            impaired_since: None,
             app: image.app.clone(),
             built_in: BuiltIn::of(launch.user_data.as_deref()),
             origin: Rc::new(origin),

@@ -296,7 +296,7 @@ fn a_group_name_is_unique_in_its_vpc() {
     let bench = Bench::new();
     bench.group("web");
     assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("web"))), "InvalidGroup.Duplicate");
-    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("default"))), "InvalidGroup.Duplicate");
+    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("default"))), "InvalidGroup.Reserved");
 }
 
 #[test]

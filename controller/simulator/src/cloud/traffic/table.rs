@@ -236,9 +236,9 @@ impl Listener {
         self.record.port
     }
 
-    /// The ARN of its load balancer.
-    pub fn load_balancer(&self) -> &str {
-        self.record.balancer.as_str()
+    /// The name of its load balancer, which its ARN has: `.../loadbalancer/app/NAME/ID`.
+    pub fn load_balancer_name(&self) -> &str {
+        self.record.balancer.as_str().rsplit('/').nth(1).unwrap_or_default()
     }
 
     /// How long a connection may be silent.

@@ -109,6 +109,10 @@ fn a_page_goes_on_where_the_one_before_ended() {
     assert_eq!((one.len(), two.len(), &second["nextToken"]), (5, 2, &Value::Null));
     assert!(one.iter().all(|id| !two.contains(id)));
     assert_eq!(unread::<DescribeSubnets>(&bench, json!({ "NextToken": "nonsense" })), "InvalidParameterValue");
+    // A token is of the list that it was given with, and whole.
+    assert_eq!(unread::<DescribeRouteTables>(&bench, json!({ "NextToken": token })), "InvalidParameterValue");
+    let cut = &token[..8];
+    assert_eq!(unread::<DescribeSubnets>(&bench, json!({ "NextToken": cut })), "InvalidParameterValue");
     let v6 = json!({ "Filter": [filter("ipv6-cidr-block-association.state", &["associated"])] });
     assert_eq!(read::<DescribeSubnets>(&bench, v6)["subnetSet"].as_array().unwrap().len(), 4);
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, some_tags, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
+use crate::cloud::catalogue::STOCK_DATE;
 use crate::cloud::images::ImageRecord;
 use crate::cloud::world::{Outcome, World, refuse};
 
@@ -200,7 +201,10 @@ fn item(world: &World, image: &ImageRecord, at: Duration) -> ImageItem {
         image_state: image.life.at(at).word(),
         image_owner_id: owner.to_owned(),
         image_owner_alias: about.alias,
-        creation_date: time(world, about.created),
+        creation_date: match about.owner {
+            Some(_) => STOCK_DATE.to_owned(),
+            None => time(world, about.created),
+        },
         is_public: about.owner.is_some(),
         architecture: about.architecture.word(),
         image_type: "machine",

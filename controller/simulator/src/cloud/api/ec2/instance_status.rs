@@ -11,7 +11,7 @@ use planner::resource::{InstanceState, StatusChecks};
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::{StateItem, known};
-use crate::cloud::api::common::{Filter, Filters, UNTAGGED, check_ids_or_page, page_or_all};
+use crate::cloud::api::common::{Filter, Filters, UNTAGGED, check_ids_or_page, page_or_all, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
 use crate::cloud::instances::{InstanceRecord, STATUS_IDS_MAX};
 use crate::cloud::world::{Outcome, World, refuse};
@@ -56,14 +56,16 @@ struct ChecksItem {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct CheckItem {
     name: &'static str,
     status: &'static str,
+    impaired_since: Option<String>,
 }
 
 impl ChecksItem {
     fn of(status: &'static str, reachable: Option<&'static str>) -> Self {
-        let details = reachable.map(|status| CheckItem { name: "reachability", status });
+        let details = reachable.map(|status| CheckItem { name: "reachability", status, impaired_since: None });
         Self { status, details: details.into_iter().collect() }
     }
 }
@@ -110,7 +112,10 @@ fn item(world: &World, instance: &InstanceRecord, at: Duration) -> StatusItem {
         }
         // It is the instance that is impaired, not the host under it.
         (InstanceState::Running, StatusChecks::Impaired) => {
-            (ChecksItem::of("impaired", Some("failed")), ChecksItem::of("ok", Some("passed")))
+            let mut impaired = ChecksItem::of("impaired", Some("failed"));
+            let since = instance.impaired_since.map(|since| time(world, since));
+            impaired.details.iter_mut().for_each(|check| check.impaired_since.clone_from(&since));
+            (impaired, ChecksItem::of("ok", Some("passed")))
         }
         (InstanceState::Running, StatusChecks::Unknown) => {
             let insufficient = ChecksItem::of("insufficient-data", Some("insufficient-data"));

@@ -1,7 +1,7 @@
 //! DescribeTargetHealth.
 //!
-//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html>. What `Include` asks for
-//! (anomaly detection, administrative overrides) is not modelled.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html>. No anomaly is ever
+//! detected, and no zone shifted away from: what is said of both is the same of every target.
 
 use engine::operation::Bucket as Called;
 use planner::id::InstanceId;
@@ -20,6 +20,15 @@ pub struct DescribeTargetHealth {
     target_group_arn: String,
     #[serde(default)]
     targets: Vec<TargetDescription>,
+    #[serde(default)]
+    include: Vec<Include>,
+}
+
+/// What is told besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Include {
+    AnomalyDetection,
+    All,
 }
 
 /// What it answers.
@@ -35,6 +44,24 @@ struct Description {
     target: Target,
     health_check_port: Option<String>,
     target_health: TargetHealth,
+    anomaly_detection: Option<AnomalyDetection>,
+    administrative_override: Option<Override>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AnomalyDetection {
+    result: &'static str,
+    mitigation_in_effect: &'static str,
+}
+
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AdministrativeOverride.html>
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Override {
+    state: &'static str,
+    reason: &'static str,
+    description: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,7 +102,12 @@ impl Read for DescribeTargetHealth {
         let is_asked = |target: &planner::resource::Target| {
             self.targets.is_empty() || self.targets.iter().any(|asked| names(asked, target))
         };
-        let found = registered.iter().filter(|target| is_asked(target)).map(|target| described(target, world, group));
+        let anomalies = !self.include.is_empty();
+        let found = registered.iter().filter(|target| is_asked(target));
+        let found = found.map(|target| Description {
+            anomaly_detection: anomalies.then_some(AnomalyDetection { result: "normal", mitigation_in_effect: "no" }),
+            ..described(target, world, group)
+        });
         Ok(Health { target_health_descriptions: found.chain(missing).collect() })
     }
 }
@@ -105,6 +137,12 @@ fn described(target: &planner::resource::Target, world: &World, group: &TargetGr
             reason: target.reason.clone(),
             description: target.description.clone(),
         },
+        anomaly_detection: None,
+        administrative_override: Some(Override {
+            state: "no_override",
+            reason: "AdministrativeOverride.NoOverride",
+            description: "No override is currently active on target",
+        }),
     }
 }
 
@@ -118,6 +156,8 @@ fn not_registered(asked: &TargetDescription, world: &World, group: &TargetGroupR
             reason: Some("Target.NotRegistered".into()),
             description: Some("Target is not registered to the target group".into()),
         },
+        anomaly_detection: None,
+        administrative_override: None,
     }
 }
 
