@@ -145,6 +145,12 @@ pub fn image_parameter(name: &str) -> Option<&'static str> {
     STOCK_IMAGES.get(*place).map(|image| image.id)
 }
 
+/// The public parameters that name an image: none, if it is no stock image.
+pub(crate) fn parameters_of(image: &str) -> Vec<String> {
+    let names_it = |(name, _): &&(&str, usize)| image_parameter(name) == Some(image);
+    IMAGE_PARAMETERS.iter().filter(names_it).map(|(name, _)| (*name).to_owned()).collect()
+}
+
 /// Public images, those for Intel's and AMD's processors first.
 pub(crate) const STOCK_IMAGES: [StockImage; 3] = [
     StockImage {

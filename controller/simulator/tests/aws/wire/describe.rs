@@ -34,7 +34,15 @@ fn an_instance_is_shown_with_what_it_was_launched_with() {
         ("launchTime", json!("2026-01-01T00:00:00.000Z")),
         ("cpuOptions", json!({"coreCount": 1, "threadsPerCore": 2})),
         ("privateDnsName", json!(format!("ip-{}.us-east-2.compute.internal", address.replace('.', "-")))),
-        ("placement", json!({"availabilityZone": zones(&bench)[0].1, "groupName": "", "tenancy": "default"})),
+        (
+            "placement",
+            json!({
+                "availabilityZone": zones(&bench)[0].1,
+                "availabilityZoneId": "use2-az1",
+                "groupName": "",
+                "tenancy": "default",
+            }),
+        ),
         (
             "metadataOptions",
             json!({
@@ -132,7 +140,7 @@ fn every_filter_selects_by_what_is_shown() {
 #[test]
 fn an_unknown_filter_is_refused_even_where_there_is_nothing_to_filter() {
     let bench = Bench::new();
-    for name in ["nonsense", "spot-instance-request-id", "network-interface.nonsense"] {
+    for name in ["nonsense", "spot-request-id", "network-interface.nonsense"] {
         assert_eq!(code(read::<ec2::DescribeInstances>(&bench, filter(name, "x"))), "InvalidParameterValue");
     }
     for name in ["nonsense", "tag:Name", "tag-key"] {

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, some_tags, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
-use crate::cloud::catalogue::STOCK_DATE;
+use crate::cloud::catalogue::{STOCK_DATE, parameters_of};
 use crate::cloud::images::ImageRecord;
 use crate::cloud::world::{Outcome, World, refuse};
 
 /// Owners that are no accounts.
 const ALIASES: [&str; 4] = ["self", "amazon", "aws-marketplace", "aws-backup-vault"];
-/// The filters that there are, but those for tags.
-const FILTERS: [&str; 29] = [
+/// The filters that there are, but those for tags and [`UNMODELLED`].
+const FILTERS: [&str; 26] = [
     "architecture",
     "block-device-mapping.delete-on-termination",
     "block-device-mapping.device-name",
@@ -33,14 +33,11 @@ const FILTERS: [&str; 29] = [
     "image-id",
     "image-type",
     "is-public",
-    "kernel-id",
     "manifest-location",
     "name",
     "owner-alias",
     "owner-id",
-    "platform",
-    "product-code",
-    "ramdisk-id",
+    "public-ssm-parameter-name",
     "root-device-name",
     "root-device-type",
     "source-image-id",
@@ -48,6 +45,36 @@ const FILTERS: [&str; 29] = [
     "source-instance-id",
     "state",
     "virtualization-type",
+];
+
+/// Filters of what no image here has: only Windows has a platform, only old images have a kernel, only the Marketplace's have
+/// product codes; watermarks, scans and allowed images are not modelled.
+const UNMODELLED: [&str; 25] = [
+    "boot-mode",
+    "free-tier-eligible",
+    "image-allowed",
+    "image-watermark.source-image-creation-time",
+    "image-watermark.source-image-id",
+    "image-watermark.source-image-region",
+    "image-watermark.watermark-creation-time",
+    "image-watermark.watermark-key",
+    "instance-type-specification.supported-instance-type",
+    "instance-type-specification.unsupported-instance-type",
+    "kernel-id",
+    "platform",
+    "product-code",
+    "product-code.type",
+    "ramdisk-id",
+    "scan-result.critical-fix-available-since",
+    "scan-result.finding-scan-date",
+    "scan-result.high-fix-available-since",
+    "scan-result.highest-finding-severity-label",
+    "scan-result.informational-fix-available-since",
+    "scan-result.low-fix-available-since",
+    "scan-result.medium-fix-available-since",
+    "sriov-net-support",
+    "state-reason-code",
+    "state-reason-message",
 ];
 
 /// See the module.
@@ -137,7 +164,7 @@ impl Operation for DescribeImages {
 
 impl Read for DescribeImages {
     fn answer(&self, Sight { world, at }: &Sight<'_>) -> Outcome<Images> {
-        let filters = Filters::of(&self.filter, true, |name| FILTERS.contains(&name))?;
+        let filters = Filters::of(&self.filter, true, |name| FILTERS.contains(&name) || UNMODELLED.contains(&name))?;
         check_users(&self.owner, &ALIASES)?;
         check_users(&self.executable_by, &["self", "all"])?;
         let asked = parse_ids(&self.image_id, AmiId::parse, "InvalidAMIID.Malformed")?;
@@ -236,13 +263,13 @@ fn values(item: &ImageItem, name: &str) -> Option<Vec<String>> {
         "block-device-mapping.volume-size" => of_devices(|one| one.ebs.volume_size.to_string()),
         "block-device-mapping.volume-type" => of_devices(|one| one.ebs.volume_type.clone()),
         "description" => optional(&item.description),
+        "public-ssm-parameter-name" => parameters_of(&item.image_id),
         "root-device-name" => optional(&item.root_device_name),
         "source-instance-id" => optional(&item.source_instance_id),
         "source-image-id" => optional(&item.source_image_id),
         "source-image-region" => optional(&item.source_image_region),
         "owner-alias" => item.image_owner_alias.iter().map(|alias| (*alias).to_owned()).collect(),
-        // Only Windows has a platform, only old images have a kernel, only the Marketplace's have product codes.
-        "platform" | "kernel-id" | "ramdisk-id" | "product-code" => Vec::new(),
+        _ if UNMODELLED.contains(&name) => Vec::new(),
         _ => vec![match name {
             "architecture" => item.architecture.to_owned(),
             "creation-date" => item.creation_date.clone(),

@@ -1,34 +1,72 @@
 //! The filters of DescribeInstances, each a look at the instance as it is shown.
 //!
-//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>. Those of what is not modelled (Spot, hosts,
-//! IPv6, Outposts) are not here, and refused by name.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>. Every documented one is known: those of what
+//! is not modelled (Spot, hosts, IPv6, Outposts) find nothing, and any other name is refused.
 
 use super::instance_item::InstanceItem;
 use super::network_interfaces;
 
+/// Filters of what is not modelled, which no instance has, nor any of its interfaces.
+const UNMODELLED: [&str; 32] = [
+    "affinity",
+    "boot-mode",
+    "capacity-reservation-id",
+    "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
+    "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn",
+    "current-instance-boot-mode",
+    "host-id",
+    "instance-lifecycle",
+    "ipv6-address",
+    "kernel-id",
+    "network-interface.addresses.association.allocation-id",
+    "network-interface.addresses.association.association-id",
+    "network-interface.addresses.association.carrier-ip",
+    "network-interface.addresses.association.customer-owned-ip",
+    "network-interface.association.carrier-ip",
+    "network-interface.association.customer-owned-ip",
+    "network-interface.ipv4-prefixes.ipv4-prefix",
+    "network-interface.ipv6-address",
+    "network-interface.ipv6-addresses.is-primary-ipv6",
+    "network-interface.ipv6-prefixes.ipv6-prefix",
+    "network-interface.outpost-arn",
+    "operator.principal",
+    "outpost-arn",
+    "placement-group-name",
+    "placement-partition-number",
+    "platform",
+    "product-code",
+    "product-code.type",
+    "ramdisk-id",
+    "requester-id",
+    "spot-instance-request-id",
+    "tpm-support",
+];
+
 /// What an instance has for that filter; `None`: there is no such filter.
 pub(super) fn values(item: &InstanceItem, name: &str) -> Option<Vec<String>> {
-    match name.strip_prefix("network-interface.") {
-        Some(rest) => {
-            let get = network_interfaces::filter(rest)?;
-            Some(item.network_interface_set.iter().flat_map(get).collect())
-        }
+    match of_interfaces(name) {
+        Some(get) => Some(item.network_interface_set.iter().flat_map(get).collect()),
         None => filter(name).map(|get| get(item)),
     }
 }
 
 /// Whether there is such a filter.
 pub(super) fn is_known(name: &str) -> bool {
-    match name.strip_prefix("network-interface.") {
-        Some(rest) => network_interfaces::filter(rest).is_some(),
-        None => filter(name).is_some(),
-    }
+    of_interfaces(name).is_some() || filter(name).is_some()
+}
+
+fn of_interfaces(name: &str) -> Option<network_interfaces::Values> {
+    network_interfaces::filter(name.strip_prefix("network-interface.")?)
 }
 
 type Values = fn(&InstanceItem) -> Vec<String>;
 
 fn filter(name: &str) -> Option<Values> {
-    identity(name).or_else(|| machine(name)).or_else(|| options(name))
+    identity(name).or_else(|| machine(name)).or_else(|| options(name)).or_else(|| nothing(name))
+}
+
+fn nothing(name: &str) -> Option<Values> {
+    UNMODELLED.contains(&name).then_some(|_| Vec::new())
 }
 
 fn one(value: impl ToString) -> Vec<String> {
@@ -47,6 +85,7 @@ fn filled(text: &str) -> Vec<String> {
 fn identity(name: &str) -> Option<Values> {
     Some(match name {
         "availability-zone" => |i| one(&i.placement.availability_zone),
+        "availability-zone-id" => |i| one(&i.placement.availability_zone_id),
         "client-token" => |i| filled(&i.client_token),
         "dns-name" => |i| filled(&i.dns_name),
         "instance-id" => |i| one(&i.instance_id),
@@ -118,12 +157,16 @@ fn options(name: &str) -> Option<Values> {
         "key-name" => |i| maybe(i.key_name.as_ref()),
         "maintenance-options.auto-recovery" => |i| one(i.maintenance_options.auto_recovery),
         "metadata-options.http-endpoint" => |i| one(i.metadata_options.http_endpoint),
+        // An endpoint that is enabled is there over IPv4, whether or not it is over IPv6.
+        "metadata-options.http-protocol-ipv4" => |i| one(i.metadata_options.http_endpoint),
         "metadata-options.http-protocol-ipv6" => |i| one(i.metadata_options.http_protocol_ipv6),
         "metadata-options.http-put-response-hop-limit" => |i| one(i.metadata_options.http_put_response_hop_limit),
         "metadata-options.http-tokens" => |i| one(i.metadata_options.http_tokens),
         "metadata-options.instance-metadata-tags" => |i| one(i.metadata_options.instance_metadata_tags),
         "metadata-options.state" => |i| one(i.metadata_options.state),
         "monitoring-state" => |i| one(i.monitoring.state),
+        "network-performance-options.bandwidth-weighting" => |i| one(i.network_performance_options.bandwidth_weighting),
+        "operator.managed" => |i| one(i.operator.managed),
         "private-dns-name-options.enable-resource-name-dns-a-record" => {
             |i| i.private_dns_name_options.iter().map(|o| o.enable_resource_name_dns_a_record.to_string()).collect()
         }

@@ -15,7 +15,7 @@ use super::instance_profile::{ProfileItem, profile_item};
 use super::metadata_options::{MetadataItem, metadata_item};
 use super::network_interfaces::{GroupItem, NetworkInterfaceItem, group_set, interface_item};
 use crate::cloud::api::common::{TagItem, some_tags, time};
-use crate::cloud::catalogue::{Architecture, architecture};
+use crate::cloud::catalogue::{Architecture, architecture, zone_id};
 use crate::cloud::instances::{InstanceRecord, VolumeRecord};
 use crate::cloud::launch::vcpus;
 use crate::cloud::world::World;
@@ -87,6 +87,7 @@ pub(super) struct InstanceItem {
 #[serde(rename_all = "camelCase")]
 pub(super) struct PlacementItem {
     pub availability_zone: String,
+    pub availability_zone_id: String,
     group_name: &'static str,
     pub tenancy: &'static str,
 }
@@ -162,13 +163,13 @@ pub(super) struct MaintenanceItem {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BandwidthItem {
-    bandwidth_weighting: &'static str,
+    pub bandwidth_weighting: &'static str,
 }
 
 /// Whether a service of AWS manages it.
 #[derive(Debug, Serialize)]
 pub(super) struct OperatorItem {
-    managed: bool,
+    pub managed: bool,
 }
 
 /// New instances in their reservations, as what made them shows them: with their tags though there be none. Those of one
@@ -224,7 +225,12 @@ pub(super) fn item(world: &World, attached: &Attached<'_>, instance: &InstanceRe
         product_codes: Vec::new(),
         instance_type: instance.instance_type.clone(),
         launch_time: time(world, instance.launched_at),
-        placement: PlacementItem { availability_zone: instance.zone.to_string(), group_name: "", tenancy: "default" },
+        placement: PlacementItem {
+            availability_zone: instance.zone.to_string(),
+            availability_zone_id: zone_id(&world.config.region, &instance.zone.0),
+            group_name: "",
+            tenancy: "default",
+        },
         monitoring: MonitoringItem { state: if settings.monitoring { "enabled" } else { "disabled" } },
         subnet_id: interface.as_ref().map(|_| instance.subnet.to_string()),
         vpc_id: interface.as_ref().map(|_| instance.vpc.to_string()),

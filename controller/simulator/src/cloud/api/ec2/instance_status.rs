@@ -13,8 +13,21 @@ use serde::{Deserialize, Serialize};
 use super::instance_ids::{StateItem, known};
 use crate::cloud::api::common::{Filter, Filters, UNTAGGED, check_ids_or_page, page_or_all, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
+use crate::cloud::catalogue::zone_id;
 use crate::cloud::instances::{InstanceRecord, STATUS_IDS_MAX};
 use crate::cloud::world::{Outcome, World, refuse};
+
+/// Filters of what no instance has: an event, a manager, a status of an application.
+const UNMODELLED: [&str; 8] = [
+    "application-status.status",
+    "event.code",
+    "event.description",
+    "event.instance-event-id",
+    "event.not-after",
+    "event.not-before",
+    "event.not-before-deadline",
+    "operator.principal",
+];
 
 /// See the module.
 #[derive(Debug, Deserialize)]
@@ -43,6 +56,7 @@ pub struct InstanceStatuses {
 struct StatusItem {
     instance_id: String,
     availability_zone: String,
+    availability_zone_id: String,
     instance_state: StateItem,
     instance_status: ChecksItem,
     system_status: ChecksItem,
@@ -133,6 +147,7 @@ fn item(world: &World, instance: &InstanceRecord, at: Duration) -> StatusItem {
     StatusItem {
         instance_id: instance.id.to_string(),
         availability_zone: instance.zone.to_string(),
+        availability_zone_id: zone_id(&world.config.region, &instance.zone.0),
         instance_state: state.into(),
         instance_status: own,
         system_status: others.clone(),
@@ -157,19 +172,16 @@ fn values(item: &StatusItem, name: &str) -> Option<Vec<String>> {
 fn filter(name: &str) -> Option<Values> {
     Some(match name {
         "availability-zone" => |i| one(&i.availability_zone),
-        "event.code"
-        | "event.description"
-        | "event.instance-event-id"
-        | "event.not-after"
-        | "event.not-before"
-        | "event.not-before-deadline" => |_| Vec::new(),
+        "availability-zone-id" => |i| one(&i.availability_zone_id),
         "instance-state-code" => |i| one(i.instance_state.code),
         "instance-state-name" => |i| one(&i.instance_state.name),
         "instance-status.reachability" => |i| reachability(&i.instance_status),
         "instance-status.status" => |i| one(i.instance_status.status),
+        "operator.managed" => |_| one(false),
         "system-status.reachability" => |i| reachability(&i.system_status),
         "system-status.status" => |i| one(i.system_status.status),
         "attached-ebs-status.status" => |i| one(i.attached_ebs_status.status),
+        _ if UNMODELLED.contains(&name) => |_| Vec::new(),
         _ => return None,
     })
 }

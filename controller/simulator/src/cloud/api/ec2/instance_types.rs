@@ -16,6 +16,37 @@ use crate::cloud::world::{Outcome, refuse};
 /// Types that one DescribeInstanceTypes may name.
 const NAMED_MAX: usize = 100;
 
+/// Filters of what is told of no type, so that none has it.
+const UNMODELLED: [&str; 27] = [
+    "ebs-info.attachment-limit-type",
+    "ebs-info.maximum-ebs-attachments",
+    "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
+    "ebs-info.ebs-optimized-info.baseline-iops",
+    "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
+    "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
+    "ebs-info.ebs-optimized-info.maximum-iops",
+    "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+    "hibernation-supported",
+    "instance-storage-info.disk.count",
+    "instance-storage-info.disk.size-in-gb",
+    "instance-storage-info.disk.type",
+    "instance-storage-info.encryption-support",
+    "instance-storage-info.nvme-support",
+    "instance-storage-info.total-size-in-gb",
+    "network-info.bandwidth-weightings",
+    "network-info.efa-info.maximum-efa-interfaces",
+    "network-info.encryption-in-transit-supported",
+    "network-info.flexible-ena-queues-support",
+    "nitro-enclaves-support",
+    "nitro-tpm-info.supported-versions",
+    "nitro-tpm-support",
+    "processor-info.supported-features",
+    "reboot-migration-support",
+    "supported-boot-mode",
+    "vcpu-info.valid-cores",
+    "vcpu-info.valid-threads-per-core",
+];
+
 /// DescribeInstanceTypes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -215,6 +246,7 @@ fn values(item: &TypeItem, name: &str) -> Option<Vec<String>> {
             "burstable-performance-supported" => item.burstable_performance_supported.to_string(),
             "dedicated-hosts-supported" => item.dedicated_hosts_supported.to_string(),
             "auto-recovery-supported" => item.auto_recovery_supported.to_string(),
+            _ if UNMODELLED.contains(&name) => return Some(Vec::new()),
             _ => return None,
         }],
     })

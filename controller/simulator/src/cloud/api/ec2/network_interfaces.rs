@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, check_ids_or_page, page_or_all, tag_set, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
+use crate::cloud::catalogue::zone_id;
 use crate::cloud::interfaces::{Holder, Interface};
 use crate::cloud::world::{Outcome, World, refuse};
 
@@ -49,6 +50,7 @@ pub(super) struct NetworkInterfaceItem {
     subnet_id: String,
     vpc_id: String,
     availability_zone: Option<String>,
+    availability_zone_id: Option<String>,
     description: String,
     owner_id: String,
     requester_id: Option<&'static str>,
@@ -103,7 +105,7 @@ impl NetworkInterfaceItem {
     pub fn within_instance(mut self) -> Self {
         self.attachment.instance_id = None;
         self.attachment.instance_owner_id = None;
-        Self { availability_zone: None, requester_managed: None, tag_set: None, ..self }
+        Self { availability_zone: None, availability_zone_id: None, requester_managed: None, tag_set: None, ..self }
     }
 }
 
@@ -128,6 +130,7 @@ pub(super) fn interface_item(world: &World, interface: &Interface<'_>) -> Networ
         subnet_id: subnet.id.to_string(),
         vpc_id: subnet.vpc.to_string(),
         availability_zone: Some(subnet.zone.to_string()),
+        availability_zone_id: Some(zone_id(&world.config.region, &subnet.zone.0)),
         description: interface.description.clone(),
         owner_id: account.clone(),
         requester_id: of_service,
@@ -169,13 +172,19 @@ fn association(world: &World, address: Ipv4Addr) -> AssociationItem {
     }
 }
 
-type Values = fn(&NetworkInterfaceItem) -> Vec<String>;
+/// Filters of what is not modelled, which no interface has: an address of the account's own, IPv6, a service that manages it.
+const UNMODELLED: [&str; 4] =
+    ["association.allocation-id", "association.association-id", "ipv6-addresses.ipv6-address", "operator.principal"];
+
+/// What an interface has for a filter.
+pub(super) type Values = fn(&NetworkInterfaceItem) -> Vec<String>;
 
 fn one(value: impl ToString) -> Vec<String> {
     vec![value.to_string()]
 }
 
-/// What an interface has for that filter; DescribeInstances has the same ones behind `network-interface.`.
+/// What an interface has for that filter; DescribeInstances has the same ones behind `network-interface.`, and a few of its own:
+/// that it knows those here too harms nobody.
 pub(super) fn filter(name: &str) -> Option<Values> {
     Some(match name {
         "addresses.association.public-ip" | "association.public-ip" => {
@@ -184,7 +193,7 @@ pub(super) fn filter(name: &str) -> Option<Values> {
         "addresses.association.owner-id" | "addresses.association.ip-owner-id" | "association.ip-owner-id" => {
             |i| i.association.iter().map(|association| association.ip_owner_id.clone()).collect()
         }
-        "addresses.association.public-dns-name" | "association.public-dns-name" => {
+        "addresses.association.public-dns-name" | "association.public-dns-name" | "public-dns-name" => {
             |i| i.association.iter().map(|association| association.public_dns_name.clone()).collect()
         }
         "addresses.primary" => {
@@ -201,6 +210,9 @@ pub(super) fn filter(name: &str) -> Option<Values> {
         "attachment.network-card-index" => |i| one(i.attachment.network_card_index),
         "attachment.status" => |i| one(i.attachment.status),
         "availability-zone" => |i| i.availability_zone.iter().cloned().collect(),
+        "availability-zone-id" => |i| i.availability_zone_id.iter().cloned().collect(),
+        // No service manages one as its own, and IPv4 is all that one has.
+        "deny-all-igw-traffic" | "ipv6-native" | "operator.managed" => |_| one(false),
         "description" => |i| one(&i.description),
         "group-id" => |i| i.group_set.iter().map(|group| group.group_id.clone()).collect(),
         "group-name" => |i| i.group_set.iter().map(|group| group.group_name.clone()).collect(),
@@ -213,7 +225,10 @@ pub(super) fn filter(name: &str) -> Option<Values> {
         "source-dest-check" => |i| one(i.source_dest_check),
         "status" => |i| one(i.status),
         "subnet-id" => |i| one(&i.subnet_id),
+        "tag-key" => |i| i.tag_set.iter().flatten().map(|tag| tag.key.clone()).collect(),
+        "tag-value" => |i| i.tag_set.iter().flatten().map(|tag| tag.value.clone()).collect(),
         "vpc-id" => |i| one(&i.vpc_id),
+        _ if UNMODELLED.contains(&name) => |_| Vec::new(),
         _ => return None,
     })
 }

@@ -16,6 +16,9 @@ use crate::cloud::catalogue::zone_id;
 use crate::cloud::config::SubnetRecord;
 use crate::cloud::world::{Outcome, World};
 
+/// Filters of what no subnet has: an Outpost, a pool of a customer's addresses, a local network interface.
+const UNMODELLED: [&str; 3] = ["customer-owned-ipv4-pool", "enable-lni-at-device-index", "outpost-arn"];
+
 /// See the module.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -99,13 +102,11 @@ impl Read for DescribeSubnets {
 
 fn values(world: &World, known: &SubnetRecord, name: &str, at: Duration) -> Option<Vec<String>> {
     let SubnetRecord { subnet, range } = known;
-    if name == "ipv6-cidr-block-association.ipv6-cidr-block" {
-        return Some(known.range_v6().into_iter().collect());
-    }
-    if name == "ipv6-cidr-block-association.state" {
-        return Some(known.range_v6().map(|_| "associated".to_owned()).into_iter().collect());
-    }
+    let of_v6 = |value: fn(AssociationV6) -> String| Some(association_v6(known).map(value).into_iter().collect());
     Some(vec![match name {
+        "ipv6-cidr-block-association.association-id" => return of_v6(|one| one.association_id),
+        "ipv6-cidr-block-association.ipv6-cidr-block" => return of_v6(|one| one.ipv6_cidr_block),
+        "ipv6-cidr-block-association.state" => return of_v6(|one| one.ipv6_cidr_block_state.state.to_owned()),
         "subnet-id" => subnet.id.to_string(),
         "subnet-arn" => arn(world, &subnet.id),
         "vpc-id" => subnet.vpc.to_string(),
@@ -122,6 +123,7 @@ fn values(world: &World, known: &SubnetRecord, name: &str, at: Duration) -> Opti
         "private-dns-name-options-on-launch.hostname-type" => "ip-name".to_owned(),
         "owner-id" => world.config.account.clone(),
         "state" => "available".to_owned(),
+        _ if UNMODELLED.contains(&name) => return Some(Vec::new()),
         _ => return None,
     }])
 }
@@ -130,11 +132,14 @@ fn arn(world: &World, id: &SubnetId) -> String {
     format!("arn:aws:ec2:{}:{}:subnet/{id}", world.config.region, world.config.account)
 }
 
+fn association_v6(known: &SubnetRecord) -> Option<AssociationV6> {
+    known.range_v6().map(|range| AssociationV6::of("subnet-cidr-assoc-", known.subnet.id.as_str(), range))
+}
+
 /// A default subnet gives its instances public addresses.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html>
 fn item(world: &World, known: &SubnetRecord, at: Duration) -> SubnetItem {
     let subnet = &known.subnet;
-    let v6 = |range| AssociationV6::of("subnet-cidr-assoc-", subnet.id.as_str(), range);
     SubnetItem {
         subnet_id: subnet.id.to_string(),
         subnet_arn: arn(world, &subnet.id),
@@ -142,7 +147,7 @@ fn item(world: &World, known: &SubnetRecord, at: Duration) -> SubnetItem {
         vpc_id: subnet.vpc.to_string(),
         state: "available",
         cidr_block: known.range.to_string(),
-        ipv6_cidr_block_association_set: known.range_v6().map(v6).into_iter().collect(),
+        ipv6_cidr_block_association_set: association_v6(known).into_iter().collect(),
         available_ip_address_count: world.free_addresses(&subnet.id, at),
         availability_zone: subnet.zone.to_string(),
         availability_zone_id: zone_id(&world.config.region, &subnet.zone.0),

@@ -12,6 +12,7 @@ use super::block_devices::performance;
 use crate::cloud::VolumeRecord;
 use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, some_tags, time};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
+use crate::cloud::catalogue::zone_id;
 use crate::cloud::world::{Outcome, World, refuse};
 use crate::entropy::Prng;
 
@@ -45,6 +46,7 @@ struct VolumeItem {
     size: u32,
     snapshot_id: String,
     availability_zone: String,
+    availability_zone_id: String,
     status: &'static str,
     create_time: String,
     attachment_set: Vec<AttachmentItem>,
@@ -134,6 +136,7 @@ fn item(world: &World, id: &str, volume: &VolumeRecord) -> VolumeItem {
         size: volume.size_gib,
         snapshot_id: volume.snapshot.clone().unwrap_or_default(),
         availability_zone: volume.zone.to_string(),
+        availability_zone_id: zone_id(region, &volume.zone.0),
         status: if attached.is_some() { "in-use" } else { "available" },
         create_time: time(world, volume.created_at),
         attachment_set: attached.into_iter().collect(),
@@ -167,9 +170,13 @@ fn filter(name: &str) -> Option<Values> {
         "attachment.instance-id" => |v| v.attachment_set.iter().map(|to| to.instance_id.clone()).collect(),
         "attachment.status" => |v| v.attachment_set.iter().map(|to| to.status.to_owned()).collect(),
         "availability-zone" => |v| one(&v.availability_zone),
+        "availability-zone-id" => |v| one(&v.availability_zone_id),
         "create-time" => |v| one(&v.create_time),
         "encrypted" => |v| one(v.encrypted),
+        // No snapshot is enabled for fast restore, and no service manages a volume.
+        "fast-restored" | "operator.managed" => |_| one(false),
         "multi-attach-enabled" => |v| one(v.multi_attach_enabled),
+        "operator.principal" => |_| Vec::new(),
         "size" => |v| one(v.size),
         "snapshot-id" => |v| one(&v.snapshot_id),
         "status" => |v| one(v.status),

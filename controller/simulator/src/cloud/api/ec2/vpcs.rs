@@ -62,9 +62,9 @@ struct Association {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AssociationV6 {
-    association_id: String,
-    ipv6_cidr_block: String,
-    ipv6_cidr_block_state: State,
+    pub(super) association_id: String,
+    pub(super) ipv6_cidr_block: String,
+    pub(super) ipv6_cidr_block_state: State,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,14 +109,17 @@ impl Read for DescribeVpcs {
 }
 
 fn values(world: &World, vpc: &VpcId, name: &str) -> Option<Vec<String>> {
-    let of_v6 = |value: String| if world.vpc_has_ipv6(vpc) { vec![value] } else { Vec::new() };
+    let of_v6 = |value: fn(AssociationV6) -> String| association_v6(world, vpc).map(value).into_iter().collect();
     Some(match name {
         "vpc-id" => vec![vpc.to_string()],
         "cidr" | "cidr-block-association.cidr-block" => vec![VPC_RANGE.to_owned()],
         "cidr-block-association.association-id" => vec![vpc_part("vpc-cidr-assoc-", vpc)],
         "cidr-block-association.state" => vec!["associated".to_owned()],
-        "ipv6-cidr-block-association.ipv6-cidr-block" => of_v6(VPC_RANGE_V6.to_owned()),
-        "ipv6-cidr-block-association.state" => of_v6("associated".to_owned()),
+        "ipv6-cidr-block-association.association-id" => of_v6(|one| one.association_id),
+        "ipv6-cidr-block-association.ipv6-cidr-block" => of_v6(|one| one.ipv6_cidr_block),
+        // The range is Amazon's, of no pool of the account's own.
+        "ipv6-cidr-block-association.ipv6-pool" => Vec::new(),
+        "ipv6-cidr-block-association.state" => of_v6(|one| one.ipv6_cidr_block_state.state.to_owned()),
         "dhcp-options-id" => vec![vpc_part("dopt-", vpc)],
         "is-default" | "isDefault" => vec![(world.default_vpc() == Some(vpc)).to_string()],
         "owner-id" => vec![world.config.account.clone()],
@@ -125,13 +128,17 @@ fn values(world: &World, vpc: &VpcId, name: &str) -> Option<Vec<String>> {
     })
 }
 
+fn association_v6(world: &World, vpc: &VpcId) -> Option<AssociationV6> {
+    let range = || AssociationV6::of("vpc-cidr-assoc-", vpc.as_str(), VPC_RANGE_V6.to_owned());
+    world.vpc_has_ipv6(vpc).then(range)
+}
+
 fn item(world: &World, vpc: &VpcId) -> VpcItem {
     let association = Association {
         association_id: vpc_part("vpc-cidr-assoc-", vpc),
         cidr_block: VPC_RANGE,
         cidr_block_state: State { state: "associated" },
     };
-    let v6 = || AssociationV6::of("vpc-cidr-assoc-", vpc.as_str(), VPC_RANGE_V6.to_owned());
     VpcItem {
         vpc_id: vpc.to_string(),
         owner_id: world.config.account.clone(),
@@ -141,7 +148,7 @@ fn item(world: &World, vpc: &VpcId) -> VpcItem {
         instance_tenancy: "default",
         is_default: world.default_vpc() == Some(vpc),
         cidr_block_association_set: vec![association],
-        ipv6_cidr_block_association_set: world.vpc_has_ipv6(vpc).then(v6).into_iter().collect(),
+        ipv6_cidr_block_association_set: association_v6(world, vpc).into_iter().collect(),
         tag_set: some_tags(&world.tags_of_bare(vpc.as_str())),
     }
 }

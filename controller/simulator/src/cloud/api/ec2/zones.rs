@@ -105,7 +105,8 @@ fn values(zone: &ZoneItem, name: &str) -> Option<Vec<String>> {
         "region-name" => zone.region_name.clone(),
         "group-name" => zone.group_name.clone(),
         "opt-in-status" => zone.opt_in_status.to_owned(),
-        "message" | "parent-zone-id" | "parent-zone-name" => return Some(Vec::new()),
+        // A message is of what is impaired, a parent is of a Local Zone; long names of groups are not told.
+        "group-long-name" | "message" | "parent-zone-id" | "parent-zone-name" => return Some(Vec::new()),
         _ => return None,
     }])
 }
