@@ -35,13 +35,12 @@ fn rewrite(value: &mut Value, other: &impl Fn(&str) -> Option<String>) {
         Value::Array(all) => all.iter_mut().for_each(|one| rewrite(one, other)),
         Value::Object(members) => {
             for (name, value) in members {
-                match value {
-                    Value::String(id) if MEMBERS.contains(&name.as_str()) => {
-                        if let Some(new) = other(id) {
-                            *id = new;
-                        }
+                if let Value::String(id) = value {
+                    if let Some(new) = other(id).filter(|_| MEMBERS.contains(&name.as_str())) {
+                        *id = new;
                     }
-                    value => rewrite(value, other),
+                } else {
+                    rewrite(value, other);
                 }
             }
         }

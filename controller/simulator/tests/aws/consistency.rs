@@ -45,6 +45,17 @@ fn sight_can_go_back_in_time() {
 }
 
 #[test]
+fn one_read_in_ten_may_be_late_and_the_others_are_not() {
+    let bench = Bench::new();
+    let client = bench.cloud.client("mostly up to date");
+    client.set_read_lag(ReadLag::Sometimes { one_in: 10, most: secs(1_000_000) });
+    bench.pass(secs(60));
+    bench.launch(bench.run("a"));
+    let late = (0..1000).filter(|_| seen(&bench, &client) == 0).count();
+    assert!((60..=140).contains(&late), "{late}");
+}
+
+#[test]
 fn a_lagging_client_cannot_write_to_what_it_does_not_see() {
     let bench = Bench::new();
     let client = bench.cloud.client("late");
