@@ -25,6 +25,7 @@ pub(crate) fn check(environment: &StagingEnvironment, faults: &mut Faults) {
     for (index, service) in spec.services.iter().enumerate() {
         health_check(service, &entry("spec.services", index), faults);
         slow_start(service, &entry("spec.services", index), faults);
+        stickiness(service, &entry("spec.services", index), faults);
     }
     block_devices(&spec.instances.block_devices, faults);
     listeners(spec, faults);
@@ -97,6 +98,17 @@ fn slow_start(service: &Service, at: &str, faults: &mut Faults) {
     }
     if faults.usable(&algorithm) && service.algorithm != Algorithm::RoundRobin {
         faults.add(slow_start, "goes with round_robin only", "write 0s, or `algorithm: round_robin`");
+    }
+}
+
+/// "The weighted random routing algorithm can not be used with sticky sessions."
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#modify-routing-algorithm>
+fn stickiness(service: &Service, at: &str, faults: &mut Faults) {
+    let (algorithm, stickiness) = (format!("{at}.algorithm"), format!("{at}.stickiness"));
+    let known = faults.usable(&algorithm) && faults.usable(&stickiness);
+    if known && service.algorithm == Algorithm::WeightedRandom && service.stickiness.is_some() {
+        let instead = "write `round_robin` or `least_outstanding_requests`, or leave out `stickiness`";
+        faults.add(algorithm, "weighted_random does not go with stickiness", instead);
     }
 }
 

@@ -127,7 +127,7 @@ pub enum Algorithm {
     RoundRobin,
     /// To the target with the fewest requests in flight.
     LeastOutstandingRequests,
-    /// At random, with anomaly mitigation possible.
+    /// At random, with anomaly mitigation possible. Not with `stickiness`.
     WeightedRandom,
 }
 

@@ -56,6 +56,15 @@ fn slow_start_is_long_enough_and_goes_with_round_robin() {
 }
 
 #[test]
+fn sticky_sessions_do_not_go_with_weighted_random() {
+    let both = [("spec.services[0].stickiness", json!({})), ("spec.services[0].algorithm", json!("weighted_random"))];
+    assert_snapshot!(faults_with(&both), @"spec.services[0].algorithm: weighted_random does not go with stickiness; write `round_robin` or `least_outstanding_requests`, or leave out `stickiness`");
+    assert!(parse(&with(minimal(), "spec.services[0].algorithm", json!("weighted_random"))).is_ok());
+    let unknown = [("spec.services[0].stickiness", json!(7)), ("spec.services[0].algorithm", json!("weighted_random"))];
+    assert_snapshot!(faults_with(&unknown), @"spec.services[0].stickiness: must be a map, not a number; write its fields below it, indented");
+}
+
+#[test]
 fn listeners_have_ports_of_their_own_and_forward_to_a_service() {
     let listener = |port: u16, service: &str| json!({"port": port, "default": {"forward": service}});
     assert_snapshot!(faults_with(&[("spec.loadBalancer.listeners", json!([listener(80, "web"), listener(80, "web"), listener(81, "wbe")]))]), @r"

@@ -78,6 +78,9 @@ pub fn company(property: &str, value: &Value) -> Vec<(&'static str, Value)> {
         "spec.services[].healthCheck.timeout" if (10..300).contains(&seconds()) => {
             vec![("spec.services[0].healthCheck.interval", json!(SpecDuration::from_secs(seconds() + 1)))]
         }
+        "spec.services[].algorithm" if value == "weighted_random" => {
+            vec![("spec.services[0].stickiness", Value::Null)]
+        }
         "spec.services[].name" => vec![("spec.loadBalancer.listeners[0].default.forward", value.clone())],
         "spec.instances.blockDevices[].type" if ["st1", "sc1"].iter().any(|kind| value == kind) => vec![
             ("spec.instances.blockDevices[0].device", json!("/dev/xvdb")),
