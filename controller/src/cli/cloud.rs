@@ -85,20 +85,21 @@ pub async fn run(args: Args) -> Ended {
     // Only the cloud itself tells of ports now, so that its end is seen.
     drop(options);
     let (address, speed, printer) = (running.address(), args.speed, Printer::new());
+    // At once, so that whoever reads only the first line may go then.
     printer.line(&format!(
-        "EC2, ELBv2, STS, SSM and DynamoDB on http://{address}, {speed} times as fast as the wall clock; Ctrl-C ends it."
-    ))?;
-    printer.line(&format!(
-        "For any AWS client: export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-2 \
-         AWS_DEFAULT_REGION=us-east-2 AWS_ACCESS_KEY_ID=any \
-         AWS_SECRET_ACCESS_KEY=any"
+        "EC2, ELBv2, STS, SSM and DynamoDB on http://{address}, {speed} times as fast as the wall clock; Ctrl-C ends it.\n\
+         For any AWS client: export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-2 \
+         AWS_DEFAULT_REGION=us-east-2 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"
     ))?;
     let ended = tokio::select! {
         biased;
         () = terminated() => Ok(Verdict::Yes),
         told = async {
+            let mut is_read = true;
             while let Some(Opened { load_balancer, port, address }) = opened.recv().await {
-                printer.line(&format!("Load balancer {load_balancer}, HTTP port {port}: http://{address}"))?;
+                let told = format!("Load balancer {load_balancer}, HTTP port {port}: http://{address}");
+                // It serves on though nobody reads any more.
+                is_read = is_read && printer.line(&told).is_ok();
             }
             Err(Failure::failed(Complaint::new("cloud", "has ended by itself", "report what it logged, and start it again")))
         } => told,

@@ -43,7 +43,8 @@ impl Printer {
     /// [`Failure::unheard`] when nobody reads; any other trouble of stdout with status 2.
     pub fn line(self, text: &str) -> Result<(), Failure> {
         let mut out = stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+        // In one piece: who reads a line of several and goes does not make the next one fail.
+        out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush()).map_err(|error| {
             if error.kind() == ErrorKind::BrokenPipe {
                 return Failure::unheard();
             }

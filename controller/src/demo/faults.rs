@@ -131,3 +131,21 @@ fn groups(cloud: &SimCloud, name: &str) -> Option<(SecurityGroup, SecurityGroup)
     let find = |role: &str| cloud.view().group(&format!("{name}-{role}-sg"));
     find("alb").zip(find("instance"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use simulator::{Builder, VirtualClock};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_not_broken() {
+        let cloud = Builder::new(1).build(&VirtualClock::default());
+        let nobody = InstanceId::parse("i-0123456789abcdef0").unwrap();
+        assert_eq!((oldest_member(&cloud, "shop"), prepare(&cloud, "shop")), (None, None));
+        for fault in FAULTS {
+            assert_eq!((fault.break_it)(&cloud, "shop", &nobody), None);
+        }
+    }
+}

@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// `understudy cloud`, running.
 struct Cloud {
     process: Child,
-    /// What it still has to say.
-    told: RefCell<BufReader<ChildStdout>>,
+    /// What it still has to say, if anybody wants to know.
+    told: RefCell<Option<BufReader<ChildStdout>>>,
     address: String,
     world: World,
 }
@@ -32,7 +32,7 @@ impl Cloud {
         let mut first = String::new();
         told.read_line(&mut first).unwrap();
         let address = first.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
-        Self { process, told: RefCell::new(told), address, world }
+        Self { process, told: RefCell::new(Some(told)), address, world }
     }
 
     /// A verb, asked of this cloud.
@@ -49,7 +49,7 @@ impl Cloud {
     /// The next line that it says.
     fn says(&self) -> String {
         let mut line = String::new();
-        self.told.borrow_mut().read_line(&mut line).unwrap();
+        self.told.borrow_mut().as_mut().unwrap().read_line(&mut line).unwrap();
         line
     }
 
@@ -218,6 +218,39 @@ fn each_call_has_a_line_in_the_log_at_debug() {
         json!(["dynamodb", "ListTables", 200, null]),
     ];
     assert_eq!(said, wanted, "{log}");
+}
+
+#[test]
+fn a_cloud_serves_on_though_nobody_reads_what_it_says() {
+    let cloud = Cloud::start();
+    cloud.told.take();
+    let all = |xml: &str, name: &str| -> Vec<String> {
+        xml.split(&format!("<{name}>")).skip(1).map(|part| part.split('<').next().unwrap().to_owned()).collect()
+    };
+    let subnets = all(&cloud.ec2("Action=DescribeSubnets"), "subnetId");
+    let elb = |form: &str| {
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        cloud.http("POST", "/", kind, &format!("Version=2015-12-01&{form}"))
+    };
+    let both = format!("Subnets.member.1={}&Subnets.member.2={}", subnets[0], subnets[1]);
+    let balancer = all(&elb(&format!("Action=CreateLoadBalancer&Name=web&{both}")), "LoadBalancerArn").remove(0);
+    let answer =
+        "DefaultActions.member.1.Type=fixed-response&DefaultActions.member.1.FixedResponseConfig.StatusCode=200";
+    elb(&format!("Action=CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port=80&{answer}"));
+    cloud.http("POST", "/_cloud/clock", "", r#"{"advance": "10m"}"#);
+    assert!(cloud.state()["loadBalancers"][0]["listeners"][0]["address"].is_string());
+    // That was told to nobody.
+    assert!(cloud.state()["now"].is_string());
+}
+
+#[test]
+fn a_demonstration_whose_reader_goes_ends_quietly() {
+    let mut demo = World::empty().command(&["demo", "--once", "--speed", "60"]).spawn().unwrap();
+    let mut told = BufReader::new(demo.stdout.take().unwrap());
+    told.read_line(&mut String::new()).unwrap();
+    drop(told);
+    let ended = demo.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr)), (Some(0), "".into()));
 }
 
 #[test]
