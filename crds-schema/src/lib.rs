@@ -7,6 +7,7 @@
 
 pub mod spec;
 
+pub mod limits;
 pub mod scalar;
 
 mod forms;
