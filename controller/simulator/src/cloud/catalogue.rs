@@ -51,28 +51,52 @@ pub(crate) fn zone_id(region: &str, zone: &str) -> String {
     format!("{known}-az{}", letter.saturating_sub(b'a') + 1)
 }
 
-/// What the prefix lists of a region are of.
-const REGIONAL_LISTS: [&str; 9] = [
-    "dynamodb",
-    "ec2-instance-connect",
-    "ipv6.ec2-instance-connect",
-    "ipv6.route53-healthchecks",
-    "ipv6.vpc-lattice",
-    "route53-healthchecks",
-    "s3",
-    "s3express",
-    "vpc-lattice",
+/// A list of address ranges that AWS manages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PrefixList {
+    pub id: String,
+    pub name: String,
+    pub is_ipv6: bool,
+    /// How many rules one that names it counts for.
+    pub weight: usize,
+}
+
+/// What the prefix lists of a region are of, and their weights.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html#aws-managed-prefix-list-weights>
+const REGIONAL_LISTS: [(&str, usize); 9] = [
+    ("dynamodb", 1),
+    ("ec2-instance-connect", 2),
+    ("ipv6.ec2-instance-connect", 2),
+    ("ipv6.route53-healthchecks", 25),
+    ("ipv6.vpc-lattice", 10),
+    ("route53-healthchecks", 25),
+    ("s3", 1),
+    ("s3express", 6),
+    ("vpc-lattice", 10),
 ];
 
-/// The id and name of every prefix list that AWS manages in that region.
+/// What CloudFront's lists weigh.
+const CLOUDFRONT_WEIGHT: usize = 55;
+
+/// Every prefix list that AWS manages in that region, sorted by id.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html>
-pub(crate) fn prefix_lists(region: &str) -> Vec<(String, String)> {
-    let cloudfront = REGIONS.iter().find(|known| known.name == region).map(|known| known.cloudfront.to_owned());
-    let global = "com.amazonaws.global.cloudfront.origin-facing".to_owned();
-    let mut lists = vec![(cloudfront.unwrap_or_else(|| derived_id("pl-", region)), global)];
-    let worldwide = ["ipv6.cloudfront.origin-facing", "groundstation"].map(|of| format!("com.amazonaws.global.{of}"));
-    let regional = REGIONAL_LISTS.iter().map(|of| format!("com.amazonaws.{region}.{of}"));
-    lists.extend(worldwide.into_iter().chain(regional).map(|name| (derived_id("pl-", &name), name)));
+pub(crate) fn prefix_lists(region: &str) -> Vec<PrefixList> {
+    let list = |id: Option<&str>, name: String, weight: usize| PrefixList {
+        id: id.map_or_else(|| derived_id("pl-", &name), str::to_owned),
+        is_ipv6: name.contains(".ipv6."),
+        name,
+        weight,
+    };
+    let global = |of: &str| format!("com.amazonaws.global.{of}");
+    let known = REGIONS.iter().find(|known| known.name == region).map(|known| known.cloudfront.to_owned());
+    let cloudfront = known.unwrap_or_else(|| derived_id("pl-", region));
+    let mut lists = vec![
+        list(Some(&cloudfront), global("cloudfront.origin-facing"), CLOUDFRONT_WEIGHT),
+        list(None, global("ipv6.cloudfront.origin-facing"), CLOUDFRONT_WEIGHT),
+        list(None, global("groundstation"), 5),
+    ];
+    let regional = REGIONAL_LISTS.iter().map(|(of, weight)| (format!("com.amazonaws.{region}.{of}"), *weight));
+    lists.extend(regional.map(|(name, weight)| list(None, name, weight)));
     lists.sort();
     lists
 }

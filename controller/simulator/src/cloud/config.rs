@@ -88,11 +88,11 @@ impl Default for Timings {
 pub struct Quotas {
     /// Instances that are pending or running.
     pub instances: usize,
-    /// Groups of one instance.
-    pub groups_per_instance: usize,
-    /// Groups of one VPC.
-    pub groups_per_vpc: usize,
-    /// Rules of one group and direction.
+    /// Groups of one network interface, and thereby of an instance or a load balancer.
+    pub groups_per_interface: usize,
+    /// Groups of the region, in all its VPCs.
+    pub groups: usize,
+    /// Rules of one group, direction and address family.
     pub rules_per_group: usize,
     /// Application Load Balancers.
     pub load_balancers: usize,
@@ -118,8 +118,8 @@ impl Default for Quotas {
     fn default() -> Self {
         Self {
             instances: 100,
-            groups_per_instance: 5,
-            groups_per_vpc: 2500,
+            groups_per_interface: 5,
+            groups: 2500,
             rules_per_group: 60,
             load_balancers: 50,
             listeners_per_balancer: 50,

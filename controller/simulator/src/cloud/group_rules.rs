@@ -7,8 +7,10 @@ use planner::id::SecurityGroupId;
 use planner::request::Ref;
 use planner::resource::{Direction, Peer, Rule, Tags};
 
+use super::catalogue::prefix_lists;
 use super::derived::derived_id;
 use super::groups::GroupRecord;
+use super::tags::is_full_id;
 use super::world::{Outcome, World, refuse};
 
 /// What the ids of rules begin with.
@@ -92,6 +94,26 @@ impl World {
         found.map_or_else(|| no_such_rule(id), Ok)
     }
 
+    /// Whether there is what a rule names.
+    pub(super) fn check_peer(&self, peer: &Peer) -> Outcome<()> {
+        match peer {
+            Peer::Group(Ref::Id(group)) => self.group(group).map(|_| ()),
+            Peer::PrefixList(list) => self.check_prefix_list(list),
+            Peer::Group(Ref::Made(_)) | Peer::Cidr(_) => Ok(()),
+        }
+    }
+
+    /// Whether there is such a prefix list.
+    pub(crate) fn check_prefix_list(&self, id: &str) -> Outcome<()> {
+        if !id.starts_with("pl-") || !is_full_id(id) {
+            return refuse("InvalidPrefixListId.Malformed", format!("Invalid id: \"{id}\" (expecting \"pl-...\")"));
+        }
+        if prefix_lists(&self.config.region).iter().any(|known| known.id == id) {
+            return Ok(());
+        }
+        refuse("InvalidPrefixListID.NotFound", format!("The prefix list ID '{id}' does not exist"))
+    }
+
     /// Puts another rule in a rule's place, which keeps its id, its tags, and its direction.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySecurityGroupRules.html>
     pub(crate) fn modify_rule(
@@ -102,14 +124,15 @@ impl World {
         description: Option<String>,
     ) -> Outcome<()> {
         let rule = super::groups::canonical_rule(rule)?;
-        if let Peer::Group(Ref::Id(peer)) = &rule.peer {
-            self.group(peer)?;
-        }
+        self.check_peer(&rule.peer)?;
         let (direction, before) = self.rule_in(group, id)?;
-        let record = self.group_mut(group)?;
-        if rule != before && record.rules(direction).contains(&rule) {
+        let present = self.group(group)?.rules(direction);
+        if rule != before && present.contains(&rule) {
             return refuse("InvalidPermission.Duplicate", format!("the specified rule \"{rule}\" already exists"));
         }
+        let others = present.iter().filter(|other| **other != before);
+        self.check_rule_count(group, direction, others.chain([&rule]))?;
+        let record = self.group_mut(group)?;
         let note = record.notes.remove(&(direction, before.clone())).unwrap_or_default();
         let kept = RuleNote { id: Some(id.to_owned()), description, ..note };
         record.rules_mut(direction).remove(&before);

@@ -18,10 +18,6 @@ use super::ledger::Kind;
 use super::tags::{Service, check_tags};
 use super::world::{Outcome, World, refuse};
 
-/// What a rule that names a prefix list counts for: CloudFront's list has 55 entries.
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html>
-const PREFIX_LIST_WEIGHT: usize = 55;
-
 #[derive(Debug, Clone)]
 pub(crate) struct GroupRecord {
     pub id: SecurityGroupId,
@@ -179,10 +175,11 @@ impl World {
             return refuse("InvalidParameterValue", "Invalid group description");
         }
         check_tags(Service::Ec2, &create.tags, self.config.quotas.tags)?;
-        let mut of_vpc = self.groups.values().filter(|group| group.vpc == *vpc);
-        if of_vpc.clone().count() >= self.config.quotas.groups_per_vpc {
-            return refuse("SecurityGroupLimitExceeded", "the VPC has as many security groups as it may have");
+        if self.groups.len() >= self.config.quotas.groups {
+            let message = "The maximum number of security groups for this account and region has been reached.";
+            return refuse("SecurityGroupLimitExceeded", message);
         }
+        let mut of_vpc = self.groups.values().filter(|group| group.vpc == *vpc);
         if of_vpc.any(|group| group.name.eq_ignore_ascii_case(name)) {
             return refuse(
                 "InvalidGroup.Duplicate",
@@ -209,23 +206,17 @@ impl World {
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>
     pub(crate) fn authorize(&mut self, change: &ChangeRules) -> Outcome<Reply> {
         let rules = canonical(&change.rules)?;
-        for rule in &rules {
-            if let Peer::Group(Ref::Id(peer)) = &rule.peer {
-                self.group(peer)?;
-            }
-        }
-        let limit = self.config.quotas.rules_per_group;
-        let group = self.group_mut(&named_one(&change.group)?)?;
-        let present = group.rules_mut(change.direction);
+        rules.iter().try_for_each(|rule| self.check_peer(&rule.peer))?;
+        let group = self.group(&named_one(&change.group)?)?;
+        let present = group.rules(change.direction);
         if let Some(rule) = rules.iter().find(|rule| present.contains(rule)) {
             let message = format!("the specified rule \"{rule}\" already exists");
             return refuse("InvalidPermission.Duplicate", message);
         }
-        let weight = |rule: &Rule| if matches!(rule.peer, Peer::PrefixList(_)) { PREFIX_LIST_WEIGHT } else { 1 };
-        if present.iter().chain(&rules).map(weight).sum::<usize>() > limit {
-            let message = format!("The maximum number of rules per security group ({limit}) has been reached.");
-            return refuse("RulesPerSecurityGroupLimitExceeded", message);
-        }
+        self.check_rule_count(&group.id, change.direction, present.iter().chain(&rules))?;
+        let id = group.id.clone();
+        let group = self.group_mut(&id)?;
+        let present = group.rules_mut(change.direction);
         present.extend(rules.iter().cloned());
         group.forget_notes(change.direction, &rules);
         Ok(Reply::Done)

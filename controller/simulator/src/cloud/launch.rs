@@ -303,7 +303,7 @@ impl World {
         if groups.is_empty() {
             return Ok(self.default_group(vpc).into_iter().collect());
         }
-        if groups.len() > self.config.quotas.groups_per_instance {
+        if groups.len() > self.config.quotas.groups_per_interface {
             return refuse("SecurityGroupsPerInstanceLimitExceeded", "too many security groups for one instance");
         }
         let ids = named(groups);

@@ -239,6 +239,12 @@ impl World {
         groups: &BTreeSet<Ref<SecurityGroupId>>,
         vpc: &VpcId,
     ) -> Outcome<BTreeSet<SecurityGroupId>> {
+        // The quota is of network interfaces, and a load balancer's have all of its groups.
+        // <https://github.com/boto/boto3/issues/177> shows AWS's refusal.
+        if groups.len() > self.config.quotas.groups_per_interface {
+            let message = "The maximum number of security groups per load balancer has been reached.";
+            return refuse("InvalidConfigurationRequest", message);
+        }
         let ids = if groups.is_empty() { self.default_group(vpc).into_iter().collect() } else { named(groups) };
         for id in &ids {
             match self.groups.get(id) {

@@ -32,6 +32,7 @@ pub mod console;
 mod derived;
 pub mod faults;
 mod filters;
+mod group_quota;
 mod group_rules;
 mod groups;
 mod health;

@@ -331,19 +331,6 @@ fn a_rule_naming_a_missing_group_is_refused() {
 }
 
 #[test]
-fn sixty_rules_fit_and_a_prefix_list_weighs_fifty_five() {
-    let bench = Bench::new();
-    let group = bench.group("web");
-    let list = Rule { peer: Peer::PrefixList("pl-cloudfront".into()), ..from_cidr(80, "0.0.0.0/0") };
-    bench.authorize(&group, list).unwrap();
-    for port in 1..=5 {
-        bench.authorize(&group, from_cidr(port, "10.0.0.0/8")).unwrap();
-    }
-    let error = bench.authorize(&group, from_cidr(6, "10.0.0.0/8")).unwrap_err();
-    assert!(error.is("RulesPerSecurityGroupLimitExceeded"));
-}
-
-#[test]
 fn a_group_is_kept_while_an_instance_has_it_until_that_is_terminated() {
     let bench = Bench::new();
     let group = bench.group("web");

@@ -9,6 +9,7 @@ mod elb;
 mod elbv2;
 mod health;
 mod profiles;
+mod quotas;
 mod random;
 mod running;
 mod store;

@@ -77,7 +77,7 @@ fn value(world: &World, name: &str) -> String {
         "default-vpc" => world.default_vpc().map_or_else(|| "none".to_owned(), ToString::to_string),
         "max-instances" => world.config.quotas.instances.to_string(),
         "supported-platforms" => "VPC".to_owned(),
-        "vpc-max-security-groups-per-interface" => world.config.quotas.groups_per_instance.to_string(),
+        "vpc-max-security-groups-per-interface" => world.config.quotas.groups_per_interface.to_string(),
         // An account's default: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html>.
         _ => "5".to_owned(),
     }

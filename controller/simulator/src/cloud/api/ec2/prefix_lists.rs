@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::api::common::{Filter, Filters, TagItem, UNTAGGED, check_id, page_or_all};
+use crate::cloud::api::common::{Filter, Filters, TagItem, UNTAGGED, page_or_all};
 use crate::cloud::api::{Bucket, Operation, Read, Sight};
-use crate::cloud::catalogue::prefix_lists;
-use crate::cloud::world::{Outcome, World, refuse};
+use crate::cloud::catalogue::{PrefixList, prefix_lists};
+use crate::cloud::world::Outcome;
 
 /// See the module.
 #[derive(Debug, Deserialize)]
@@ -54,12 +54,12 @@ impl Operation for DescribeManagedPrefixLists {
 
 impl Read for DescribeManagedPrefixLists {
     fn answer(&self, Sight { world, .. }: &Sight<'_>) -> Outcome<PrefixLists> {
-        self.prefix_list_id.iter().try_for_each(|id| check_prefix_list(world, id))?;
+        self.prefix_list_id.iter().try_for_each(|id| world.check_prefix_list(id))?;
         let region = &world.config.region;
         let known = |name: &str| matches!(name, "prefix-list-id" | "prefix-list-name" | "owner-id");
         let filters = Filters::of(&self.filter, true, known)?;
         let mut found = BTreeMap::new();
-        for (id, name) in prefix_lists(region) {
+        for PrefixList { id, name, is_ipv6, .. } in prefix_lists(region) {
             let values = |filter: &str| {
                 Some(vec![match filter {
                     "prefix-list-id" => id.clone(),
@@ -73,8 +73,8 @@ impl Read for DescribeManagedPrefixLists {
                 let item = PrefixListItem {
                     prefix_list_id: id.clone(),
                     prefix_list_arn: format!("arn:aws:ec2:{region}:aws:prefix-list/{id}"),
-                    address_family: if name.contains(".ipv6.") { "IPv6" } else { "IPv4" },
                     prefix_list_name: name,
+                    address_family: if is_ipv6 { "IPv6" } else { "IPv4" },
                     state: "create-complete",
                     owner_id: "AWS",
                     tag_set: Vec::new(),
@@ -85,13 +85,4 @@ impl Read for DescribeManagedPrefixLists {
         let (prefix_list_set, next_token) = page_or_all(found, self.max_results, &self.next_token, (1, 100))?;
         Ok(PrefixLists { prefix_list_set, next_token })
     }
-}
-
-/// Whether there is such a prefix list.
-pub(super) fn check_prefix_list(world: &World, id: &str) -> Outcome<()> {
-    check_id(id, "pl-", "InvalidPrefixListId.Malformed")?;
-    if prefix_lists(&world.config.region).iter().any(|(known, _)| known == id) {
-        return Ok(());
-    }
-    refuse("InvalidPrefixListID.NotFound", format!("The prefix list ID '{id}' does not exist"))
 }

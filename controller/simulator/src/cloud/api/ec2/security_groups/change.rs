@@ -12,7 +12,6 @@ use planner::request::{ChangeRules, Ref};
 use planner::resource::{Direction, Peer, Rule, Tags};
 use serde::{Deserialize, Serialize};
 
-use super::super::prefix_lists::check_prefix_list;
 use super::permissions::{Asked, Permission, cidr, peer_group, rule, unbundle};
 use super::rules::{RevokedItem, RuleItem};
 use super::which_group;
@@ -158,11 +157,6 @@ fn authorize(
     tags: &Tags,
 ) -> Outcome<Authorized> {
     check_tags(Service::Ec2, tags, world.config.quotas.tags)?;
-    for one in &asked {
-        if let Peer::PrefixList(list) = &one.rule.peer {
-            check_prefix_list(world, list)?;
-        }
-    }
     let rules = asked.iter().map(|one| one.rule.clone()).collect();
     world.authorize(&ChangeRules { group: Ref::Id(group.clone()), direction, rules })?;
     let record = world.group_mut(group)?;

@@ -10,7 +10,6 @@ use planner::request::Ref;
 use planner::resource::{Direction, Peer, Rule};
 use serde::{Deserialize, Serialize};
 
-use super::super::prefix_lists::check_prefix_list;
 use super::permissions::{Permission, cidr, rule, unbundle};
 use super::{check_description, group_id, which_group};
 use crate::cloud::api::common::check_id;
@@ -57,7 +56,7 @@ pub struct Modified {
 }
 
 impl RuleRequest {
-    fn rule(&self, world: &World) -> Outcome<Rule> {
+    fn rule(&self) -> Outcome<Rule> {
         check_description(&self.description)?;
         let Some(protocol) = &self.ip_protocol else {
             return refuse("MissingParameter", "The request must contain the parameter ipProtocol");
@@ -65,10 +64,7 @@ impl RuleRequest {
         let peer = match (&self.cidr_v4, &self.cidr_v6, &self.prefix_list_id, &self.referenced_group_id) {
             (Some(range), None, None, None) => cidr(range, false)?,
             (None, Some(range), None, None) => cidr(range, true)?,
-            (None, None, Some(list), None) => {
-                check_prefix_list(world, list)?;
-                Peer::PrefixList(list.clone())
-            }
+            (None, None, Some(list), None) => Peer::PrefixList(list.clone()),
             (None, None, None, Some(group)) => Peer::Group(Ref::Id(group_id(group)?)),
             _ => {
                 let message = "Exactly one of cidrIpv4, cidrIpv6, prefixListId and referencedGroupId must be given";
@@ -96,7 +92,7 @@ impl Write for ModifySecurityGroupRules {
         for update in &self.updates {
             let id = &update.security_group_rule_id;
             check_id(id, PREFIX, "InvalidSecurityGroupRuleId.Malformed")?;
-            let rule = update.security_group_rule.rule(world)?;
+            let rule = update.security_group_rule.rule()?;
             world.modify_rule(&group, id, rule, update.security_group_rule.description.clone())?;
         }
         Ok(Modified { r#return: true })
