@@ -11,8 +11,8 @@ use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 
-/// Parameters of one request, at most.
-const PARAMETERS_MAX: usize = 5_000;
+/// Parameters of one request, at most: a Describe call of EC2 may have 50 filters of 200 values each.
+const PARAMETERS_MAX: usize = 12_000;
 /// Bytes of one value, at most: user data is 16 KiB before base64.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 /// Parts of one name, at most.

@@ -1,43 +1,64 @@
 //! Filters and pages of Describe calls.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>: several filters are ANDed, their values ORed;
-//! `*` matches any characters, `?` one; values are case sensitive.
+//! `*` matches any characters, `?` none or one, `\` takes their meaning away; values are case sensitive. At most 50 filters, 200
+//! values of each, and 255 characters of a filter's strings.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine::cloud::{Filter, Page};
 use planner::resource::Tags;
 
-use super::wildcards::EXACT;
+use super::wildcards::FILTER;
 use super::world::{Outcome, refuse};
 use crate::entropy::Prng;
 
+/// Filters that one call may have.
+const FILTERS_MAX: usize = 50;
 /// Values that one filter may have.
 const VALUES_MAX: usize = 200;
+/// Characters that a filter's name or one of its values may have.
+const CHARACTERS_MAX: usize = 255;
 
 /// Whether one of the values matches one of the patterns.
 pub(crate) fn any_matches(patterns: &[String], values: &[String]) -> bool {
-    patterns.iter().any(|pattern| values.iter().any(|value| EXACT.fits(pattern, value)))
+    patterns.iter().any(|pattern| values.iter().any(|value| FILTER.fits(pattern, value)))
 }
 
 /// Whether a filter of that name looks at tags.
 pub(crate) fn is_of_tags(name: &str) -> bool {
-    name == "tag-key" || name.starts_with("tag:")
+    matches!(name, "tag-key" | "tag-value") || name.starts_with("tag:")
 }
 
-/// Whether the tags match a filter of them.
+/// Whether the tags match a filter of them. Of the values alone the command line's examples tell, no operation's page:
+/// <https://docs.aws.amazon.com/cli/latest/reference/ec2/describe-instances.html#examples>.
 pub(crate) fn tags_match(name: &str, patterns: &[String], tags: &Tags) -> bool {
-    let is_wanted = |text: &String| patterns.iter().any(|pattern| EXACT.fits(pattern, text));
+    let is_wanted = |text: &String| patterns.iter().any(|pattern| FILTER.fits(pattern, text));
     match name.strip_prefix("tag:") {
         Some(key) => tags.get(key).is_some_and(is_wanted),
+        None if name == "tag-value" => tags.values().any(is_wanted),
         None => tags.keys().any(is_wanted),
     }
 }
 
-/// Refuses a filter of too many values.
-pub(crate) fn check_count(values: &[String]) -> Outcome<()> {
-    if values.len() > VALUES_MAX {
-        return refuse("FilterLimitExceeded", format!("The maximum number of filter values is {VALUES_MAX}"));
+/// Refuses more, or longer ones, than one call may have. The messages are AWS's, which say "on a single call" where its page
+/// says "per filter": <https://github.com/gjbae1212/gossm/issues/47>, <https://github.com/ansible/ansible/issues/84327>.
+pub(crate) fn check_limits<'a>(filters: impl ExactSizeIterator<Item = (&'a String, &'a Vec<String>)>) -> Outcome<()> {
+    let limit = |message: String| refuse("FilterLimitExceeded", message);
+    if filters.len() > FILTERS_MAX {
+        return limit(format!("The maximum number of filters specified on a single call is {FILTERS_MAX}"));
+    }
+    for (name, values) in filters {
+        if values.len() > VALUES_MAX {
+            return limit(format!("The maximum number of filter values specified on a single call is {VALUES_MAX}"));
+        }
+        let is_long = |text: &String| text.chars().count() > CHARACTERS_MAX;
+        if is_long(name) {
+            return limit(format!("The maximum length for a filter name is {CHARACTERS_MAX} characters"));
+        }
+        if values.iter().any(is_long) {
+            return limit(format!("The maximum length for a filter value is {CHARACTERS_MAX} characters"));
+        }
     }
     Ok(())
 }
@@ -49,8 +70,8 @@ pub(crate) fn unknown<T>(name: &str) -> Outcome<T> {
 
 /// Whether a resource matches every filter. `values` gives a resource's values by a filter's name; `None`: no such filter.
 pub(crate) fn select(filters: &[Filter], tags: &Tags, values: impl Fn(&str) -> Option<Vec<String>>) -> Outcome<bool> {
+    check_limits(filters.iter().map(|filter| (&filter.name, &filter.values)))?;
     for filter in filters {
-        check_count(&filter.values)?;
         let matched = if is_of_tags(&filter.name) {
             tags_match(&filter.name, &filter.values, tags)
         } else {

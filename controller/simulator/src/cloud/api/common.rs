@@ -17,30 +17,27 @@ use crate::cloud::world::{Outcome, World, refuse};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Filter {
+    #[serde(default = "nameless")]
     pub(crate) name: String,
     #[serde(default, rename = "Value")]
     pub(crate) values: Vec<String>,
 }
 
-/// Characters that a filter's name or one of its values may have. EC2 documents no limit of its own
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>); nothing that is shown is as long as this.
-const FILTER_TEXT_MAX: usize = 1024;
+/// What AWS calls a filter without a name: "The filter 'null' is invalid".
+/// <https://github.com/aws/aws-sdk-js-v3/issues/6063>
+fn nameless() -> String {
+    "null".to_owned()
+}
 
 /// The filters of one call, looked at once: each is one that the operation has.
 pub(crate) struct Filters<'a>(&'a [Filter]);
 
 impl<'a> Filters<'a> {
-    /// Refuses a filter that the operation does not have, whatever there is to be filtered, and one that is too long.
+    /// Refuses a filter that the operation does not have, whatever there is to be filtered, and more than a call may have.
     /// `tagged`: whether it has those of tags.
     pub fn of(filters: &'a [Filter], tagged: bool, known: impl Fn(&str) -> bool) -> Outcome<Self> {
-        for Filter { name, values } in filters {
-            if let Some(text) = values.iter().chain([name]).find(|text| text.chars().count() > FILTER_TEXT_MAX) {
-                let start: String = text.chars().take(20).collect();
-                let message =
-                    format!("'{start}...' has more than {FILTER_TEXT_MAX} characters, which a filter may have");
-                return refuse("InvalidParameterValue", message);
-            }
-            filters::check_count(values)?;
+        filters::check_limits(filters.iter().map(|filter| (&filter.name, &filter.values)))?;
+        for Filter { name, .. } in filters {
             let of_tags = tagged && filters::is_of_tags(name);
             if !of_tags && !known(name) {
                 return filters::unknown(name);

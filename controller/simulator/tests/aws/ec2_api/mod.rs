@@ -1,5 +1,6 @@
 //! EC2's operations as they are on the wire, but for instances.
 
+mod filter_page;
 mod filters;
 mod groups;
 mod images;

@@ -62,21 +62,6 @@ fn only_some_operations_refuse_ids_together_with_a_page() {
 }
 
 #[test]
-fn a_filter_has_at_most_so_many_characters_and_values() {
-    let bench = Bench::new();
-    let of = |name: &str, value: &str| read::<ec2::DescribeInstances>(&bench, filter(name, value));
-    let (full, more) = ("ä".repeat(1024), "ä".repeat(1025));
-    of("instance-id", &full).unwrap();
-    assert_eq!(code(of("instance-id", &more)), "InvalidParameterValue");
-    assert_eq!(code(of(&format!("tag:{more}"), "x")), "InvalidParameterValue");
-    assert_eq!(code(read::<ec2::DescribeVpcs>(&bench, filter("vpc-id", &more))), "InvalidParameterValue");
-    let many = |count: usize| json!({"Filter": [{"Name": "instance-id", "Value": vec!["x"; count]}]});
-    read::<ec2::DescribeInstances>(&bench, many(200)).unwrap();
-    let refused = read::<ec2::DescribeInstances>(&bench, many(201));
-    assert_eq!(code(refused), "FilterLimitExceeded", "although there is nothing to be filtered");
-}
-
-#[test]
 fn a_filter_of_tags_and_one_of_something_else_must_both_match() {
     let bench = Bench::new();
     let tagged = json!([{"ResourceType": "instance", "Tag": [{"Key": "Name", "Value": "a"}]}]);
