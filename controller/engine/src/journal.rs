@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use planner::action::{Does, Plan};
-use planner::conclude::{Closed, Conclusion};
+use planner::conclude::{Closed, Conclusion, Event};
 use planner::id::{InstanceId, IntentId};
 use planner::lint::Linted;
 use planner::outcome::{Outcome, Outcomes};
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Purpose;
 use crate::items::{self, CLOSED_INTENTS, CLOSED_KEPT, DELETION, DONE_PASSES, INTENTS, OPEN_INTENTS, OPEN_PASSES};
 use crate::items::{REVISIONS, SPEC, STATUS};
-use crate::recorder::Recorder;
+use crate::recorder::{self, Recorder};
 use crate::records::{self, Base, Stored};
 use crate::store::{Change, Condition, Item, Key, Query, StoreError};
 use crate::writer::{PARTS_MAX, WriteError, Writer};
@@ -272,15 +272,16 @@ pub async fn close(writer: &Writer<'_>, journaled: &Journaled, ending: &Ending<'
     let mut status = journaled.stamped(&conclusion.status);
     let changed = status != *journaled.status.borrow();
     let mut groups: Vec<Vec<Change>> = Vec::new();
-    if let Some(entry) = &*journaled.entry.borrow() {
-        let outcomes = ending.outcomes.iter().map(|(id, outcome)| (id.clone(), words(outcome))).collect();
-        groups.push(end_entry(&journaled.name, entry, End { at: ending.now, interrupted: false, outcomes }));
-    }
     for closed in &conclusion.closed {
         let intents = journaled.intents.borrow();
         groups.push(close_intent(&journaled.name, intents.get(&closed.intent), closed, ending.now));
     }
     groups.extend(due.changes().iter().map(|change| vec![change.clone()]));
+    // Last: an entry that is still open is told of by whoever closes it.
+    if let Some(entry) = &*journaled.entry.borrow() {
+        let outcomes = ending.outcomes.iter().map(|(id, outcome)| (id.clone(), words(outcome))).collect();
+        groups.push(end_entry(&journaled.name, entry, End { at: ending.now, interrupted: false, outcomes }));
+    }
     if !changed && groups.is_empty() {
         ending.recorder.told(due);
         return Ok(());
@@ -303,7 +304,8 @@ pub async fn close(writer: &Writer<'_>, journaled: &Journaled, ending: &Ending<'
     Ok(())
 }
 
-/// Closes the journal entries of passes that never came to [`close`], and says how many there were. To be called before
+/// Closes the journal entries of passes that never came to [`close`], tells of what they may have done, and says how many
+/// there were. To be called before
 /// an environment's first pass in an epoch, and after a pass that failed; never while one is under way.
 ///
 /// # Errors
@@ -311,7 +313,7 @@ pub async fn close(writer: &Writer<'_>, journaled: &Journaled, ending: &Ending<'
 pub async fn close_interrupted(writer: &Writer<'_>, name: &str, now: Timestamp) -> Result<usize, WriteError> {
     let found = query(writer, name, OPEN_PASSES).await?;
     let count = found.len();
-    let groups = found.into_iter().map(|item| interrupted(name, item, now)).collect();
+    let groups = found.into_iter().flat_map(|item| interrupted(writer, name, item, now)).collect();
     for pack in packed(groups) {
         writer.write(pack).await?;
     }
@@ -334,7 +336,7 @@ pub async fn finish_teardown(writer: &Writer<'_>, journaled: &Journaled, now: Ti
         groups.extend(found.iter().map(|item| vec![Change::Delete(items::key_of(item), vec![])]));
     }
     let open = query(writer, name, OPEN_PASSES).await?;
-    groups.extend(open.into_iter().map(|item| interrupted(name, item, now)));
+    groups.extend(open.into_iter().flat_map(|item| interrupted(writer, name, item, now)));
     for pack in packed(groups) {
         writer.write([vec![journaled.check()], pack].concat()).await?;
     }
@@ -403,14 +405,34 @@ fn end_entry(name: &str, entry: &Entry, end: End) -> Vec<Change> {
     ]
 }
 
-/// Ends an entry that was found open, whatever stands in it.
-fn interrupted(name: &str, mut item: Item, now: Timestamp) -> Vec<Change> {
+/// Ends an entry that was found open, whatever stands in it, once its actions are told: any of them may have been done.
+fn interrupted(writer: &Writer<'_>, name: &str, mut item: Item, now: Timestamp) -> Vec<Vec<Change>> {
     let open = items::key_of(&item);
     let id = open.sk.strip_prefix(OPEN_PASSES).unwrap_or_default();
     let key = items::key(name, DONE_PASSES, id);
+    let lines: Vec<Line> = item.get("actions").and_then(|lines| Vec::deserialize(lines).ok()).unwrap_or_default();
+    let tell = |(nth, line): (usize, &Line)| {
+        let id = items::sortable_id(now, nth, writer.entropy().draw(Purpose::Record));
+        vec![recorder::told(name, &maybe_done(line), id, 1, now)]
+    };
+    let mut groups: Vec<Vec<Change>> = lines.iter().enumerate().map(tell).collect();
     let end = End { at: now, interrupted: true, outcomes: BTreeMap::new() };
     item.insert("end".into(), serde_json::json!(end));
-    vec![Change::Put(items::item(&key, &item, items::expiry(now, CLOSED_KEPT)), vec![]), Change::Delete(open, vec![])]
+    let ended = Change::Put(items::item(&key, &item, items::expiry(now, CLOSED_KEPT)), vec![]);
+    groups.push(vec![ended, Change::Delete(open, vec![])]);
+    groups
+}
+
+fn maybe_done(line: &Line) -> Event {
+    let message = format!("{}: {}; the controller stopped before it knew whether that was done", line.id, line.message);
+    Event {
+        severity: line.reason.row().severity,
+        reason: line.reason,
+        resource: line.resource.clone(),
+        message,
+        action: Some(line.id.clone()),
+        lasts: false,
+    }
 }
 
 fn settled(intent: &Intent) -> Closed {

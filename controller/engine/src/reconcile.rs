@@ -282,7 +282,8 @@ fn refusal(name: &str, halt: &Halt) -> Event {
         Halt::Refused(broken) => refused_message(broken),
         Halt::Unread(_) | Halt::Unjournaled(_) | Halt::Unconcluded(_) => halt.to_string(),
     };
-    Event { severity: Severity::Person, reason: Reason::Held, resource: name.to_owned(), message }
+    let (severity, reason, resource) = (Severity::Person, Reason::Held, name.to_owned());
+    Event { severity, reason, resource, message, action: None, lasts: true }
 }
 
 /// One line a pass, with what it came to.

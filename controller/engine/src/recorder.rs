@@ -1,7 +1,8 @@
 //! Events: what happened to an environment, told once.
 //!
 //! In: what a pass has to tell. Out: the EVENT items that are due, and, for readers, those that were told. An event is
-//! told when it begins to hold; one that goes on is told again after [`REPEAT_AFTER`].
+//! told when it begins to hold; one that goes on is told again after [`REPEAT_AFTER`]. What was done is told each time, so
+//! that every change of AWS has its event; what an action failed of goes on by its action.
 //! Never: writes (the journal does, with the rest of the pass). What was told is forgotten at a restart: then what goes
 //! on is told once more.
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use planner::conclude::Event;
 use planner::reason::{Reason, Severity};
+use planner::request::ActionId;
 use planner::status::ConditionType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,7 +37,15 @@ pub struct Recorder {
 }
 
 /// By what it is about: for each reason that held when it was last spoken of, what was told.
-type Known = BTreeMap<(ConditionType, String), BTreeMap<Reason, Last>>;
+type Known = BTreeMap<About, BTreeMap<Reason, Last>>;
+
+/// What an event is about: two actions on one resource do not take each other for news.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct About {
+    condition: ConditionType,
+    resource: String,
+    action: Option<ActionId>,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 struct Last {
@@ -87,8 +97,19 @@ impl Recorder {
         known.retain(|_, reasons| reasons.values().any(|last| since(last.at, now) < FORGET_AFTER));
         let mut held: Known = BTreeMap::new();
         let mut changes = Vec::new();
+        let mut tell = |event: &Event, count| {
+            let id = items::sortable_id(now, changes.len(), entropy.draw(Purpose::Record));
+            changes.push(told(name, event, id, count, now));
+        };
         for event in events {
-            let about = (event.reason.row().condition, event.resource.clone());
+            if !event.lasts {
+                tell(event, 1);
+                // What it failed of before is over.
+                known.retain(|about, _| about.action.is_none() || about.action != event.action);
+                continue;
+            }
+            let (condition, resource) = (event.reason.row().condition, event.resource.clone());
+            let about = About { condition, resource, action: event.action.clone() };
             let before = known.get(&about).and_then(|reasons| reasons.get(&event.reason));
             let last = match before {
                 Some(last) if !last.is_due(event, now) => {
@@ -96,8 +117,7 @@ impl Recorder {
                 }
                 Some(_) | None => {
                     let count = before.map_or(0, |last| last.unsaid).saturating_add(1);
-                    let id = items::sortable_id(now, changes.len(), entropy.draw(Purpose::Record));
-                    changes.push(told(name, event, id, count, now));
+                    tell(event, count);
                     Last { at: now, message: event.message.clone(), unsaid: 0 }
                 }
             };
@@ -130,7 +150,8 @@ fn since(at: Timestamp, now: Timestamp) -> Duration {
     now.duration_since(at).try_into().unwrap_or_default()
 }
 
-fn told(name: &str, event: &Event, id: String, count: u32, now: Timestamp) -> Change {
+/// An event as an item.
+pub(crate) fn told(name: &str, event: &Event, id: String, count: u32, now: Timestamp) -> Change {
     let kind = match event.severity {
         Severity::Normal => "Normal",
         Severity::Warning | Severity::Person => "Warning",
@@ -159,4 +180,4 @@ pub async fn events(store: &dyn RecordStore, name: &str, now: Timestamp) -> Resu
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

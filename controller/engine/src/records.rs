@@ -1,7 +1,8 @@
 //! From the table's items to one environment's record, and what has to be written with it.
 //!
 //! In: SPEC, STATUS, DELETION, the open intents and, where they are needed, the revisions. Out: [`Stored`]. An edit is
-//! seen by the spec's hash and numbered here; its revision is written by the journal, together with STATUS.
+//! seen by the spec's hash and numbered here; its revision is written by the journal, together with STATUS. One that is
+//! faulty, or asks for another of what is fixed ([`planner::fixed`]), leaves the last valid one in force whole.
 //! Never: writes, takes what cannot be read for what is not there, or starts anew where an environment stood before.
 //! Start at [`Reader::read`].
 
@@ -9,6 +10,7 @@ use std::collections::BTreeSet;
 
 use crds_schema::Spec;
 use jiff::Timestamp;
+use planner::fixed;
 use planner::id::EnvUid;
 use planner::record::{Intent, Record};
 use planner::request::{UserData, Write};
@@ -151,7 +153,7 @@ impl Reader {
             tracing::error!(name, why, "record damaged");
         }
         let judged = spec.as_ref().map(|item| self.judge(name, item));
-        let seen = see(&mut revisions, judged, &status).await?;
+        let seen = see(&mut revisions, judged, &status, deletion.is_some()).await?;
         Ok(Some(Stored {
             record: Record {
                 name: name.to_owned(),
@@ -287,8 +289,9 @@ async fn see(
     revisions: &mut Revisions<'_>,
     judged: Option<&Parsed<Judged>>,
     status: &Status,
+    deleting: bool,
 ) -> Result<Seen, StoreError> {
-    use planner::record::Stored::{Invalid, Missing, Valid};
+    use planner::record::Stored::{Missing, Valid};
     let Some(Parsed { item, says: Judged { hash, spec } }) = judged else {
         return Ok(Seen {
             stored: Missing,
@@ -306,12 +309,17 @@ async fn see(
     } else {
         status.generation
     };
-    let (stored, spec, revision) = match spec.clone() {
-        Ok(spec) => (Valid, Some(spec), generation),
-        Err(faults) => (Invalid(faults), revisions.spec(status.revision).await?, status.revision),
+    let (stored, spec, revision) = match taken(revisions, hash, spec, status) {
+        Ok(spec) => (Valid, Some(spec.clone()), generation),
+        Err(stored) => {
+            let last_valid = revisions.spec(status.revision).await?;
+            let written = spec.as_ref().ok().filter(|_| deleting);
+            let spec = last_valid.map(|last| written.map_or(last.clone(), |written| torn_down_as(last, written)));
+            (stored, spec, status.revision)
+        }
     };
     let edit = if is_new || revision != status.revision {
-        let faults = if let Invalid(faults) = &stored { faults.as_slice() } else { &[] };
+        let faults = faults_of(&stored);
         let this = Revision {
             uid: status.uid.clone(),
             generation,
@@ -328,6 +336,35 @@ async fn see(
         None
     };
     Ok(Seen { stored, generation, hash: hash.clone(), spec, revision, edit })
+}
+
+/// The spec that comes into force by what is stored, or why none does.
+fn taken<'j>(
+    revisions: &Revisions<'_>,
+    hash: &str,
+    judged: &'j Result<Spec, Vec<String>>,
+    status: &Status,
+) -> Result<&'j Spec, planner::record::Stored> {
+    use planner::record::Stored::{Invalid, Refused};
+    let spec = judged.as_ref().map_err(|faults| Invalid(faults.clone()))?;
+    let faults = fixed::refused(revisions.name, hash, spec, status, !revisions.intents.is_empty());
+    if faults.is_empty() { Ok(spec) } else { Err(Refused(faults.iter().map(ToString::to_string).collect())) }
+}
+
+/// A teardown reads these three from SPEC as it is now, though nothing else of a refused edit is applied.
+fn torn_down_as(mut last_valid: Spec, written: &Spec) -> Spec {
+    last_valid.paused = written.paused;
+    last_valid.deletion_policy = written.deletion_policy;
+    last_valid.load_balancer.deletion_protection = written.load_balancer.deletion_protection;
+    last_valid
+}
+
+fn faults_of(stored: &planner::record::Stored) -> &[String] {
+    use planner::record::Stored::{Invalid, Missing, Refused, Valid};
+    match stored {
+        Invalid(faults) | Refused(faults) => faults,
+        Valid | Missing => &[],
+    }
 }
 
 /// The spec of a SPEC item, or a line for each fault.

@@ -12,7 +12,7 @@ use crate::memory::{Memory, elapsed};
 use crate::outcome::{ErrorKind, Fault, Outcome, Outcomes};
 use crate::reason::{Reason, Severity, Why};
 use crate::record::{Intent, Makes};
-use crate::request::{Made, Write};
+use crate::request::{ActionId, Made, Write};
 use crate::status::{
     ConditionType, ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, Status, TargetGroupStatus, Truth, WaitOn,
 };
@@ -52,6 +52,10 @@ pub struct Event {
     pub resource: String,
     /// The sentence.
     pub message: String,
+    /// The action that it tells of, if it does.
+    pub action: Option<ActionId>,
+    /// Whether it may go on, so that it is not told at each pass. What was done is: every change of AWS has its event.
+    pub lasts: bool,
 }
 
 /// How soon to look after something was done: what it did is to be seen, and what depends on it goes on.
@@ -76,9 +80,8 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
             Some(Outcome::NotTried(_)) | None => {}
         }
     }
-    let launched = |(id, outcome): (&crate::request::ActionId, &Outcome)| {
-        id.0.starts_with("launch/") && matches!(outcome, Outcome::Done(_))
-    };
+    let launched =
+        |(id, outcome): (&ActionId, &Outcome)| id.0.starts_with("launch/") && matches!(outcome, Outcome::Done(_));
     // A member has a successor only if one was launched.
     if !outcomes.iter().any(launched) {
         conclusion.status.keep_successions(before);
@@ -97,7 +100,8 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
 }
 
 fn event(resource: &str, why: &Why, message: String) -> Event {
-    Event { severity: why.reason.row().severity, reason: why.reason, resource: resource.into(), message }
+    let severity = why.reason.row().severity;
+    Event { severity, reason: why.reason, resource: resource.into(), message, action: None, lasts: true }
 }
 
 /// Tells of every condition that changed.
@@ -118,6 +122,8 @@ fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
             reason: condition.reason,
             resource: condition.kind.to_string(),
             message: format!("{} is {}{message}", condition.kind, condition.status),
+            action: None,
+            lasts: true,
         });
     }
 }
@@ -150,14 +156,12 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
         Does::Change(_) | Does::TakeOut { .. } => {}
     }
     let what = made.map_or_else(|| action.resource.clone(), ToString::to_string);
-    conclusion.events.push(event(&what, &action.why, format!("{}: {}", action.id, action.why.message)));
+    let told = event(&what, &action.why, format!("{}: {}", action.id, action.why.message));
+    conclusion.events.push(Event { action: Some(action.id.clone()), lasts: false, ..told });
 }
 
 /// What was made, by the action that made it: later actions know it only by that name.
-fn made_by<'p>(
-    plan: &'p Plan,
-    outcomes: &'p Outcomes,
-) -> impl Iterator<Item = (&'p crate::request::ActionId, &'p Made)> {
+fn made_by<'p>(plan: &'p Plan, outcomes: &'p Outcomes) -> impl Iterator<Item = (&'p ActionId, &'p Made)> {
     plan.actions.iter().filter_map(|action| match outcomes.get(&action.id) {
         Some(Outcome::Done(Some(made))) => Some((&action.id, made)),
         Some(Outcome::Done(None) | Outcome::Failed(_) | Outcome::NotTried(_)) | None => None,
@@ -181,6 +185,7 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                     dns_name: String::new(),
                     hosted_zone_id: None,
                     zones: Vec::new(),
+                    scheme: Some(create.scheme),
                 });
             }
         }
@@ -248,7 +253,8 @@ fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, c
             conclusion.closed.push(Closed { intent: intent.id.clone(), made: None, message: why.message.clone() });
         }
     }
-    conclusion.events.push(event(&action.resource, &why, why.message.clone()));
+    let told = event(&action.resource, &why, why.message.clone());
+    conclusion.events.push(Event { action: Some(action.id.clone()), ..told });
     memory.note_failure(action.id.clone(), why, now);
 }
 

@@ -72,6 +72,10 @@ fn spec_valid(draft: &Draft<'_>) -> Verdict {
     let record = draft.sight.record;
     match &record.stored {
         Stored::Invalid(faults) => no(Reason::SpecInvalid, bounded(faults)),
+        Stored::Refused(fields) => {
+            let stays = format!("revision {} stays in force, and nothing of this edit is applied", record.revision);
+            no(Reason::ImmutableField, format!("{}\n{stays}", bounded(fields)))
+        }
         Stored::Missing if record.deleting => yes(Reason::Valid, "being deleted"),
         Stored::Missing => {
             no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force", record.revision))
@@ -260,8 +264,9 @@ fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) ->
             && (was.status == Truth::True || matches!(was.reason, Reason::Degraded | Reason::RollingOut | Reason::Held))
     });
     let needs_person = draft.troubles.iter().any(|why| why.reason.row().severity == Severity::Person);
-    if against.iter().any(|(kind, _)| *kind == ConditionType::SpecValid) {
-        Reason::SpecInvalid
+    if let Some((_, (_, why))) = against.iter().find(|(kind, _)| *kind == ConditionType::SpecValid) {
+        // Whether it is missing, faulty, or asks for what cannot be changed: what to do differs.
+        why.reason
     } else if record.spec.as_ref().is_some_and(|spec| spec.paused) {
         Reason::Paused
     } else if needs_person {

@@ -7,6 +7,7 @@ use crds_schema::Spec;
 use crate::desired::{self, Wanted};
 use crate::diff;
 use crate::draft::Draft;
+use crate::fixed;
 use crate::healing;
 use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::{self, Member};
@@ -22,6 +23,10 @@ use crate::status::{ImageStatus, NetworkStatus, WaitOn, WantedStatus};
 pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     draft.status.desired = spec.instances.count;
     draft.status.image = spec.image.ami_id.clone().map(|ami_id| ImageStatus { ami_id });
+    let record = draft.sight.record;
+    for fault in fixed::edits(&record.name, spec, &draft.status, !record.intents.is_empty()) {
+        draft.trouble(Reason::ImmutableField, fault.to_string());
+    }
     let wanted = match desired::wanted(draft.sight.record, spec, draft.sight.observed) {
         Ok(wanted) => wanted,
         Err(why) => {
@@ -31,7 +36,7 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
             return;
         }
     };
-    let Some(wanted) = keep_fixed(draft, spec, wanted) else { return };
+    let Some(wanted) = keep_fixed(draft, wanted) else { return };
     if has_shrunk(draft, &wanted) {
         return;
     }
@@ -126,67 +131,33 @@ fn tag_keys(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) {
     draft.status.tag_keys = kept;
 }
 
-/// Keeps what AWS fixed at creation, and says which edit is refused for it. `None`: nothing can be planned meanwhile.
-fn keep_fixed(draft: &mut Draft<'_>, spec: &Spec, mut wanted: Wanted) -> Option<Wanted> {
+/// Keeps what AWS fixed at creation. An edit of it is refused before it comes into force ([`crate::fixed`]); one that was
+/// in force before the thing was there is held here, field by field. `None`: nothing can be planned meanwhile.
+fn keep_fixed(draft: &mut Draft<'_>, mut wanted: Wanted) -> Option<Wanted> {
     let record = draft.sight.record;
     let stands_in = record.region(draft.sight.default_region).to_owned();
-    if let Some(region) = spec.region.as_ref().filter(|region| **region != stands_in) {
-        refuse(draft, "spec.region", region, &stands_in);
-    }
     if let Some(network) = record.pinned().filter(|network| network.vpc_id != wanted.vpc) {
-        refuse(draft, "spec.network.vpcId", wanted.vpc.as_str(), network.vpc_id.as_str());
+        let fault = fixed::vpc_differs(network.vpc_id.as_str(), wanted.vpc.as_str());
+        fault.iter().for_each(|fault| draft.trouble(Reason::ImmutableField, fault.to_string()));
         return None;
     }
-    draft.status.network = Some(NetworkStatus { vpc_id: wanted.vpc.clone(), region: Some(stands_in) });
-    fixed_load_balancer(draft, &mut wanted);
+    let is_default = draft.sight.observed.subnets.seen().map(|all| all.iter().any(|subnet| subnet.default_for_az));
+    draft.status.network = Some(NetworkStatus { vpc_id: wanted.vpc.clone(), region: Some(stands_in), is_default });
+    if let Some(recorded) = &draft.status.load_balancer {
+        wanted.load_balancer.name = recorded.name.clone();
+        wanted.load_balancer.scheme = recorded.scheme.unwrap_or(wanted.load_balancer.scheme);
+    }
     for role in GroupRole::BOTH {
-        let name = role.recorded(&draft.status).and_then(|id| draft.status.security_groups.names.get(id)).cloned();
-        if let Some(name) = name.filter(|name| *name != wanted.group_names[&role]) {
-            let field = match role {
-                GroupRole::LoadBalancer => "spec.securityGroups.loadBalancer.name",
-                GroupRole::Instances => "spec.securityGroups.instances.name",
-            };
-            refuse(draft, field, &wanted.group_names[&role], &name);
-            wanted.group_names.insert(role, name);
+        let recorded = role.recorded(&draft.status).and_then(|id| draft.status.security_groups.names.get(id));
+        if let Some(name) = recorded {
+            wanted.group_names.insert(role, name.clone());
         }
     }
-    let group = draft.status.target_groups.iter().find(|group| group.name == wanted.target_group.name).cloned();
-    if let Some(group) = group.filter(|group| group.port != wanted.target_group.port) {
-        let message = format!(
-            "spec.services[0].port: {} is fixed to port {}; a replacement under a set name needs a new spec.services[0].targetGroupName in the same edit",
-            group.name, group.port
-        );
-        draft.trouble(Reason::ImmutableField, message);
+    let group = draft.status.target_groups.iter().find(|group| group.name == wanted.target_group.name);
+    if let Some(group) = group {
         wanted.target_group.port = group.port;
     }
     Some(wanted)
-}
-
-fn fixed_load_balancer(draft: &mut Draft<'_>, wanted: &mut Wanted) {
-    let Some(recorded) = draft.status.load_balancer.clone() else { return };
-    if recorded.name != wanted.load_balancer.name {
-        refuse(draft, "spec.loadBalancer.name", &wanted.load_balancer.name.clone(), &recorded.name);
-        wanted.load_balancer.name = recorded.name.clone();
-    }
-    let seen = draft.sight.observed.load_balancers.seen();
-    if let Some(seen) = seen.and_then(|all| all.iter().find(|balancer| balancer.arn == recorded.arn))
-        && seen.scheme != wanted.load_balancer.scheme
-    {
-        refuse(
-            draft,
-            "spec.loadBalancer.scheme",
-            &format!("{:?}", wanted.load_balancer.scheme),
-            &format!("{:?}", seen.scheme),
-        );
-        wanted.load_balancer.scheme = seen.scheme;
-    }
-}
-
-fn refuse(draft: &mut Draft<'_>, field: &str, wanted: &str, have: &str) {
-    let message = format!(
-        "{field}: it is {have} and AWS cannot change it to {wanted}; set it back, or delete the environment and apply it anew"
-    );
-    draft.trouble(Reason::ImmutableField, message);
 }
 
 /// The brake against an emptied graph: without an edit, what was wanted stays wanted.

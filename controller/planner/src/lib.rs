@@ -20,6 +20,7 @@ pub mod ownership;
 mod draft;
 mod recognise;
 pub mod desired;
+pub mod fixed;
 mod converge;
 mod diff;
 mod members;

@@ -82,7 +82,7 @@ reasons! {
     Valid SpecValid Normal "The record is valid." "Nothing to do.";
     SpecInvalid SpecValid Person "The record has faults; the last valid revision stays in force." "Correct the fields that the message names.";
     SpecMissing SpecValid Person "SPEC is gone without a delete; the last valid revision stays in force." "Apply the record again, or run `understudy delete`.";
-    ImmutableField SpecValid Person "A field was edited that AWS fixes at creation." "Set the field back, or delete the environment and apply it anew.";
+    ImmutableField SpecValid Person "A field was edited that is fixed when the environment is made; the last valid revision stays in force, and nothing of the edit is applied." "Set the field back, or delete the environment and apply it anew.";
 
     // NetworkReady.
     NetworkFound NetworkReady Normal "VPC and subnets are there, in at least two zones." "Nothing to do.";

@@ -131,6 +131,7 @@ fn described(balancer: &LoadBalancer) -> LoadBalancerStatus {
         dns_name: balancer.dns_name.clone(),
         hosted_zone_id: balancer.hosted_zone_id.clone(),
         zones: balancer.subnets.keys().cloned().collect(),
+        scheme: Some(balancer.scheme),
     }
 }
 

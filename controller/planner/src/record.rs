@@ -42,6 +42,9 @@ pub enum Stored {
     Valid,
     /// Faulty: what is wrong, a line for each field.
     Invalid(Vec<String>),
+    /// Valid by itself, but it asks for another of what is fixed, so that the last valid one stays in force whole: a line
+    /// for each field.
+    Refused(Vec<String>),
     /// Not there.
     Missing,
 }
@@ -157,10 +160,9 @@ impl GroupRole {
 }
 
 impl Record {
-    /// The network that it stands in. Nothing is pinned while nothing of it exists or may exist.
+    /// The network that it stands in, as long as anything of it exists or may exist.
     pub fn pinned(&self) -> Option<&NetworkStatus> {
-        let exists = !self.status.holds_nothing() || !self.intents.is_empty();
-        self.status.network.as_ref().filter(|_| exists)
+        self.status.pinned(!self.intents.is_empty())
     }
 
     /// The region that it stands in; before it stands anywhere, the one that its spec names. What exists is looked for,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crds_schema::spec::Scheme;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +144,12 @@ impl Status {
         }
     }
 
+    /// The network that it stands in. Nothing is pinned while nothing of it exists or, by an open intent, may exist.
+    pub fn pinned(&self, has_open_intents: bool) -> Option<&NetworkStatus> {
+        let exists = !self.holds_nothing() || has_open_intents;
+        self.network.as_ref().filter(|_| exists)
+    }
+
     /// Whether nothing in AWS is recorded as ours.
     pub fn holds_nothing(&self) -> bool {
         self.load_balancer.is_none()
@@ -228,6 +235,9 @@ pub struct NetworkStatus {
     /// The region. It is fixed: an edit of it is refused.
     #[serde(default)]
     pub region: Option<String>,
+    /// Whether it is the region's default VPC, which a record that names none means; absent: not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_default: Option<bool>,
 }
 
 /// The load balancer.
@@ -247,6 +257,9 @@ pub struct LoadBalancerStatus {
     /// The zones that it covers.
     #[serde(default)]
     pub zones: Vec<Zone>,
+    /// Who can reach it, which is fixed; absent: not seen yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Scheme>,
 }
 
 /// A target group.

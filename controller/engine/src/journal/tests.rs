@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use planner::conclude::Event;
 use planner::id::{AmiId, EnvUid, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone};
 use planner::outcome::{ErrorKind, Fault as AwsFault};
 use planner::ownership;
-use planner::reason::{Severity, Why};
 use planner::record::Makes;
 use planner::request::{
     BlockDeviceRequest, CreateListener, CreateLoadBalancer, CreateTargetGroup, MetadataRequest, Ref, RunInstances,
@@ -20,6 +18,7 @@ use super::*;
 use crate::fake_table::{Fault, Replica, Table, document, intent, linted, making};
 use crate::items::OPEN_INTENTS;
 use crate::lease::Lease;
+use crate::recorder::tests::event;
 
 /// A launch whose user data is in that revision.
 pub(crate) fn launch(id: &str, revision: u64) -> Intent {
@@ -147,12 +146,7 @@ fn concluded(journaled: &Journaled, id: &str) -> (Outcomes, Conclusion) {
     let mut status = journaled.status();
     status.security_groups.instances = Some(SecurityGroupId::parse("sg-1").unwrap());
     let closed = Closed { intent: IntentId::parse(id).unwrap(), made: Some(made()), message: "made".into() };
-    let event = Event {
-        severity: Severity::Normal,
-        reason: Reason::NotYetMade,
-        resource: "sg-1".into(),
-        message: "made a group".into(),
-    };
+    let event = event(Reason::NotYetMade, "sg-1", "made a group");
     (outcomes, Conclusion { status, closed: vec![closed], events: vec![event], requeue: None })
 }
 
@@ -475,6 +469,9 @@ fn entries_of_passes_that_were_cut_off_are_closed_as_interrupted() {
         assert!(done.end.as_ref().is_some_and(|end| end.interrupted));
         assert_eq!(Entry { end: None, ..done }, serde_json::from_value(before).unwrap());
         assert_eq!(world.keys(OPEN_INTENTS).len(), 1, "its intent stays open: it may have been acted on");
+        let [told] = &world.keys("EVENT#")[..] else { panic!() };
+        let message = world.item(told)["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("create-group/instances: ") && message.contains("stopped before"), "{message}");
     });
 }
 
@@ -494,7 +491,8 @@ fn a_teardown_ends_with_nothing_but_what_expires() {
     world(|world| {
         finish(world, |_| {}).unwrap();
         let left = world.table.keys("a");
-        assert!(!left.is_empty() && left.iter().all(|sk| sk.starts_with(DONE_PASSES)), "{left:?}");
+        let expires = |sk: &String| sk.starts_with(DONE_PASSES) || sk.starts_with("EVENT#");
+        assert!(!left.is_empty() && left.iter().all(expires), "{left:?}");
     });
 }
 
@@ -582,12 +580,7 @@ fn what_cannot_be_understood_is_neither_acted_on_nor_torn_down() {
         assert!(matches!(error, WriteError::Sealed(_)));
         let mut conclusion = nothing_new(&journaled);
         conclusion.status.ready = 5;
-        conclusion.events = vec![Event {
-            severity: Severity::Person,
-            reason: Reason::RecordDamaged,
-            resource: "a".into(),
-            message: Why::new(Reason::RecordDamaged, "STATUS cannot be read").message,
-        }];
+        conclusion.events = vec![event(Reason::RecordDamaged, "a", "STATUS cannot be read")];
         world.close(&journaled, &Outcomes::new(), &conclusion).unwrap();
         assert_eq!(world.item(STATUS)["uid"], 7);
         assert_eq!(world.keys("EVENT#").len(), 1, "but it is told");

@@ -7,8 +7,14 @@ use crate::fake_table::{Replica, Table};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn event(reason: Reason, resource: &str, message: &str) -> Event {
-    Event { severity: reason.row().severity, reason, resource: resource.into(), message: message.into() }
+/// An event that may go on.
+pub(crate) fn event(reason: Reason, resource: &str, message: &str) -> Event {
+    let (severity, resource) = (reason.row().severity, resource.into());
+    Event { severity, reason, resource, message: message.into(), action: None, lasts: true }
+}
+
+fn action(id: &str, reason: Reason, lasts: bool) -> Event {
+    Event { action: Some(ActionId(id.into())), lasts, ..event(reason, "i-1", id) }
 }
 
 /// What a pass tells, as `reason resource xCOUNT`.
@@ -63,6 +69,26 @@ fn two_reasons_of_one_resource_do_not_take_each_other_for_news() {
     assert_eq!(pass(&recorder, &replica, &table, &both), [""; 0]);
     assert_eq!(pass(&recorder, &replica, &table, &both[..1]), [""; 0]);
     assert_eq!(pass(&recorder, &replica, &table, &both), ["RuleRogue sg-1"]);
+}
+
+#[test]
+fn everything_that_is_done_is_told_whatever_was_told_before() {
+    let (recorder, replica, table) = world();
+    let stopped = |id| [event(Reason::MemberStopped, "i-1", "it stopped"), action(id, Reason::MemberStopped, false)];
+    assert_eq!(pass(&recorder, &replica, &table, &stopped("take-out/i-1")), ["MemberStopped i-1"; 2]);
+    assert_eq!(pass(&recorder, &replica, &table, &stopped("terminate/i-1")), ["MemberStopped i-1"], "what was done");
+    assert_eq!(pass(&recorder, &replica, &table, &stopped("terminate/i-1")), ["MemberStopped i-1"], "and done again");
+}
+
+#[test]
+fn what_one_action_fails_of_hides_no_other_and_begins_anew_once_it_succeeded() {
+    let (recorder, replica, table) = world();
+    let fails = |id| action(id, Reason::ActionFailed, true);
+    assert_eq!(pass(&recorder, &replica, &table, &[fails("set-subnets")]).len(), 1);
+    assert_eq!(pass(&recorder, &replica, &table, &[fails("set-attributes")]).len(), 1);
+    assert_eq!(pass(&recorder, &replica, &table, &[fails("set-subnets"), fails("set-attributes")]).len(), 0);
+    assert_eq!(pass(&recorder, &replica, &table, &[action("set-subnets", Reason::AttributeDrifted, false)]).len(), 1);
+    assert_eq!(pass(&recorder, &replica, &table, &[fails("set-subnets"), fails("set-attributes")]).len(), 1);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
+use crds_schema::spec::DeletionPolicy;
 use planner::action::Plan;
-use planner::record::Stored::{Invalid, Missing, Valid};
+use planner::record::Stored::{Invalid, Missing, Refused, Valid};
 use serde_json::json;
 
 use super::*;
@@ -154,6 +155,84 @@ fn a_spec_of_another_kind_or_for_another_name_is_faulty() {
         }
         world.table.put("a", SPEC, json!({"spec": "not even a map"}));
         assert!(matches!(world.pass().record.stored, Invalid(_)));
+    });
+}
+
+/// What an edit of the region does to it, once it stands somewhere.
+fn moved(count: u32) -> Value {
+    let mut document = document(count);
+    document["spec"]["region"] = json!("eu-west-1");
+    document
+}
+
+/// Plays a controller that has made something in us-east-2.
+fn stands(world: &World<'_>, stands: bool) {
+    let mut status = world.status();
+    status["network"] = json!({"vpcId": "vpc-1", "region": "us-east-2"});
+    status["securityGroups"] = match stands {
+        true => json!({"loadBalancer": "sg-1", "names": {"sg-1": "a-alb-sg"}}),
+        false => json!({"names": {}}),
+    };
+    world.table.put("a", STATUS, status);
+}
+
+#[test]
+fn an_edit_of_what_is_fixed_is_refused_whole_and_stays_so() {
+    world(|world| {
+        world.apply(2);
+        stands(world, true);
+        world.table.put("a", SPEC, moved(5));
+        for _ in 0..2 {
+            let stored = world.pass();
+            let Refused(fields) = &stored.record.stored else { panic!("{:?}", stored.record.stored) };
+            assert!(fields[0].starts_with("spec.region: it is us-east-2"), "{fields:?}");
+            assert_eq!((stored.record.generation, stored.record.revision), (2, 1));
+            assert_eq!(count_in_force(&stored), Some(2), "nothing of it is applied");
+        }
+        let revision = world.table.item("a", "REV#0000000002").unwrap();
+        assert_eq!((&revision["valid"], &revision["document"]), (&json!(false), &moved(5)));
+        // Back, and it is as it was.
+        let stored = world.apply(2);
+        assert_eq!((&stored.record.stored, stored.record.generation, stored.record.revision), (&Valid, 3, 3));
+    });
+}
+
+#[test]
+fn a_refused_edit_comes_into_force_once_nothing_stands_in_its_way() {
+    world(|world| {
+        world.apply(2);
+        stands(world, true);
+        world.table.put("a", SPEC, moved(5));
+        world.pass();
+        stands(world, false);
+        for _ in 0..2 {
+            let stored = world.pass();
+            assert_eq!((&stored.record.stored, stored.record.generation, stored.record.revision), (&Valid, 2, 2));
+        }
+        assert_eq!(world.table.item("a", "REV#0000000002").unwrap()["valid"], true);
+        // What is in force is not taken out of force by what comes to stand elsewhere.
+        stands(world, true);
+        assert_eq!(world.pass().record.stored, Valid);
+    });
+}
+
+#[test]
+fn a_teardown_reads_its_three_fields_from_a_refused_edit_too() {
+    world(|world| {
+        world.apply(2);
+        stands(world, true);
+        let mut edited = moved(5);
+        edited["spec"]["deletionPolicy"] = json!("Retain");
+        edited["spec"]["paused"] = json!(true);
+        edited["spec"]["loadBalancer"] = json!({"deletionProtection": true});
+        world.table.put("a", SPEC, edited);
+        let read = || {
+            let spec = world.pass().record.spec.unwrap();
+            (spec.instances.count, spec.deletion_policy, spec.paused, spec.load_balancer.deletion_protection)
+        };
+        assert_eq!(read(), (2, DeletionPolicy::Delete, false, false));
+        world.table.put("a", DELETION, json!({}));
+        assert_eq!(read(), (2, DeletionPolicy::Retain, true, true));
     });
 }
 

@@ -144,7 +144,7 @@ fn a_status_that_records_one_thing_holds_something() {
 #[test]
 fn a_network_is_pinned_while_something_stands_or_may_stand_in_it() {
     let mut world = World::empty(1);
-    let network = NetworkStatus { vpc_id: VpcId::parse("vpc-1").unwrap(), region: None };
+    let network = NetworkStatus { vpc_id: VpcId::parse("vpc-1").unwrap(), region: None, is_default: None };
     world.record.status.network = Some(network.clone());
     assert_eq!(world.record.pinned(), None);
     lost(&mut world, &["create-group/"]);

@@ -50,6 +50,8 @@ fn a_spec_that_is_gone_is_missed_unless_it_is_being_deleted() {
     world.record.stored = Stored::Missing;
     let missing = "False SpecMissing SPEC is gone; revision 1 stays in force";
     assert_eq!(said(&mut world, ConditionType::SpecValid), missing);
+    let ready = "False SpecMissing SpecValid: SPEC is gone; revision 1 stays in force";
+    assert_eq!(said(&mut world, ConditionType::Ready), ready);
     world.record.deleting = true;
     assert_eq!(said(&mut world, ConditionType::SpecValid), "True Valid being deleted");
 }

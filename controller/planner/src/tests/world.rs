@@ -168,7 +168,7 @@ impl World {
             self.record.status.security_groups.names.insert(group_id(role), name);
         }
         let vpc_id = VpcId::parse("vpc-1").unwrap();
-        self.record.status.network = Some(NetworkStatus { vpc_id, region: Some("us-east-2".into()) });
+        self.record.status.network = Some(NetworkStatus { vpc_id, region: Some("us-east-2".into()), is_default: None });
     }
 
     fn make_target_group(&mut self) {
@@ -215,6 +215,7 @@ impl World {
             dns_name: String::new(),
             hosted_zone_id: None,
             zones: Vec::new(),
+            scheme: None,
         });
         let arn = ListenerArn::parse(LISTENER).unwrap();
         let listener = Listener {
