@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::draft::Draft;
+use crate::order;
 use crate::reason::{Reason, Severity, Why};
 use crate::record::Stored;
 use crate::resource::LoadBalancerState;
@@ -167,15 +168,21 @@ fn capacity(draft: &Draft<'_>) -> Verdict {
 fn targets(draft: &Draft<'_>) -> Verdict {
     let unread = draft.sight.observed.targets.values().find_map(|part| part.unread());
     let status = &draft.status;
-    let of_revision = if draft.has_outdated { " of the current revision" } else { "" };
-    let message = format!("{} of {}{of_revision} healthy", status.ready, status.desired);
+    let message = format!("{} of {} healthy{}", status.serving, status.desired, of_them_new(draft));
+    let spec = draft.sight.record.spec.as_ref();
     match unread {
         Some(why) => unknown(Reason::Unread, why),
-        None if status.ready >= status.desired && draft.sight.record.spec.is_some() => {
-            yes(Reason::TargetsHealthy, message)
+        None if status.serving >= status.desired && spec.is_some() => yes(Reason::TargetsHealthy, message),
+        // What the user allows a rollout to take is no alarm.
+        None if is_rolling(draft) && spec.is_some_and(|spec| status.serving >= order::floor(spec)) => {
+            no(Reason::RollingOut, format!("{message}; spec.rollout.maxUnavailable allows it"))
         }
         None => no(Reason::TooFewHealthy, message),
     }
+}
+
+fn of_them_new(draft: &Draft<'_>) -> String {
+    if draft.has_outdated { format!(", {} of them new", draft.status.ready) } else { String::new() }
 }
 
 /// Members on their way out are no drift: what serves is what is wanted.
@@ -246,12 +253,20 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     ];
     let against: Vec<&(ConditionType, Verdict)> =
         verdicts.iter().filter(|(kind, (truth, _))| enter.contains(kind) && *truth != Truth::True).collect();
-    if against.is_empty() {
+    let unfinished = unfinished(draft);
+    if against.is_empty() && unfinished.is_empty() {
         return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
     }
-    let message =
-        against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message)).collect::<Vec<_>>().join("; ");
-    no(not_ready_reason(draft, &against), message)
+    let words = against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message));
+    no(not_ready_reason(draft, &against), words.chain(unfinished).collect::<Vec<_>>().join("; "))
+}
+
+/// What a rollout still lacks: what the record says serves, and serves alone.
+fn unfinished(draft: &Draft<'_>) -> Vec<String> {
+    let status = &draft.status;
+    let few = format!("{} of {} members of the current revision healthy", status.ready, status.desired);
+    let few = (draft.has_outdated && status.ready < status.desired).then_some(few);
+    few.into_iter().chain(draft.older.iter().cloned()).collect()
 }
 
 fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) -> Reason {
@@ -290,6 +305,7 @@ fn is_rolling(draft: &Draft<'_>) -> bool {
             .any(|member| member.leaving.as_ref().is_some_and(|leaving| rolls(leaving.reason)))
         || draft.status.target_groups.len() > 1
         || draft.has_outdated
+        || !draft.older.is_empty()
 }
 
 /// What AWS holds under our tags, for a person who puts STATUS back.

@@ -17,7 +17,7 @@ use crate::reason::Reason;
 use crate::record::GroupRole;
 use crate::request::Ref;
 use crate::resource::{Instance, Target, TargetHealth};
-use crate::status::{ImageStatus, NetworkStatus, WaitOn, WantedStatus};
+use crate::status::{ImageStatus, NetworkStatus, Origin, WaitOn, WantedStatus};
 
 /// Plans towards the spec in force.
 pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
@@ -47,6 +47,7 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
 
     let template = wanted.template.hash();
     let next = group.as_ref().and_then(Ref::id);
+    still_served_by(draft, next, serving.as_ref());
     let members = members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
     let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
     let instances = groups.get(&GroupRole::Instances).cloned();
@@ -109,6 +110,25 @@ fn count(draft: &mut Draft<'_>, members: &[Member]) {
     draft.has_outdated = members.iter().any(|member| member.stays() && !member.current);
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
+    draft.status.serving = of(&Member::is_healthy);
+    let old = members.iter().filter(|member| !member.current && member.status.origin == Origin::Launched);
+    let registered: Vec<&Member> = old.filter(|member| is_registered(draft, member)).collect();
+    let words = registered.iter().map(|member| format!("slot {} ({})", member.status.slot, member.id()));
+    let words: Vec<String> = words.map(|who| format!("{who}, of an older revision, is still registered")).collect();
+    draft.older.extend(words);
+}
+
+/// Whether it is a target of ours, whatever its health: one that drains still answers what it has in flight.
+fn is_registered(draft: &Draft<'_>, member: &Member) -> bool {
+    let groups = draft.status.target_groups.iter().filter_map(|group| draft.sight.observed.targets_of(&group.arn));
+    groups.flatten().any(|target| target.id == member.id().as_str())
+}
+
+/// A target group that is being replaced serves as the record said before, whoever is in it.
+fn still_served_by(draft: &mut Draft<'_>, next: Option<&TargetGroupArn>, serving: Option<&TargetGroupArn>) {
+    let Some(old) = serving.filter(|serving| next.is_some_and(|next| next != *serving)) else { return };
+    let name = draft.status.target_groups.iter().find(|group| group.arn == *old).map(|group| group.name.clone());
+    draft.older.extend(name.map(|name| format!("listeners still forward to target group {name}, which is being replaced")));
 }
 
 /// A dropped key is forgotten once it was seen to be on nothing. What was not read may still have it, and a call of ours

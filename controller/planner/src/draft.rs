@@ -27,6 +27,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) troubles: Vec<Why>,
     /// Whether a live member is of an older revision.
     pub(crate) has_outdated: bool,
+    /// What of an older revision may still serve, in words: members that are registered, a target group.
+    pub(crate) older: Vec<String>,
     /// What was recognised or lost, to be told as events.
     pub(crate) noticed: Vec<(String, Why)>,
 }
@@ -43,6 +45,7 @@ impl<'a> Draft<'a> {
             settled: Vec::new(),
             troubles: Vec::new(),
             has_outdated: false,
+            older: Vec::new(),
             noticed: Vec::new(),
         }
     }

@@ -56,8 +56,14 @@ impl Scene<'_> {
 
     /// How many healthy members must be left whatever goes.
     fn floor(&self) -> u32 {
-        self.count().saturating_sub(self.spec.rollout.max_unavailable.of(self.count(), 0)).max(1)
+        floor(self.spec)
     }
+}
+
+/// How many healthy members must be left whatever goes.
+pub(crate) fn floor(spec: &Spec) -> u32 {
+    let count = spec.instances.count;
+    count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(1)
 }
 
 fn number(n: usize) -> u32 {

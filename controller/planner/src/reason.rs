@@ -69,7 +69,7 @@ reasons! {
     // Ready.
     AllHealthy Ready Normal "The environment is as its record says, and enough members are healthy." "Nothing to do.";
     Converging Ready Normal "AWS is being made to match the record." "It goes on by itself; `waitingFor` says what for.";
-    RollingOut Ready Normal "Members are being replaced by ones of the current revision." "It goes on by itself, one surge at a time.";
+    RollingOut Ready Normal "Members are being replaced by ones of the current revision, or one of an older revision is still registered." "It goes on by itself, one surge at a time.";
     Degraded Ready Warning "Something that was there is gone or sick, and is being repaired." "It is repaired by itself; `waitingFor` says what for.";
     Held Ready Person "Going on could do harm, so it holds." "The message names what would let it go on.";
     Deleting Ready Normal "The environment is being torn down." "It goes on by itself.";
@@ -112,7 +112,7 @@ reasons! {
     LaunchUnknown CapacityAvailable Person "It is not known whether a launch took place, and AWS no longer promises that asking again is safe." "It ends when an instance with the intent's tag is seen, or when a person deletes the INTENT item that the message names.";
 
     // TargetsHealthy.
-    TargetsHealthy TargetsHealthy Normal "At least `count` members are healthy." "Nothing to do.";
+    TargetsHealthy TargetsHealthy Normal "At least `count` members are healthy, of whichever revision." "Nothing to do.";
     TooFewHealthy TargetsHealthy Warning "Fewer than `count` members are healthy." "Members are given time, or replaced.";
 
     // InSync.

@@ -54,6 +54,9 @@ pub struct Status {
     /// Healthy members of the revision in force.
     #[serde(default)]
     pub ready: u32,
+    /// Healthy members of any revision.
+    #[serde(default)]
+    pub serving: u32,
     /// VPC that it stands in.
     #[serde(default)]
     pub network: Option<NetworkStatus>,
@@ -106,6 +109,7 @@ impl Status {
             desired: 0,
             updated: 0,
             ready: 0,
+            serving: 0,
             network: None,
             load_balancer: None,
             target_groups: Vec::new(),

@@ -47,23 +47,24 @@ fn lost(world: &mut World) -> Intent {
 
 #[test]
 fn members_of_the_revision_in_force_are_counted_apart_from_older_ones() {
-    let counts = |plan: &Plan| (plan.status.desired, plan.status.updated, plan.status.ready);
-    assert_eq!(counts(&World::healthy(2).pass()), (2, 2, 2));
+    let counts =
+        |plan: &Plan| (plan.status.desired, plan.status.updated, plan.status.ready, plan.status.serving);
+    assert_eq!(counts(&World::healthy(2).pass()), (2, 2, 2, 2));
     let mut world = World::healthy(3).edited(|spec| spec.instances.user_data = Some("#new".into()));
-    assert_eq!(counts(&world.pass()), (3, 0, 0));
+    assert_eq!(counts(&world.pass()), (3, 0, 0, 3));
     let mut world = world.member(4, 'a').member(5, 'b').health(5, TargetHealth::Initial, "");
-    assert_eq!(counts(&world.pass()), (3, 2, 1), "one of two is healthy");
+    assert_eq!(counts(&world.pass()), (3, 2, 1, 4), "one of two is healthy");
     leaves(&mut world, 4, Reason::MemberSurplus, false);
-    assert_eq!(counts(&world.pass()), (3, 1, 0), "one that leaves counts no more");
+    assert_eq!(counts(&world.pass()), (3, 1, 0, 3), "one that leaves counts no more");
 }
 
 #[test]
-fn a_status_says_of_which_revision_members_lack() {
+fn a_status_says_how_many_serve_and_how_many_of_them_are_new() {
     let targets =
         |world: &mut World| world.pass().status.condition(ConditionType::TargetsHealthy).unwrap().message.clone();
     assert_eq!(targets(&mut World::healthy(2)), "2 of 2 healthy");
     let mut world = World::healthy(2).edited(|spec| spec.instances.user_data = Some("#new".into()));
-    assert_eq!(targets(&mut world), "0 of 2 of the current revision healthy");
+    assert_eq!(targets(&mut world), "2 of 2 healthy, 0 of them new");
     for slot in 1..=2 {
         leaves(&mut world, slot, Reason::MemberOutdated, false);
     }

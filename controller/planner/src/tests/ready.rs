@@ -1,11 +1,12 @@
 //! `Ready` is claimed only of what was seen.
 
 use super::world::*;
+use crate::action::Plan;
 use crate::observed::Part;
 use crate::reason::Reason;
 use crate::record::Stored;
 use crate::resource::*;
-use crate::status::{ConditionType, Truth};
+use crate::status::{ConditionType, Leaving, Origin, Truth};
 
 fn truth(world: &mut World, kind: ConditionType) -> Truth {
     world.pass().status.condition(kind).unwrap().status
@@ -36,6 +37,81 @@ fn each_condition_that_ready_needs_keeps_it_from_being_claimed() {
             assert_eq!(not_well(other), other == kind, "{other}, where {kind} is broken alone");
         }
     }
+}
+
+fn ready(world: &mut World) -> (Truth, Reason) {
+    let plan = world.pass();
+    let ready = plan.status.condition(ConditionType::Ready).unwrap();
+    (ready.status, ready.reason)
+}
+
+/// New members are healthy; the old ones are on their way out.
+fn rolled() -> World {
+    let mut world = World::healthy(2).edited(|spec| spec.instances.user_data = Some("#new".into()));
+    world = world.member(3, 'a').member(4, 'b');
+    let since = world.now;
+    for slot in 1..=2 {
+        world.status(slot).leaving = Some(Leaving { reason: Reason::MemberOutdated, healing: false, since });
+    }
+    world
+}
+
+#[test]
+fn a_rollout_is_over_when_no_member_of_an_older_revision_is_registered() {
+    let rolls = (Truth::False, Reason::RollingOut);
+    let mut world = rolled();
+    assert_eq!(ready(&mut world), rolls, "both old ones are registered");
+    world.targets().retain(|target| target.id != "i-1");
+    let mut world = world.health(2, TargetHealth::Draining, "Target.DeregistrationInProgress");
+    assert_eq!(ready(&mut world), rolls, "one answers what it has in flight");
+    let plan = world.pass();
+    let message = &plan.status.condition(ConditionType::Ready).unwrap().message;
+    assert_eq!(message, "slot 2 (i-2), of an older revision, is still registered");
+    world.targets().retain(|target| target.id != "i-2");
+    assert_eq!(ready(&mut world), (Truth::True, Reason::AllHealthy), "what the record says serves, alone");
+}
+
+#[test]
+fn an_adopted_member_of_an_older_revision_and_drains_of_healing_do_not_enter() {
+    let mut world = rolled();
+    for slot in 1..=2 {
+        world.status(slot).origin = Origin::Adopted;
+    }
+    let plan = world.pass();
+    let message = &plan.status.condition(ConditionType::Ready).unwrap().message;
+    assert!(!message.contains("older revision"), "{message}");
+    let mut world = World::healthy(2).member(3, 'a').health(1, TargetHealth::Draining, "");
+    let since = world.now;
+    world.status(1).leaving = Some(Leaving { reason: Reason::MemberSick, healing: true, since });
+    assert_eq!(ready(&mut world), (Truth::True, Reason::AllHealthy), "the same revision");
+}
+
+#[test]
+fn what_serves_while_a_rollout_goes_on_is_no_warning() {
+    let mut world = World::healthy(2).edited(|spec| spec.instances.user_data = Some("#new".into()));
+    let plan = world.pass();
+    let targets = plan.status.condition(ConditionType::TargetsHealthy).unwrap();
+    assert_eq!((targets.status, targets.reason), (Truth::True, Reason::TargetsHealthy));
+    let condition = plan.status.condition(ConditionType::Ready).unwrap();
+    assert_eq!((condition.status, condition.reason), (Truth::False, Reason::RollingOut));
+    assert!(condition.message.contains("0 of 2 members of the current revision healthy"), "{}", condition.message);
+    let mut world = world.health(1, TargetHealth::Initial, "");
+    let reason = |plan: &Plan| plan.status.condition(ConditionType::TargetsHealthy).unwrap().reason;
+    assert_eq!(reason(&world.pass()), Reason::TooFewHealthy);
+    world.spec().rollout.max_unavailable = crds_schema::Amount::Count(1);
+    assert_eq!(reason(&world.pass()), Reason::RollingOut, "the user allows one to be missing");
+}
+
+#[test]
+fn a_target_group_that_is_replaced_serves_as_the_record_said_before() {
+    let mut world = super::found::with_a_next_group(World::healthy(2), &[1, 2]);
+    let next = crate::id::TargetGroupArn::parse("arn:next").unwrap();
+    seen(world.observed.targets.get_mut(&next).unwrap())[1].health = TargetHealth::Initial;
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "the new one warms: {plan}");
+    let condition = plan.status.condition(ConditionType::Ready).unwrap();
+    assert_eq!((condition.status, condition.reason), (Truth::False, Reason::RollingOut));
+    assert!(condition.message.contains("listeners still forward to target group"), "{}", condition.message);
 }
 
 #[test]

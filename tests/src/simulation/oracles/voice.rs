@@ -19,6 +19,7 @@ use crate::simulation::facts::Facts;
 use crate::simulation::tally::Tally;
 
 const READY: &str = "Ready only when the snapshot showed count healthy";
+const ALONE: &str = "Ready only when what the record says serves alone";
 const TOLD: &str = "every action ends with its event and its reason";
 const SOON: &str = "a real change is in status within one resync and one pass";
 /// The longest pass that nothing disturbs: its calls take 50 ms each, its writes less.
@@ -160,6 +161,26 @@ fn ready(item: &Item, at: Duration, facts: &Facts, own: &Environment, tally: &mu
     let told = own.sight.get(client).into_iter().flat_map(|sight| sight.healthy.values()).map(|all| all.len()).max();
     if told.unwrap_or(0) < desired {
         return Err((READY, format!("{client} was told of {told:?} healthy targets, and {desired} are wanted")));
+    }
+    alone(item, client, own, tally)
+}
+
+/// No member of another image was told to be healthy in a target group that is recorded.
+fn alone(item: &Item, client: &str, own: &Environment, tally: &mut Tally) -> Ruling {
+    let listed = |name: &str| item.get(name).and_then(Value::as_array).into_iter().flatten();
+    let image = item.get("image").and_then(|image| image["amiId"].as_str());
+    let groups: Vec<&str> = listed("targetGroups").filter_map(|group| group["arn"].as_str()).collect();
+    let told = own.sight.get(client).into_iter().flat_map(|sight| &sight.healthy);
+    let healthy: Vec<&String> = told
+        .filter(|(group, _)| groups.contains(&group.as_str()))
+        .flat_map(|(_, targets)| targets.iter().map(|(id, _)| id))
+        .collect();
+    let old = |member: &&Value| member["origin"] == "launched" && member["amiId"].as_str() != image;
+    for member in listed("instances").filter(old) {
+        tally.count("limit: Ready with a member of another image");
+        if healthy.iter().any(|id| member["instanceId"] == id.as_str()) {
+            return Err((ALONE, format!("{} of another image than {image:?} is healthy", member["instanceId"])));
+        }
     }
     Ok(())
 }
