@@ -400,3 +400,44 @@ fn capacity_that_is_nowhere_is_asked_for_ever_more_rarely_and_taken_when_it_come
     zones.iter().for_each(|zone| stage.cloud.console().set_capacity(zone, "*", None));
     stage.settle();
 }
+
+/// A schedule that nobody remembers stops whatever runs, again and again, and starts all of it in the end: eighteen
+/// instances ran, and sixteen were terminated at once.
+#[test]
+fn what_is_stopped_again_and_again_is_bounded_and_goes_slowly_when_it_comes_back() {
+    let mut stage = running(120, &record(2));
+    let budget = 4;
+    let mut terminated = Vec::new();
+    let minute = |stage: &mut Stage, terminated: &mut Vec<usize>| {
+        for _ in 0..12 {
+            stage.run_for(Duration::from_secs(5));
+            let exist = existing(stage);
+            assert!(exist <= 2 + 1 + 2, "{exist} exist\n{}", stage.report());
+        }
+        terminated.push(stage.totals()[&Kind::Instance].1);
+        let an_hour_ago = terminated[terminated.len().saturating_sub(59)..][0];
+        assert!(stage.totals()[&Kind::Instance].1 <= an_hour_ago + budget, "{terminated:?}\n{}", stage.report());
+    };
+    for nth in 0..10 {
+        live(&stage).iter().for_each(|id| stage.cloud.console().stop(id).unwrap());
+        for _ in 0..3 {
+            minute(&mut stage, &mut terminated);
+        }
+        assert!(nth > 0 || stage.serving() == 2, "the first time all is healed at once\n{}", stage.report());
+    }
+    assert!(stage.says("RepeatedStops") && stage.says("Client.UserInitiatedShutdown"), "{}", stage.report());
+    for instance in stage.cloud.view().instances() {
+        // What is terminated cannot be started.
+        let _ = stage.cloud.console().start(&instance.id);
+    }
+    for _ in 0..180 {
+        minute(&mut stage, &mut terminated);
+    }
+    assert_eq!(existing(&stage), 2, "{}", stage.report());
+    assert!(stage.is_ready(), "{}", stage.report());
+}
+
+fn existing(stage: &Stage) -> usize {
+    let over = |state| matches!(state, InstanceState::ShuttingDown | InstanceState::Terminated);
+    stage.cloud.view().instances().iter().filter(|instance| !over(instance.state)).count()
+}

@@ -221,6 +221,7 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                     template: template.clone(),
                     healthy_since: None,
                     unhealthy_since: None,
+                    stopped_since: None,
                     succeeded: false,
                     leaving: None,
                 });

@@ -128,7 +128,9 @@ fn is_registered(draft: &Draft<'_>, member: &Member) -> bool {
 fn still_served_by(draft: &mut Draft<'_>, next: Option<&TargetGroupArn>, serving: Option<&TargetGroupArn>) {
     let Some(old) = serving.filter(|serving| next.is_some_and(|next| next != *serving)) else { return };
     let name = draft.status.target_groups.iter().find(|group| group.arn == *old).map(|group| group.name.clone());
-    draft.older.extend(name.map(|name| format!("listeners still forward to target group {name}, which is being replaced")));
+    draft
+        .older
+        .extend(name.map(|name| format!("listeners still forward to target group {name}, which is being replaced")));
 }
 
 /// A dropped key is forgotten once it was seen to be on nothing. What was not read may still have it, and a call of ours

@@ -113,9 +113,14 @@ fn is_spent(draft: &mut Draft<'_>, healing: &Healing, sick: &BTreeSet<InstanceId
     spent
 }
 
+/// When the oldest charge no longer counts.
+pub(crate) fn budget_frees(draft: &Draft<'_>) -> Option<Timestamp> {
+    draft.status.terminations.iter().map(|charge| later(charge.at, BUDGET_WINDOW)).min()
+}
+
 /// Says that the hour's budget is used up, and until when.
 pub(crate) fn spent(draft: &mut Draft<'_>, limit: u32) {
-    let until = draft.status.terminations.iter().map(|charge| later(charge.at, BUDGET_WINDOW)).min();
+    let until = budget_frees(draft);
     let message = format!("healing.maxTerminationsPerHour ({limit}) is used up");
     draft.trouble(Reason::TerminationBudgetSpent, message.clone());
     draft.wait(WaitOn::Time, format!("{message}; a healing termination"), until);

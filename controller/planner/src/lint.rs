@@ -11,6 +11,7 @@ use crate::pass::Sight;
 use crate::record::Makes;
 use crate::request::Write;
 use crate::resource::{InstanceState, TargetHealth};
+use crate::status::MemberStatus;
 
 /// A plan that passed. Only this can be journalled and executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,10 +119,19 @@ fn launches(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
         ) => false,
     });
     // A new one leaves room for every open launch; one that is sent again, for those that are sent with it.
-    let total = live.count() + if new == 0 { sent } else { new + open };
+    let launches = if new == 0 { sent } else { new + open };
+    let total = live.count() + launches;
     let most = spec.instances.count + spec.rollout.max_surge.of(spec.instances.count, 1);
     if total > usize::try_from(most).unwrap_or(usize::MAX) {
-        broken.push(format!("I1: {total} members and launches, count + maxSurge is {most}"));
+        return broken.push(format!("I1: {total} members and launches, count + maxSurge is {most}"));
+    }
+    // What is stopped costs money too: beside what may live, one fleet of stopped members may exist.
+    let over =
+        |member: &&MemberStatus| matches!(member.state, Some(InstanceState::ShuttingDown | InstanceState::Terminated));
+    let exist = plan.status.instances.iter().filter(|member| !over(member)).count() + launches;
+    let may_exist = most.saturating_add(spec.instances.count);
+    if exist > usize::try_from(may_exist).unwrap_or(usize::MAX) {
+        broken.push(format!("I1: {exist} instances would exist, those that are stopped included, and {may_exist} may"));
     }
 }
 
@@ -180,9 +190,8 @@ fn floor(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     let count = spec.instances.count;
     let floor = count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(1);
     let going = taken_out(plan);
-    let healthy = |member: &&crate::status::MemberStatus| {
-        member.health == Some(TargetHealth::Healthy) && member.unhealthy_since.is_none()
-    };
+    let healthy =
+        |member: &&MemberStatus| member.health == Some(TargetHealth::Healthy) && member.unhealthy_since.is_none();
     let before = sight.record.status.instances.iter();
     let already: BTreeSet<_> =
         before.filter(|member| member.leaving.is_some()).map(|member| &member.instance_id).collect();

@@ -93,12 +93,14 @@ pub(crate) fn assess(
         .filter(|target| target.health == TargetHealth::Healthy)
         .map(|target| target.id.as_str())
         .collect();
-    let mut members = Vec::new();
+    let (mut members, mut returned) = (Vec::new(), 0);
     for status in &mut draft.status.instances {
         let instance = observed.instances.seen().and_then(|all| all.get(&status.instance_id));
         let checks = observed.status_checks.seen().and_then(|all| all.get(&status.instance_id));
         let impaired = checks == Some(&StatusChecks::Impaired);
+        let was = life_of(status);
         note_instance(status, instance, observed.instances.seen().is_some());
+        returned += u32::from(note_life(status, was, now));
         if let Some(targets) = &targets {
             note_health(status, targets.get(status.instance_id.as_str()).copied(), impaired, now);
             // While a group is replaced, one that is well where it will serve is not sick for failing where it will not.
@@ -116,7 +118,15 @@ pub(crate) fn assess(
             health_was_read: targets.is_some(),
         });
     }
+    draft.status.returned = draft.status.returned.saturating_add(returned);
     members
+}
+
+/// Notes since when a member is stopped. Whether it came back, though nobody asked for it.
+fn note_life(status: &mut MemberStatus, was: Life, now: jiff::Timestamp) -> bool {
+    let life = life_of(status);
+    status.stopped_since = (life == Life::Stopped).then(|| status.stopped_since.unwrap_or(now));
+    was == Life::Stopped && life == Life::Live && status.leaving.is_none()
 }
 
 fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool) {

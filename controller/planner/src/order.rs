@@ -1,8 +1,7 @@
-//! Decides how many members to launch, which to take out, and in which order, so that enough stay healthy.
+//! Decides which members to take out, and in which order, so that enough stay healthy.
 //!
-//! Promises I1 (nothing is launched while live members and open launches reach `count + maxSurge`) and I2 (launch before
-//! terminate, deregister and drain before terminate, healthy floor kept).
-//! Never: judges health; that is [`crate::healing`]. Start at [`members`].
+//! Promise I2 (launch before terminate, deregister and drain before terminate, healthy floor kept).
+//! Never: judges health; that is [`crate::healing`]. What is launched is [`crate::launches`]. Start at [`members`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,15 +10,14 @@ use crds_schema::Spec;
 
 use crate::action::Does;
 use crate::desired::Wanted;
-use crate::diff::instances;
 use crate::draft::Draft;
 use crate::healing::{self, Verdicts};
-use crate::id::{InstanceId, SecurityGroupId, SubnetId, TargetGroupArn, Zone};
+use crate::id::{InstanceId, SecurityGroupId, TargetGroupArn, Zone};
+use crate::launches::{launches, stopped_most};
 use crate::members::{Life, Member};
 use crate::memory::later;
 use crate::ownership;
 use crate::reason::{Reason, Why};
-use crate::record::{Intent, Makes};
 use crate::request::Ref;
 use crate::resource::TargetHealth;
 use crate::status::{Charge, Leaving, WaitOn};
@@ -37,16 +35,16 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.spec.instances.count
     }
 
     /// Counts towards `count`: live, staying, current, and not to be replaced for its sickness.
-    fn is_good(&self, member: &Member) -> bool {
+    pub(crate) fn is_good(&self, member: &Member) -> bool {
         member.stays() && member.current && !self.verdicts.replaces(member)
     }
 
-    fn good(&self) -> u32 {
+    pub(crate) fn good(&self) -> u32 {
         number(self.members.iter().filter(|member| self.is_good(member)).count())
     }
 
@@ -66,14 +64,14 @@ pub(crate) fn floor(spec: &Spec) -> u32 {
     count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(1)
 }
 
-fn number(n: usize) -> u32 {
+pub(crate) fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Plans launches, then exits.
 pub(crate) fn members(draft: &mut Draft<'_>, scene: &Scene<'_>) {
-    launches(draft, scene);
-    exits(draft, scene);
+    let held = launches(draft, scene);
+    exits(draft, scene, held);
     for member in scene.members.iter().filter(|member| member.status.leaving.is_some()) {
         leave(draft, scene, member);
     }
@@ -100,211 +98,25 @@ fn leave(draft: &mut Draft<'_>, scene: &Scene<'_>, member: &Member) {
     see_out(draft, member);
 }
 
-fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) {
-    let open: Vec<&Intent> = draft
-        .sight
-        .record
-        .intents
-        .iter()
-        .filter(|intent| matches!(intent.makes, Makes::Member { .. }))
-        .filter(|intent| !draft.settled.iter().any(|settled| settled.id == intent.id))
-        .collect();
-    let template = scene.wanted.template.hash();
-    let live = number(scene.members.iter().filter(|member| member.is_live()).count());
-    let most = scene.count() + scene.spec.rollout.max_surge.of(scene.count(), 1);
-    let mut room = most.saturating_sub(live);
-    let mut missing = scene.count().saturating_sub(scene.good());
-    // What was asked for before comes first: an open launch is resolved, never doubled.
-    for intent in &open {
-        resolve(draft, scene.group.as_ref(), intent, room > 0);
-        room = room.saturating_sub(1);
-        missing = missing.saturating_sub(u32::from(is_current(intent, &template)));
-    }
-    let mut taken: BTreeSet<u32> = scene.members.iter().map(|member| member.status.slot).collect();
-    taken.extend(open.iter().filter_map(|intent| slot_of(intent)));
-    let mut crowd = zone_crowd(scene);
-    for _ in 0..missing.min(room) {
-        let Some((zone, subnet)) = choose_zone(draft, scene.wanted, &crowd) else { return };
-        let slot = (1..).find(|slot| !taken.contains(slot)).unwrap_or(u32::MAX);
-        taken.insert(slot);
-        *crowd.entry(zone.clone()).or_default() += 1;
-        launch(draft, scene, slot, &zone, &subnet);
-    }
-}
-
-fn is_current(intent: &Intent, wanted: &str) -> bool {
-    matches!(&intent.makes, Makes::Member { template, .. } if template == wanted)
-}
-
-fn slot_of(intent: &Intent) -> Option<u32> {
-    if let Makes::Member { slot, .. } = intent.makes { Some(slot) } else { None }
-}
-
-/// Longest that an open launch is replayed. AWS promises a client token no longer than a day.
-pub(crate) const REPLAY_MAX: Duration = Duration::from_secs(20 * 3600);
-
-fn replay(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>>, intent: &Intent) {
-    if later(intent.created_at, REPLAY_MAX) <= draft.now() {
-        return launch_unknown(draft, intent);
-    }
-    if draft.sight.observed.instances.seen().is_none() {
-        return draft.wait(WaitOn::Aws, format!("instances to be read, to tell what became of {}", intent.id), None);
-    }
-    let Makes::Member { slot, .. } = intent.makes else { return };
-    let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", intent.id));
-    let after = instances::group_dependencies(group);
-    draft
-        .act(format!("launch/{slot}"), Does::Replay(Box::new(intent.clone())), format!("slot {slot}"), why)
-        .after(after);
-}
-
-fn launch_unknown(draft: &mut Draft<'_>, intent: &Intent) {
-    let name = &draft.sight.record.name;
-    let message = format!(
-        "{} may have launched an instance more than 20 h ago; once you are sure that it did not, run: aws dynamodb delete-item \
-         --table-name <table> --key '{{\"pk\":{{\"S\":\"{name}\"}},\"sk\":{{\"S\":\"INTENT#open#{}\"}}}}'",
-        intent.id, intent.id
-    );
-    draft.trouble(Reason::LaunchUnknown, message.clone());
-    draft.wait(WaitOn::Person, message, None);
-}
-
-/// A launch whose reply is not known. Asking again with its token is the only way to learn what became of it: AWS returns
-/// the instance if there is one, and otherwise launches one (which is terminated at once if nobody wants it any more).
-/// Only where there is room for it, since others may have been launched meanwhile (promise I1); until then it may appear
-/// by itself.
-pub(crate) fn resolve(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>>, intent: &Intent, has_room: bool) {
-    if has_room {
-        return replay(draft, group, intent);
-    }
-    let what = format!("room to ask what became of {}, a launch whose reply is not known", intent.id);
-    draft.wait(WaitOn::Aws, what, None);
-}
-
-/// Members that count, by zone.
-fn zone_crowd(scene: &Scene<'_>) -> BTreeMap<Zone, u32> {
-    let mut crowd = BTreeMap::new();
-    for member in scene.members.iter().filter(|member| scene.is_good(member)) {
-        *crowd.entry(member.status.zone.clone()).or_default() += 1;
-    }
-    crowd
-}
-
-/// The emptiest zone that can be launched in; the first listed among equals.
-fn choose_zone(draft: &mut Draft<'_>, wanted: &Wanted, crowd: &BTreeMap<Zone, u32>) -> Option<(Zone, SubnetId)> {
-    if wanted.instance_subnets.is_empty() {
-        let zones: Vec<_> = wanted.balancer_subnets.keys().map(Zone::to_string).collect();
-        let message = format!("no zone of {} offers {}", zones.join(", "), wanted.template.instance_type);
-        match draft.sight.observed.offerings.unread() {
-            None => draft.trouble(Reason::TypeNotOffered, message),
-            Some(why) => draft.trouble(Reason::Unread, format!("instance type offerings: {why}")),
-        }
-        return None;
-    }
-    let now = draft.now();
-    let pauses: Vec<_> =
-        wanted.instance_subnets.iter().map(|place| (place, draft.memory.capacity_pause(&place.0, now))).collect();
-    let open = pauses.iter().filter(|(_, pause)| pause.is_none()).map(|(place, _)| *place);
-    if let Some(place) = open.min_by_key(|(zone, _)| crowd.get(zone).copied().unwrap_or(0)) {
-        return Some(place.clone());
-    }
-    let until = pauses.iter().filter_map(|(_, pause)| *pause).min();
-    let message = format!("no zone has capacity for {}", wanted.template.instance_type);
-    draft.trouble(Reason::InsufficientCapacity, message.clone());
-    draft.wait(WaitOn::Time, format!("{message}; the next try"), until);
-    None
-}
-
-fn launch(draft: &mut Draft<'_>, scene: &Scene<'_>, slot: u32, zone: &Zone, subnet: &SubnetId) {
-    let Some(group) = scene.group.clone() else { return };
-    if !image_is_available(draft, scene.wanted) {
-        return;
-    }
-    let why = launch_reason(scene, slot, zone);
-    let sick = |status: &&mut crate::status::MemberStatus| {
-        !status.succeeded
-            && scene.members.iter().any(|member| *member.id() == status.instance_id && scene.verdicts.replaces(member))
-    };
-    if let Some(status) = draft.status.instances.iter_mut().find(sick) {
-        status.succeeded = true;
-    }
-    let record = draft.sight.record;
-    let after = instances::group_dependencies(Some(&group));
-    let makes = Makes::Member { slot, template: scene.wanted.template.hash() };
-    let image = draft.sight.observed.image.seen().and_then(Option::as_ref);
-    draft
-        .create(format!("launch/{slot}"), makes, format!("slot {slot}"), why, |intent| {
-            instances::run_instances(
-                record,
-                scene.spec,
-                scene.wanted,
-                image,
-                &instances::Place { slot, zone, subnet, group },
-                intent,
-            )
-        })
-        .after(after);
-}
-
-/// Says which member it follows, where it follows one.
-fn launch_reason(scene: &Scene<'_>, slot: u32, zone: &Zone) -> Why {
-    let place = format!("slot {slot} in {zone}");
-    let stopped = scene.members.iter().find(|member| member.life == Life::Stopped && member.status.leaving.is_none());
-    let sick = scene.members.iter().find(|member| member.stays() && scene.verdicts.replaces(member));
-    let outdated = scene.members.iter().find(|member| member.stays() && !member.current);
-    match (sick, stopped, outdated) {
-        (Some(member), _, _) => {
-            Why::new(Reason::MemberSick, format!("{place}: successor of {}, which is sick", member.id()))
-        }
-        (None, Some(member), _) => {
-            Why::new(Reason::MemberStopped, format!("{place}: successor of {}, which was stopped", member.id()))
-        }
-        (None, None, Some(member)) => {
-            Why::new(Reason::MemberOutdated, format!("{place}: successor of {}, of an older revision", member.id()))
-        }
-        (None, None, None) => {
-            Why::new(Reason::SlotEmpty, format!("{place}: {} live of {}", scene.good(), scene.count()))
-        }
-    }
-}
-
-/// Nothing is launched from an image that is not there; and since successors come first, nothing is terminated for it.
-fn image_is_available(draft: &mut Draft<'_>, wanted: &Wanted) -> bool {
-    let id = &wanted.template.image;
-    match &draft.sight.observed.image {
-        crate::observed::Part::Seen(Some(image)) if image.state == "available" => true,
-        crate::observed::Part::Seen(Some(image)) => {
-            let message = format!("{id} is {}", image.state);
-            draft.trouble(Reason::ImagePending, message.clone());
-            draft.wait(WaitOn::Aws, format!("{message}; it to be available"), None);
-            false
-        }
-        crate::observed::Part::Seen(None) => {
-            draft.trouble(
-                Reason::ImageMissing,
-                format!("spec.image.amiId: {id} does not exist in this region or may not be used"),
-            );
-            false
-        }
-        crate::observed::Part::Unread(why) => {
-            draft.trouble(Reason::Unread, format!("image: {why}"));
-            false
-        }
-    }
-}
-
 /// Decides who goes.
-fn exits(draft: &mut Draft<'_>, scene: &Scene<'_>) {
+fn exits(draft: &mut Draft<'_>, scene: &Scene<'_>, held: bool) {
+    // What came back is too many only as far as more live than are wanted.
+    let live = number(scene.members.iter().filter(|member| member.stays() && member.current).count());
+    draft.status.returned = draft.status.returned.min(live.saturating_sub(scene.count()));
     let mut healthy = scene.healthy();
-    surplus_exits(draft, scene, &mut healthy);
-    sick_exits(draft, scene, &healthy);
-    stopped_exits(draft, scene, healthy);
+    let charged = surplus_exits(draft, scene, &mut healthy);
+    sick_exits(draft, scene, &healthy, charged);
+    stopped_exits(draft, scene, healthy, held);
     outdated_exits(draft, scene, &mut healthy);
 }
 
-/// Scale-down: sick first, then zones with more members than others, then the newest; they drain together.
-fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
+/// Scale-down: sick first, then zones with more members than others, then the newest; they drain together. What is too
+/// many because stopped members came back is no wish of the user's: it goes within the budget of healing. Returns how many
+/// of those go.
+fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) -> u32 {
     let mut surplus = scene.good().saturating_sub(scene.count());
+    let mut asked = surplus.saturating_sub(draft.status.returned);
+    let mut charged = 0;
     let mut left: Vec<&Member> = scene.members.iter().filter(|member| scene.is_good(member)).collect();
     while surplus > 0 && !left.is_empty() {
         let crowd = |zone: &Zone| left.iter().filter(|member| member.status.zone == *zone).count();
@@ -313,32 +125,43 @@ fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
             let unwell = (scene.verdicts.sick.contains(member.id()), !member.is_healthy());
             (unwell, crowd(&status.zone), status.launched_at, status.slot)
         }) else {
-            return;
+            return charged;
         };
         let member = left.remove(place);
         surplus -= 1;
-        if member.is_healthy() {
-            if *healthy <= scene.floor() || is_missed_next(draft, scene, member) {
-                keep(draft, member, *healthy, scene.floor());
-                continue;
-            }
-            *healthy -= 1;
-        } else if is_missed(scene, member, *healthy) || is_missed_next(draft, scene, member) {
+        let spared = if member.is_healthy() { *healthy <= scene.floor() } else { is_missed(scene, member, *healthy) };
+        if spared || is_missed_next(draft, scene, member) {
             keep(draft, member, *healthy, scene.floor());
             continue;
         }
-        let message = format!("slot {}: {} live, {} wanted", member.status.slot, scene.good(), scene.count());
-        take_out(draft, member, Why::new(Reason::MemberSurplus, message), false);
+        let healing = asked == 0;
+        if healing && charged == scene.verdicts.allowance {
+            returned_are_held(draft, scene);
+            break;
+        }
+        *healthy -= u32::from(member.is_healthy());
+        (asked, charged) = (asked.saturating_sub(1), charged + u32::from(healing));
+        let back = if healing { ", since stopped members came back" } else { "" };
+        let message = format!("slot {}: {} live, {} wanted{back}", member.status.slot, scene.good(), scene.count());
+        take_out(draft, member, Why::new(Reason::MemberSurplus, message), healing);
+    }
+    charged
+}
+
+/// Says why members that are too many stay, unless the brake says so itself.
+fn returned_are_held(draft: &mut Draft<'_>, scene: &Scene<'_>) {
+    if !scene.verdicts.too_many {
+        healing::spent(draft, scene.spec.healing.max_terminations_per_hour);
     }
 }
 
 /// A sick member goes once others make up the count; the last of them may be its own successor.
-fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32) {
+fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32, charged: u32) {
     let sick: Vec<&Member> =
         scene.members.iter().filter(|member| member.stays() && scene.verdicts.replaces(member)).collect();
     let spare =
         (*healthy + number(sick.iter().filter(|member| !member.is_healthy()).count())).saturating_sub(scene.count());
-    let mut allowed = spare.min(scene.verdicts.allowance);
+    let mut allowed = spare.min(scene.verdicts.allowance.saturating_sub(charged));
     for member in sick {
         let since = member.status.unhealthy_since.unwrap_or(draft.now());
         let cause = member.status.reason.as_deref().unwrap_or("unhealthy");
@@ -352,20 +175,29 @@ fn sick_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &u32) {
     }
 }
 
-/// A stopped member's disk may be wanted, so it goes only when its successor is healthy, and is charged.
-fn stopped_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: u32) {
+/// A stopped member's disk may be wanted, so it goes only when its successor is healthy, and is charged. Where stopped
+/// members pile up until no successor can be launched, those beyond one fleet of them make room, the newest first: the
+/// older ones have more on their disks.
+fn stopped_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: u32, held: bool) {
     let goes = |does: &Does| matches!(does, Does::TakeOut { .. } | Does::Terminate { .. });
     let taken = number(draft.actions.iter().filter(|action| goes(&action.does)).count());
     let mut allowed = scene.verdicts.allowance.saturating_sub(taken);
     let stopped = scene.members.iter().filter(|member| member.life == Life::Stopped && member.status.leaving.is_none());
+    let mut stopped: Vec<&Member> = stopped.collect();
+    let succeeded = healthy >= scene.count();
+    let mut spare = if held { number(stopped.len()).saturating_sub(stopped_most(scene.count())) } else { 0 };
+    if !succeeded {
+        stopped.sort_by_key(|member| (std::cmp::Reverse(member.status.launched_at), member.status.slot));
+    }
     for member in stopped {
-        if healthy < scene.count() || scene.verdicts.braked {
+        if scene.verdicts.braked || (!succeeded && spare == 0) {
             keep(draft, member, healthy, scene.count());
         } else if allowed == 0 {
             healing::spent(draft, scene.spec.healing.max_terminations_per_hour);
         } else {
-            allowed -= 1;
-            let message = format!("slot {}: stopped, and its successor is healthy", member.status.slot);
+            (allowed, spare) = (allowed - 1, spare.saturating_sub(1));
+            let so = if succeeded { "its successor is healthy" } else { "a successor has no room beside so many" };
+            let message = format!("slot {}: stopped, and {so}", member.status.slot);
             take_out(draft, member, Why::new(Reason::MemberStopped, message), true);
         }
     }

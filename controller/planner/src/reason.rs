@@ -109,6 +109,7 @@ reasons! {
     InsufficientCapacity CapacityAvailable Warning "AWS has no capacity for the type in a zone, or a quota is used up." "Another zone is tried; the first again after a while.";
     TypeNotOffered CapacityAvailable Person "No zone of the instance subnets offers the instance type." "Set `spec.instances.types` to a type that the region has.";
     LaunchRejected CapacityAvailable Person "AWS refused the launch." "Correct what the message names.";
+    RepeatedStops CapacityAvailable Person "Members are stopped again and again, and no more instances may exist beside the stopped ones." "Find who or what stops them, and start them or terminate those that nobody wants. Stopped members beyond one fleet of them are terminated within `healing.maxTerminationsPerHour`, and others launched in their place.";
     LaunchUnknown CapacityAvailable Person "It is not known whether a launch took place, and AWS no longer promises that asking again is safe." "It ends when an instance with the intent's tag is seen, or when a person deletes the INTENT item that the message names.";
 
     // TargetsHealthy.

@@ -255,6 +255,7 @@ fn launched(intent: &Intent, instance: &Instance, draft: &Draft<'_>) -> Option<M
         template: template.clone(),
         healthy_since: None,
         unhealthy_since: None,
+        stopped_since: None,
         succeeded: false,
         leaving: None,
     })

@@ -84,6 +84,9 @@ pub struct Status {
     /// Keys of the spec's tags that were put on things, so that one that is dropped from the spec can be removed.
     #[serde(default)]
     pub tag_keys: BTreeSet<String>,
+    /// Members that were stopped, came back, and are more than `count` since: they go within the budget of healing.
+    #[serde(default)]
+    pub returned: u32,
     /// Healing terminations of the last hour.
     #[serde(default)]
     pub terminations: Vec<Charge>,
@@ -119,6 +122,7 @@ impl Status {
             instances: Vec::new(),
             waiting_for: Vec::new(),
             tag_keys: BTreeSet::new(),
+            returned: 0,
             terminations: Vec::new(),
             wanted: WantedStatus::default(),
         }
@@ -370,6 +374,9 @@ pub struct MemberStatus {
     /// Since when it is unhealthy or impaired, by our clock. `unhealthyFor` is measured from it.
     #[serde(default)]
     pub unhealthy_since: Option<Timestamp>,
+    /// Since when it is stopped, by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_since: Option<Timestamp>,
     /// Whether a successor was launched for it while it was sick: a brake that comes later does not make it one too many.
     #[serde(default)]
     pub succeeded: bool,

@@ -9,6 +9,7 @@ use crate::action::Does;
 use crate::desired::DELETION_PROTECTION;
 use crate::diff;
 use crate::draft::Draft;
+use crate::launches;
 use crate::members::{self, Life};
 use crate::open;
 use crate::order;
@@ -69,7 +70,7 @@ fn open_intents(draft: &mut Draft<'_>) -> bool {
         .collect();
     for intent in &launches {
         let empty = draft.status.instances.is_empty();
-        order::resolve(draft, None, intent, empty);
+        launches::resolve(draft, None, intent, empty);
     }
     open::give_up_orphans(draft) || !launches.is_empty()
 }

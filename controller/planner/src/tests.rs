@@ -21,4 +21,5 @@ mod recognised;
 mod registered;
 mod requests;
 mod said;
+mod stops;
 mod teardown;

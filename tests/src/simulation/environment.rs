@@ -12,7 +12,7 @@ use engine::operation::Operation;
 use engine::store::{Change, Item};
 use planner::id::TargetGroupArn;
 use planner::record::Intent;
-use planner::resource::Instance;
+use planner::resource::{Instance, InstanceState};
 use serde_json::Value;
 use simulator::cloud::View;
 use simulator::cloud::tape::{Arrival, Came};
@@ -123,6 +123,14 @@ impl Environment {
     /// Its members that live: what it launched, whoever has touched it since.
     pub fn members(&self, view: &View) -> Vec<Instance> {
         view.live_instances().into_iter().filter(|instance| self.ours.contains(instance.id.as_str())).collect()
+    }
+
+    /// How many of its members exist, those that are stopped included.
+    pub fn existing(&self, view: &View) -> usize {
+        let over =
+            |instance: &&Instance| matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+        let all = view.instances();
+        all.iter().filter(|instance| !over(instance) && self.ours.contains(instance.id.as_str())).count()
     }
 
     /// The target group that its first listener forwards to.

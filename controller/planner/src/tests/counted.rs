@@ -47,8 +47,7 @@ fn lost(world: &mut World) -> Intent {
 
 #[test]
 fn members_of_the_revision_in_force_are_counted_apart_from_older_ones() {
-    let counts =
-        |plan: &Plan| (plan.status.desired, plan.status.updated, plan.status.ready, plan.status.serving);
+    let counts = |plan: &Plan| (plan.status.desired, plan.status.updated, plan.status.ready, plan.status.serving);
     assert_eq!(counts(&World::healthy(2).pass()), (2, 2, 2, 2));
     let mut world = World::healthy(3).edited(|spec| spec.instances.user_data = Some("#new".into()));
     assert_eq!(counts(&world.pass()), (3, 0, 0, 3));

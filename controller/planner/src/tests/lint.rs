@@ -9,6 +9,8 @@ use crate::observed::Part;
 use crate::pass::Sight;
 use crate::record::Intent;
 use crate::request::Write;
+use crate::resource::InstanceState;
+use crate::status::MemberStatus;
 
 /// Every promise that the plan breaks in that world.
 fn broken(world: &World, plan: Plan) -> String {
@@ -106,6 +108,22 @@ fn a_replay_is_the_open_intent_word_for_word() {
     assert_eq!(broken(&world, plan.clone()), "");
     world.record.intents[0].revision += 1;
     assert!(broken(&world, plan).contains("I1: create-group/load-balancer replays what is not the open intent"));
+}
+
+#[test]
+fn no_more_exist_than_may_live_and_one_fleet_of_stopped_ones() {
+    let (world, mut plan) = scale_up();
+    // Three may live and one more of surge; two of them live, one is launched.
+    let stopped = |slot: u32| MemberStatus {
+        instance_id: instance_id(slot),
+        state: Some(InstanceState::Stopped),
+        ..plan.status.instances[0].clone()
+    };
+    let (within, beyond): (Vec<_>, Vec<_>) = ((11..=14).map(stopped).collect(), (15..=15).map(stopped).collect());
+    plan.status.instances.extend(within);
+    assert_eq!(broken(&world, plan.clone()), "");
+    plan.status.instances.extend(beyond);
+    assert_eq!(broken(&world, plan), "I1: 8 instances would exist, those that are stopped included, and 7 may");
 }
 
 #[test]

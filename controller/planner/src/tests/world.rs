@@ -284,6 +284,7 @@ impl World {
             template: template.hash(),
             healthy_since: None,
             unhealthy_since: None,
+            stopped_since: None,
             succeeded: false,
             leaving: None,
         });

@@ -1,5 +1,6 @@
 //! I1: one launch per intent. Each create was stored before, word for word; a token never makes two instances; nothing is
-//! launched while live members reach `count + maxSurge`.
+//! launched while live members reach `count + maxSurge`, nor while those that exist, stopped ones included, reach one
+//! `count` more.
 
 use std::collections::BTreeMap;
 
@@ -73,10 +74,18 @@ fn without_user_data(write: &Write) -> Write {
 
 fn room(arrival: &Arrival, changed: &Changed, own: &Environment, tally: &mut Tally) -> Ruling {
     let most = |bounds: &mut dyn Iterator<Item = usize>| bounds.max().unwrap_or(usize::MAX);
-    let room = |bounds: Bounds| bounds.count + bounds.surge;
-    // One that comes late was right when it was sent.
-    let most =
-        if changed.late { most(&mut own.ever().map(room)) } else { most(&mut own.bounds(arrival.sent).map(room)) };
+    let of = |room: fn(Bounds) -> usize| {
+        // One that comes late was right when it was sent.
+        if changed.late { most(&mut own.ever().map(room)) } else { most(&mut own.bounds(arrival.sent).map(room)) }
+    };
+    let (exist, may_exist) = (own.existing(&changed.before), of(|bounds| 2 * bounds.count + bounds.surge));
+    if exist + 1 == may_exist {
+        tally.count("limit: I1 a launch beside stopped members filled the last place");
+    }
+    if exist >= may_exist {
+        return Err((I1, format!("{exist} members existed and {may_exist} may, when one more was launched")));
+    }
+    let most = of(|bounds| bounds.count + bounds.surge);
     let live = own.members(&changed.before).len();
     tally.count("oracle: I1 there is room for a launch");
     if live + 1 == most {
