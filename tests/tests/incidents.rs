@@ -441,3 +441,32 @@ fn existing(stage: &Stage) -> usize {
     let over = |state| matches!(state, InstanceState::ShuttingDown | InstanceState::Terminated);
     stage.cloud.view().instances().iter().filter(|instance| !over(instance.state)).count()
 }
+
+/// An edit with a typo in its image: nothing that broke was replaced any more, and `HealingAllowed` stayed True.
+#[test]
+fn a_typo_in_an_edit_disarms_no_healing_and_the_next_edit_rolls_out() {
+    let mut stage = running(121, &record(2));
+    stage.apply(&record_with(2, |record| record["spec"]["image"]["amiId"] = json!("ami-0fffffffffffffff0")));
+    stage.run_for(Duration::from_secs(60));
+    assert!(stage.says("ImageMissing") && !stage.is_ready(), "{}", stage.report());
+    for nth in 0..2 {
+        let lost = live(&stage)[nth].clone();
+        if nth == 0 { stage.cloud.console().terminate(&lost) } else { stage.cloud.console().stop(&lost) }.unwrap();
+        stage.run_for(Duration::from_secs(900));
+        assert_eq!((live(&stage).len(), stage.serving()), (2, 2), "{}", stage.report());
+        assert!(!live(&stage).contains(&lost));
+    }
+    let images = |stage: &Stage| -> Vec<_> {
+        stage.cloud.view().live_instances().iter().map(|instance| instance.image.to_string()).collect()
+    };
+    assert_eq!(images(&stage), [Builder::IMAGE, Builder::IMAGE]);
+    assert!(stage.says("Held"), "{}", stage.report());
+    stage.is_quiet_for(HOUR);
+    stage.apply(&record_with(2, |record| record["spec"]["image"]["amiId"] = json!(OTHER_IMAGE)));
+    stage.each_second(
+        "rolled",
+        |stage| assert!(stage.serving() >= 2, "{}", stage.report()),
+        |world| world.is_settled(),
+    );
+    assert_eq!(images(&stage), [OTHER_IMAGE, OTHER_IMAGE]);
+}

@@ -170,6 +170,7 @@ impl Sight {
             subnets: referred.subnets,
             offerings: referred.offerings,
             image: referred.image,
+            fallback: referred.fallback,
             groups: values(self.groups.part(&lookups.group_names, since)),
             instances: self.instances_of(sought),
             status_checks: self.status_checks.part(&lookups.instances, since).map(|all| all.into_iter().collect()),

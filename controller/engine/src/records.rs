@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 
 use crds_schema::Spec;
 use jiff::Timestamp;
+use planner::desired::Template;
 use planner::fixed;
 use planner::id::EnvUid;
-use planner::record::{Intent, Record};
+use planner::record::{Good, Intent, Record};
 use planner::request::{UserData, Write};
 use planner::status::Status;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,8 @@ impl Stored {
 pub struct Reader {
     spec: Option<Parsed<Judged>>,
     status: Option<Parsed<Status>>,
+    /// The last good revision, of the environment with that uid: it is read in every pass of a rollout, and never changes.
+    good: Option<(EnvUid, Good)>,
 }
 
 /// An item, and what it says.
@@ -140,7 +143,8 @@ impl Reader {
             return Ok(None);
         }
         let (intents, unread) = open_intents(store, name, now).await?;
-        let mut revisions = Revisions { store, name, now, intents: &intents, read: None };
+        let known = self.good.take();
+        let mut revisions = Revisions { store, name, now, intents: &intents, read: None, known };
         let (mut status, mut base) = match status {
             Some(item) => self.status(item, now, entropy),
             None => (first_seen(&mut revisions, unread.is_some(), entropy).await?, Base::Absent),
@@ -154,6 +158,7 @@ impl Reader {
         }
         let judged = spec.as_ref().map(|item| self.judge(name, item));
         let seen = see(&mut revisions, judged, &status, deletion.is_some()).await?;
+        self.good = seen.good.clone().map(|good| (status.uid.clone(), good));
         Ok(Some(Stored {
             record: Record {
                 name: name.to_owned(),
@@ -162,6 +167,7 @@ impl Reader {
                 spec_hash: seen.hash,
                 spec: seen.spec,
                 revision: seen.revision,
+                good: seen.good,
                 deleting: deletion.is_some(),
                 status,
                 intents,
@@ -282,6 +288,7 @@ struct Seen {
     hash: String,
     spec: Option<Spec>,
     revision: u64,
+    good: Option<Good>,
     edit: Option<Edit>,
 }
 
@@ -293,11 +300,13 @@ async fn see(
 ) -> Result<Seen, StoreError> {
     use planner::record::Stored::{Missing, Valid};
     let Some(Parsed { item, says: Judged { hash, spec } }) = judged else {
+        let spec = revisions.spec(status.revision).await?;
         return Ok(Seen {
             stored: Missing,
             generation: status.generation,
             hash: String::new(),
-            spec: revisions.spec(status.revision).await?,
+            good: revisions.good(status, status.revision, spec.as_ref()).await?,
+            spec,
             revision: status.revision,
             edit: None,
         });
@@ -318,6 +327,7 @@ async fn see(
             (stored, spec, status.revision)
         }
     };
+    let good = revisions.good(status, revision, spec.as_ref()).await?;
     let edit = if is_new || revision != status.revision {
         let faults = faults_of(&stored);
         let this = Revision {
@@ -330,12 +340,13 @@ async fn see(
             document: document(item, stored == Valid),
         };
         let key = items::revision_key(revisions.name, generation);
-        let outdated = revisions.outdated(generation, revision).await?;
+        let good = good.as_ref().map_or(status.good_revision, |good| good.revision);
+        let outdated = revisions.outdated(generation, [revision, good]).await?;
         Some(Edit { revision: items::item(&key, &this, None), outdated })
     } else {
         None
     };
-    Ok(Seen { stored, generation, hash: hash.clone(), spec, revision, edit })
+    Ok(Seen { stored, generation, hash: hash.clone(), spec, revision, good, edit })
 }
 
 /// The spec that comes into force by what is stored, or why none does.
@@ -394,6 +405,8 @@ struct Revisions<'a> {
     /// The open ones.
     intents: &'a [Intent],
     read: Option<Vec<(u64, Item)>>,
+    /// The last good one, as it was read before, of the environment with that uid.
+    known: Option<(EnvUid, Good)>,
 }
 
 impl Revisions<'_> {
@@ -455,11 +468,63 @@ impl Revisions<'_> {
         None
     }
 
-    /// Those that `generation` pushes out: all but the last 20, the one in force, and those that an open intent's
-    /// user data is in.
-    async fn outdated(&mut self, generation: u64, in_force: u64) -> Result<Vec<Key>, StoreError> {
+    /// The last good revision before the one in force, if it can be read. One that cannot only leaves healing without it.
+    async fn good(&mut self, status: &Status, in_force: u64, spec: Option<&Spec>) -> Result<Option<Good>, StoreError> {
+        let number = status.good_revision;
+        if number == 0 {
+            return self.living(status, in_force, spec).await;
+        }
+        if number == in_force || status.damaged {
+            return Ok(None);
+        }
+        if let Some((uid, good)) = &self.known
+            && (uid, good.revision) == (&status.uid, number)
+        {
+            return Ok(Some(good.clone()));
+        }
+        let spec = match self.read {
+            Some(_) => self.get(number).await?.and_then(Result::ok),
+            None => self
+                .store
+                .get(&items::revision_key(self.name, number))
+                .await?
+                .and_then(|item| parse_revision(item).ok()),
+        };
+        let spec = spec.and_then(|revision| crds_schema::parse(&revision.document).ok());
+        Ok(spec.map(|environment| Good { revision: number, spec: environment.spec }))
+    }
+
+    /// A STATUS of a version that did not note which revision was good: the last one that a member was launched from which
+    /// lives still.
+    async fn living(
+        &mut self,
+        status: &Status,
+        in_force: u64,
+        spec: Option<&Spec>,
+    ) -> Result<Option<Good>, StoreError> {
+        let wanted = spec.and_then(Template::of).map(|template| template.hash());
+        let others =
+            status.instances.iter().map(|member| &member.template).filter(|hash| Some(*hash) != wanted.as_ref());
+        let others: BTreeSet<&String> = others.collect();
+        if others.is_empty() || status.damaged {
+            return Ok(None);
+        }
+        let before = self.all().await?.iter().rev().filter(|(number, _)| *number < in_force);
+        let specs = before.filter_map(|(number, item)| {
+            let revision = parse_revision(item.clone()).ok().filter(|revision| revision.valid)?;
+            Some((*number, crds_schema::parse(&revision.document).ok()?.spec))
+        });
+        let is_of = |spec: &Spec| Template::of(spec).is_some_and(|template| others.contains(&template.hash()));
+        let mut found = specs.filter(|(_, spec)| is_of(spec));
+        Ok(found.next().map(|(revision, spec)| Good { revision, spec }))
+    }
+
+    /// Those that `generation` pushes out: all but the last 20, those in `kept` (the one in force and the last good one),
+    /// and those that an open intent's user data is in.
+    async fn outdated(&mut self, generation: u64, kept: [u64; 2]) -> Result<Vec<Key>, StoreError> {
         let name = self.name;
-        let needed: BTreeSet<u64> = self.intents.iter().flat_map(user_data_of).chain([in_force, generation]).collect();
+        let intents = self.intents.iter().flat_map(user_data_of);
+        let needed: BTreeSet<u64> = intents.chain(kept).chain([generation]).collect();
         let first_kept = generation.saturating_sub(REVISIONS_KEPT - 1);
         let numbers = self.all().await?.iter().map(|(number, _)| *number);
         let outdated = numbers.filter(|number| *number < first_kept && !needed.contains(number));

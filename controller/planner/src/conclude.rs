@@ -111,7 +111,8 @@ fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
             .condition(condition.kind)
             .is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
         // That something differs is told by the action that sets it right; what is well from the first needs no telling.
-        let is_told = condition.kind == ConditionType::InSync && condition.reason == Reason::Drifted;
+        let differs = matches!(condition.reason, Reason::Drifted | Reason::MemberOutdated);
+        let is_told = condition.kind == ConditionType::InSync && differs;
         let was_well = condition.status != Truth::False && before.condition(condition.kind).is_none();
         if same || is_told || was_well {
             continue;

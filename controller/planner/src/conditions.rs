@@ -201,6 +201,10 @@ fn in_sync(draft: &Draft<'_>) -> Verdict {
         .filter(|action| !leaves(&action.does))
         .map(|action| format!("{} ({})", action.id, action.why.reason))
         .collect();
+    if draft.has_outdated {
+        let outdated = "members of an older revision are there".to_owned();
+        return no(Reason::MemberOutdated, [outdated].into_iter().chain(drift).collect::<Vec<_>>().join(", "));
+    }
     if !drift.is_empty() {
         return no(Reason::Drifted, drift.join(", "));
     }
@@ -257,8 +261,11 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     if against.is_empty() && unfinished.is_empty() {
         return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
     }
+    // What a person has to do comes first, whichever condition it is of: it is what holds.
+    let held = draft.troubles.iter().filter(|why| why.reason.row().severity == Severity::Person);
+    let held = held.filter(|why| !enter.contains(&why.reason.row().condition)).map(ToString::to_string);
     let words = against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message));
-    no(not_ready_reason(draft, &against), words.chain(unfinished).collect::<Vec<_>>().join("; "))
+    no(not_ready_reason(draft, &against), held.chain(words).chain(unfinished).collect::<Vec<_>>().join("; "))
 }
 
 /// What a rollout still lacks: what the record says serves, and serves alone.

@@ -107,10 +107,14 @@ fn count(draft: &mut Draft<'_>, members: &[Member]) {
     let of = |wanted: &dyn Fn(&Member) -> bool| {
         u32::try_from(members.iter().filter(|member| wanted(member)).count()).unwrap_or(u32::MAX)
     };
-    draft.has_outdated = members.iter().any(|member| member.stays() && !member.current);
+    let ours = |member: &&Member| member.status.origin == Origin::Launched;
+    draft.has_outdated = members.iter().filter(ours).any(|member| member.stays() && !member.current);
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
     draft.status.serving = of(&Member::is_healthy);
+    if draft.status.desired > 0 && draft.status.ready >= draft.status.desired {
+        draft.status.good_revision = draft.sight.record.revision;
+    }
     let old = members.iter().filter(|member| !member.current && member.status.origin == Origin::Launched);
     let registered: Vec<&Member> = old.filter(|member| is_registered(draft, member)).collect();
     let words = registered.iter().map(|member| format!("slot {} ({})", member.status.slot, member.id()));

@@ -14,7 +14,7 @@ use crate::id::{AmiId, SubnetId, VpcId, Zone};
 use crate::observed::Observed;
 use crate::ownership::{self, hex};
 use crate::reason::{Reason, Why};
-use crate::record::{GroupRole, Record};
+use crate::record::{Good, GroupRole, Record};
 use crate::resource::{Subnet, TargetHealthCheck};
 
 /// What is wanted.
@@ -40,6 +40,19 @@ pub struct Wanted {
     pub listeners: BTreeMap<u16, Protocol>,
     /// What members are launched from.
     pub template: Template,
+    /// What they are launched from while that cannot be had.
+    pub fallback: Option<Fallback>,
+}
+
+/// The last good revision, as far as members are launched from it. All else of a member is as the spec in force says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fallback {
+    /// Its number.
+    pub revision: u64,
+    /// What members are launched from.
+    pub template: Template,
+    /// Where, likewise to [`Wanted::instance_subnets`].
+    pub instance_subnets: Vec<(Zone, SubnetId)>,
 }
 
 /// The load balancer that is wanted.
@@ -102,7 +115,7 @@ pub struct Template {
 
 impl Template {
     /// What the spec says; `None` if it lacks image or type.
-    pub(crate) fn of(spec: &Spec) -> Option<Self> {
+    pub fn of(spec: &Spec) -> Option<Self> {
         let instances = &spec.instances;
         Some(Self {
             image: AmiId::parse(spec.image.ami_id.clone()?).ok()?,
@@ -131,12 +144,16 @@ pub fn wanted(record: &Record, spec: &Spec, observed: &Observed) -> Result<Wante
         let message = format!("the subnets lie in {} only; an ALB needs two zones", zones.join(", "));
         return Err(Why::new(Reason::TooFewZones, message));
     }
-    let offered = observed.offerings.seen();
-    let instance_subnets = balancer_subnets
-        .iter()
-        .filter(|(zone, _)| offered.is_some_and(|zones| zones.contains(zone)))
-        .cloned()
-        .collect();
+    let offering = |zones: Option<&BTreeSet<Zone>>| {
+        let offers = |(zone, _): &&(Zone, SubnetId)| zones.is_some_and(|zones| zones.contains(zone));
+        balancer_subnets.iter().filter(offers).cloned().collect::<Vec<_>>()
+    };
+    let instance_subnets = offering(observed.offerings.seen());
+    let fallback = good_template(record).map(|(good, template)| Fallback {
+        revision: good.revision,
+        template,
+        instance_subnets: offering(observed.fallback.as_ref().and_then(|sight| sight.offerings.seen())),
+    });
     let service = spec.services.first();
     let template = Template::of(spec);
     let (Some(service), Some(template)) = (service, template) else {
@@ -157,7 +174,16 @@ pub fn wanted(record: &Record, spec: &Spec, observed: &Observed) -> Result<Wante
         target_group: target_group(record, service),
         listeners: spec.load_balancer.listeners.iter().map(|listener| (listener.port, listener.protocol)).collect(),
         template,
+        fallback,
     })
+}
+
+/// The last good revision and what it launches from, if that is something else than the one in force does.
+pub(crate) fn good_template(record: &Record) -> Option<(&Good, Template)> {
+    let good = record.good.as_ref().filter(|_| !record.deleting)?;
+    let template = Template::of(&good.spec)?;
+    let wanted = record.spec.as_ref().and_then(Template::of);
+    (wanted.as_ref() != Some(&template)).then_some((good, template))
 }
 
 /// The subnets that the spec lists, in its order, or the default VPC's in the order of their zones.

@@ -10,12 +10,13 @@ use std::time::Duration;
 use crds_schema::Spec;
 
 use crate::action::Does;
-use crate::desired::Wanted;
-use crate::diff::instances;
+use crate::desired::Fallback;
+use crate::diff::instances::{self, Recipe};
 use crate::draft::Draft;
+use crate::fallback::{self, Obstacle};
 use crate::healing;
 use crate::id::{SecurityGroupId, SubnetId, Zone};
-use crate::members::Life;
+use crate::members::{Life, Member};
 use crate::memory::later;
 use crate::order::{Scene, number};
 use crate::reason::{Reason, Why};
@@ -66,21 +67,81 @@ pub(crate) fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) -> bool {
         space = space.saturating_sub(1);
         missing = missing.saturating_sub(u32::from(is_current(intent, &template)));
     }
-    let held = missing.min(room) > space;
+    let obstacle = if missing.min(room) > 0 { fallback::obstacle(draft, scene.wanted) } else { None };
+    let vacant = vacant(scene).saturating_sub(number(open.len()));
+    let stand_ins = obstacle.as_ref().map_or(0, |obstacle| fallback::stand_ins(draft, scene.wanted, obstacle, vacant));
+    if obstacle.as_ref().is_some_and(Obstacle::bars) {
+        missing = 0;
+    }
+    let held = stand_ins.saturating_add(missing).min(room) > space;
     if held {
         repeated_stops(draft, scene, exist);
     }
+    let stand_ins = stand_ins.min(room).min(space);
+    let wanted = missing.min(room - stand_ins).min(space - stand_ins);
     let mut taken: BTreeSet<u32> = scene.members.iter().map(|member| member.status.slot).collect();
     taken.extend(open.iter().filter_map(|intent| slot_of(intent)));
-    let mut crowd = zone_crowd(scene);
-    for _ in 0..missing.min(room).min(space) {
-        let Some((zone, subnet)) = choose_zone(draft, scene.wanted, &crowd) else { break };
-        let slot = (1..).find(|slot| !taken.contains(slot)).unwrap_or(u32::MAX);
-        taken.insert(slot);
-        *crowd.entry(zone.clone()).or_default() += 1;
-        launch(draft, scene, slot, &zone, &subnet);
+    launch_wanted(draft, scene, wanted, &mut taken);
+    if let (Some(obstacle), Some(fallback)) = (&obstacle, &scene.wanted.fallback) {
+        launch_stand_ins(draft, scene, (fallback, obstacle), stand_ins, &mut taken);
     }
     held
+}
+
+/// Slots that nobody fills, of whichever revision, not counting those who are to be replaced for their sickness.
+fn vacant(scene: &Scene<'_>) -> u32 {
+    scene.count().saturating_sub(number(scene.members.iter().filter(|member| fills(scene, member)).count()))
+}
+
+fn fills(scene: &Scene<'_>, member: &Member) -> bool {
+    member.stays() && !scene.verdicts.replaces(member)
+}
+
+fn launch_wanted(draft: &mut Draft<'_>, scene: &Scene<'_>, number: u32, taken: &mut BTreeSet<u32>) {
+    let mut crowd = crowd(scene, |member| scene.is_good(member));
+    let recipe = Recipe {
+        template: &scene.wanted.template,
+        revision: draft.sight.record.revision,
+        image: draft.sight.observed.image.seen().and_then(Option::as_ref),
+    };
+    for _ in 0..number {
+        let Some(place) = emptiest(draft, &scene.wanted.instance_subnets, true, &mut crowd) else { return };
+        let slot = take_slot(taken);
+        launch(draft, scene, slot, &place, recipe, launch_reason(scene, slot, &place.0));
+    }
+}
+
+/// Fills empty slots from the last good revision. Those members are outdated, and make way once the wanted can be had.
+fn launch_stand_ins(
+    draft: &mut Draft<'_>,
+    scene: &Scene<'_>,
+    (fallback, obstacle): (&Fallback, &Obstacle),
+    number: u32,
+    taken: &mut BTreeSet<u32>,
+) {
+    let mut crowd = crowd(scene, |member| fills(scene, member));
+    let sight = draft.sight.observed.fallback.as_ref();
+    let image = sight.and_then(|sight| sight.image.seen()).and_then(Option::as_ref);
+    let recipe = Recipe { template: &fallback.template, revision: fallback.revision, image };
+    // A zone is full for a type: another one may have room there.
+    let heeds_pauses = fallback.template.instance_type == scene.wanted.template.instance_type;
+    for _ in 0..number {
+        let Some(place) = emptiest(draft, &fallback.instance_subnets, heeds_pauses, &mut crowd) else { return };
+        let slot = take_slot(taken);
+        let Why { reason, message } = match launch_reason(scene, slot, &place.0) {
+            // It follows nobody: the old ones that live stay.
+            Why { reason: Reason::MemberOutdated, .. } => slot_empty(scene, slot, &place.0),
+            why => why,
+        };
+        let instead = format!("{message}; from revision {}, the last good one, since {obstacle}", fallback.revision);
+        launch(draft, scene, slot, &place, recipe, Why::new(reason, instead));
+    }
+}
+
+fn take_slot(taken: &mut BTreeSet<u32>) -> u32 {
+    let slot = (1..).find(|slot| !taken.contains(slot)).unwrap_or(u32::MAX);
+    taken.insert(slot);
+    slot
 }
 
 /// Says that stopped members pile up, who was the last, and when a launch may follow. Somebody has to look: what stops
@@ -158,45 +219,37 @@ pub(crate) fn resolve(draft: &mut Draft<'_>, group: Option<&Ref<SecurityGroupId>
 }
 
 /// Members that count, by zone.
-fn zone_crowd(scene: &Scene<'_>) -> BTreeMap<Zone, u32> {
+fn crowd(scene: &Scene<'_>, counts: impl Fn(&Member) -> bool) -> BTreeMap<Zone, u32> {
     let mut crowd = BTreeMap::new();
-    for member in scene.members.iter().filter(|member| scene.is_good(member)) {
+    for member in scene.members.iter().filter(|member| counts(member)) {
         *crowd.entry(member.status.zone.clone()).or_default() += 1;
     }
     crowd
 }
 
-/// The emptiest zone that can be launched in; the first listed among equals.
-fn choose_zone(draft: &mut Draft<'_>, wanted: &Wanted, crowd: &BTreeMap<Zone, u32>) -> Option<(Zone, SubnetId)> {
-    if wanted.instance_subnets.is_empty() {
-        let zones: Vec<_> = wanted.balancer_subnets.keys().map(Zone::to_string).collect();
-        let message = format!("no zone of {} offers {}", zones.join(", "), wanted.template.instance_type);
-        match draft.sight.observed.offerings.unread() {
-            None => draft.trouble(Reason::TypeNotOffered, message),
-            Some(why) => draft.trouble(Reason::Unread, format!("instance type offerings: {why}")),
-        }
-        return None;
-    }
+/// The emptiest zone that can be launched in, which has one more by then; the first listed among equals.
+fn emptiest(
+    draft: &Draft<'_>,
+    places: &[(Zone, SubnetId)],
+    heeds_pauses: bool,
+    crowd: &mut BTreeMap<Zone, u32>,
+) -> Option<(Zone, SubnetId)> {
     let now = draft.now();
-    let pauses: Vec<_> =
-        wanted.instance_subnets.iter().map(|place| (place, draft.memory.capacity_pause(&place.0, now))).collect();
-    let open = pauses.iter().filter(|(_, pause)| pause.is_none()).map(|(place, _)| *place);
-    if let Some(place) = open.min_by_key(|(zone, _)| crowd.get(zone).copied().unwrap_or(0)) {
-        return Some(place.clone());
-    }
-    let until = pauses.iter().filter_map(|(_, pause)| *pause).min();
-    let message = format!("no zone has capacity for {}", wanted.template.instance_type);
-    draft.trouble(Reason::InsufficientCapacity, message.clone());
-    draft.wait(WaitOn::Time, format!("{message}; the next try"), until);
-    None
+    let open = |(zone, _): &&(Zone, SubnetId)| !heeds_pauses || draft.memory.capacity_pause(zone, now).is_none();
+    let place = places.iter().filter(open).min_by_key(|(zone, _)| crowd.get(zone).copied().unwrap_or(0))?;
+    *crowd.entry(place.0.clone()).or_default() += 1;
+    Some(place.clone())
 }
 
-fn launch(draft: &mut Draft<'_>, scene: &Scene<'_>, slot: u32, zone: &Zone, subnet: &SubnetId) {
+fn launch(
+    draft: &mut Draft<'_>,
+    scene: &Scene<'_>,
+    slot: u32,
+    (zone, subnet): &(Zone, SubnetId),
+    recipe: Recipe<'_>,
+    why: Why,
+) {
     let Some(group) = scene.group.clone() else { return };
-    if !image_is_available(draft, scene.wanted) {
-        return;
-    }
-    let why = launch_reason(scene, slot, zone);
     let sick = |status: &&mut crate::status::MemberStatus| {
         !status.succeeded
             && scene.members.iter().any(|member| *member.id() == status.instance_id && scene.verdicts.replaces(member))
@@ -206,18 +259,11 @@ fn launch(draft: &mut Draft<'_>, scene: &Scene<'_>, slot: u32, zone: &Zone, subn
     }
     let record = draft.sight.record;
     let after = instances::group_dependencies(Some(&group));
-    let makes = Makes::Member { slot, template: scene.wanted.template.hash() };
-    let image = draft.sight.observed.image.seen().and_then(Option::as_ref);
+    let makes = Makes::Member { slot, template: recipe.template.hash() };
     draft
         .create(format!("launch/{slot}"), makes, format!("slot {slot}"), why, |intent| {
-            instances::run_instances(
-                record,
-                scene.spec,
-                scene.wanted,
-                image,
-                &instances::Place { slot, zone, subnet, group },
-                intent,
-            )
+            let place = instances::Place { slot, zone, subnet, group };
+            instances::run_instances(record, scene.spec, recipe, &place, intent)
         })
         .after(after);
 }
@@ -238,33 +284,11 @@ fn launch_reason(scene: &Scene<'_>, slot: u32, zone: &Zone) -> Why {
         (None, None, Some(member)) => {
             Why::new(Reason::MemberOutdated, format!("{place}: successor of {}, of an older revision", member.id()))
         }
-        (None, None, None) => {
-            Why::new(Reason::SlotEmpty, format!("{place}: {} live of {}", scene.good(), scene.count()))
-        }
+        (None, None, None) => slot_empty(scene, slot, zone),
     }
 }
 
-/// Nothing is launched from an image that is not there; and since successors come first, nothing is terminated for it.
-fn image_is_available(draft: &mut Draft<'_>, wanted: &Wanted) -> bool {
-    let id = &wanted.template.image;
-    match &draft.sight.observed.image {
-        crate::observed::Part::Seen(Some(image)) if image.state == "available" => true,
-        crate::observed::Part::Seen(Some(image)) => {
-            let message = format!("{id} is {}", image.state);
-            draft.trouble(Reason::ImagePending, message.clone());
-            draft.wait(WaitOn::Aws, format!("{message}; it to be available"), None);
-            false
-        }
-        crate::observed::Part::Seen(None) => {
-            draft.trouble(
-                Reason::ImageMissing,
-                format!("spec.image.amiId: {id} does not exist in this region or may not be used"),
-            );
-            false
-        }
-        crate::observed::Part::Unread(why) => {
-            draft.trouble(Reason::Unread, format!("image: {why}"));
-            false
-        }
-    }
+fn slot_empty(scene: &Scene<'_>, slot: u32, zone: &Zone) -> Why {
+    let live = scene.members.iter().filter(|member| fills(scene, member)).count();
+    Why::new(Reason::SlotEmpty, format!("slot {slot} in {zone}: {live} live of {}", scene.count()))
 }

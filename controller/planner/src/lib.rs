@@ -25,6 +25,7 @@ mod converge;
 mod diff;
 mod members;
 mod healing;
+mod fallback;
 mod launches;
 mod order;
 mod open;

@@ -22,6 +22,8 @@ pub struct Lookups {
     pub image: Option<String>,
     /// The instance types.
     pub types: Vec<String>,
+    /// Image and instance types of the last good revision, where its members are launched from something else.
+    pub fallback: Option<(String, Vec<String>)>,
     /// Names of security groups.
     pub group_names: BTreeSet<String>,
     /// Names of load balancers.
@@ -73,6 +75,8 @@ pub fn lookups(record: &Record) -> Lookups {
         },
         image: spec.and_then(|spec| spec.image.ami_id.clone()),
         types: spec.map(|spec| spec.instances.types.clone()).unwrap_or_default(),
+        fallback: desired::good_template(record)
+            .map(|(good, template)| (template.image.to_string(), good.spec.instances.types.clone())),
         group_names,
         load_balancer_names,
         target_group_names,

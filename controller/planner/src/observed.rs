@@ -47,6 +47,15 @@ impl<T> Part<T> {
     }
 }
 
+/// What was seen of what the last good revision launches from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FallbackSight {
+    /// Zones that offer its instance type.
+    pub offerings: Part<BTreeSet<Zone>>,
+    /// Its image.
+    pub image: Part<Option<Image>>,
+}
+
 /// What was seen of AWS for one environment.
 ///
 /// Resources are looked up by the names and ids that the record has or wants, so a part may hold things that are not
@@ -59,6 +68,8 @@ pub struct Observed {
     pub offerings: Part<BTreeSet<Zone>>,
     /// The image; `None`: AWS says that there is none, or that it may not be used.
     pub image: Part<Option<Image>>,
+    /// The same two of the last good revision, where its members are launched from something else.
+    pub fallback: Option<FallbackSight>,
     /// Security groups of the names that are recorded or wanted.
     pub groups: Part<Vec<SecurityGroup>>,
     /// Instances that carry the environment's uid tag, and recorded ones.
@@ -91,6 +102,7 @@ impl Observed {
             subnets: Part::Unread(why.into()),
             offerings: Part::Unread(why.into()),
             image: Part::Unread(why.into()),
+            fallback: None,
             groups: Part::Unread(why.into()),
             instances: Part::Unread(why.into()),
             status_checks: Part::Unread(why.into()),
@@ -115,7 +127,8 @@ impl Observed {
         self.targets.get(group).and_then(Part::seen).map(Vec::as_slice)
     }
 
-    /// Parts that were asked for and not read, each with why. Empty: sight is complete.
+    /// Parts that were asked for and not read, each with why. Empty: sight is complete. What the last good revision launches
+    /// from is looked at only in case it is needed, so nothing else depends on it.
     pub fn gaps(&self) -> Vec<(&'static str, &str)> {
         let plain = [
             ("subnets", self.subnets.unread()),

@@ -27,12 +27,24 @@ pub struct Record {
     pub spec: Option<Spec>,
     /// Number of the edit that is in force; 0 when there is none.
     pub revision: u64,
+    /// The last good revision, where that is another than the one in force.
+    pub good: Option<Good>,
     /// Whether it is to be deleted.
     pub deleting: bool,
     /// What was last written of it.
     pub status: Status,
     /// Open intents.
     pub intents: Vec<Intent>,
+}
+
+/// A revision before the one in force, whose members became healthy: what is broken is replaced from it while the members
+/// that the one in force wants cannot be had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Good {
+    /// Its number.
+    pub revision: u64,
+    /// Its spec.
+    pub spec: Spec,
 }
 
 /// What the stored SPEC is.

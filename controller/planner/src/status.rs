@@ -34,6 +34,9 @@ pub struct Status {
     pub spec_hash: String,
     /// Number of the last valid edit, which is the one in force; 0: none yet.
     pub revision: u64,
+    /// Number of the last revision of which `count` members were healthy; 0: none yet, or not known.
+    #[serde(default)]
+    pub good_revision: u64,
     /// Counts the writes of this item.
     pub version: u64,
     /// What stands in the way of removing the record: it goes only after the teardown.
@@ -105,6 +108,7 @@ impl Status {
             observed_generation: 0,
             spec_hash: String::new(),
             revision: 0,
+            good_revision: 0,
             version: 0,
             finalizers: vec!["understudy.dev/teardown".into()],
             damaged: false,

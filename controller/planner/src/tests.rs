@@ -10,6 +10,7 @@ mod counted;
 mod creates;
 mod drift;
 mod exits;
+mod fallback;
 mod fixed;
 mod found;
 mod lint;

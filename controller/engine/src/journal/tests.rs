@@ -248,7 +248,7 @@ fn charged_terminations_stand_in_the_entry() {
     });
 }
 
-fn member(id: &InstanceId) -> MemberStatus {
+pub(crate) fn member(id: &InstanceId) -> MemberStatus {
     let member = json!({
         "slot": 1, "instanceId": id, "zone": "us-east-2a", "subnetId": "subnet-1", "amiId": "ami-1", "type": "t3.medium",
         "origin": "launched", "launchedAt": "2026-11-24T09:00:00Z", "template": "cafe",

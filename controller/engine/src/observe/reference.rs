@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use planner::id::{AmiId, Zone};
 use planner::lookup::Lookups;
-use planner::observed::Part;
+use planner::observed::{FallbackSight, Part};
 use planner::outcome::ErrorKind;
 use planner::resource::{Image, Subnet};
 
@@ -55,12 +55,14 @@ enum Answer {
     Image(Option<Image>),
 }
 
-/// The three parts for one environment.
+/// The parts for one environment.
 #[derive(Debug)]
 pub(super) struct Referred {
     pub subnets: Part<Vec<Subnet>>,
     pub offerings: Part<BTreeSet<Zone>>,
     pub image: Part<Option<Image>>,
+    /// The last two of the last good revision.
+    pub fallback: Option<FallbackSight>,
 }
 
 impl Question {
@@ -123,14 +125,13 @@ impl Reference {
     /// The parts for each of `lookups`. What is known and not too old is not asked again.
     pub(super) async fn refer(&self, ctx: &Ctx<'_>, region: &str, lookups: &[&Lookups]) -> Vec<Referred> {
         let questions: BTreeSet<Question> = lookups.iter().flat_map(|one| questions(one)).collect();
-        let answers: BTreeMap<Question, Result<Answer, CloudError>> =
-            join_all(questions.into_iter().map(|question| async {
-                let answer = self.answer(ctx, region, &question).await;
-                (question, answer)
-            }))
-            .await
-            .into_iter()
-            .collect();
+        let answers: Answers = join_all(questions.into_iter().map(|question| async {
+            let answer = self.answer(ctx, region, &question).await;
+            (question, answer)
+        }))
+        .await
+        .into_iter()
+        .collect();
         lookups.iter().map(|one| referred(one, &answers)).collect()
     }
 
@@ -163,13 +164,17 @@ fn questions(lookups: &Lookups) -> Vec<Question> {
         all.push(Question::Subnets(lookups.vpc.clone()));
         all.push(Question::Offerings(lookups.types.clone()));
     }
-    all.extend(image_question(lookups));
+    all.extend(lookups.image.as_deref().and_then(image_question));
+    if let Some((image, types)) = &lookups.fallback {
+        all.push(Question::Offerings(types.clone()));
+        all.extend(image_question(image));
+    }
     all
 }
 
 /// A text that is no AMI id names no image, so that AWS need not be asked.
-fn image_question(lookups: &Lookups) -> Option<Question> {
-    lookups.image.as_ref().and_then(|id| AmiId::parse(id.clone()).ok()).map(Question::Image)
+fn image_question(id: &str) -> Option<Question> {
+    AmiId::parse(id).ok().map(Question::Image)
 }
 
 async fn ask(ctx: &Ctx<'_>, region: &str, question: &Question) -> Result<Answer, CloudError> {
@@ -197,20 +202,46 @@ fn is_no_image(question: &Question, error: &CloudError) -> bool {
     matches!(question, Question::Image(_)) && none
 }
 
-fn referred(lookups: &Lookups, answers: &BTreeMap<Question, Result<Answer, CloudError>>) -> Referred {
-    let mut referred =
-        Referred { subnets: Part::Seen(Vec::new()), offerings: Part::Seen(BTreeSet::new()), image: Part::Seen(None) };
-    for question in questions(lookups) {
-        match (&question, answers.get(&question)) {
-            (_, Some(Ok(Answer::Subnets(subnets)))) => referred.subnets = Part::Seen(subnets.clone()),
-            (_, Some(Ok(Answer::Offerings(zones)))) => referred.offerings = Part::Seen(zones.clone()),
-            (_, Some(Ok(Answer::Image(image)))) => referred.image = Part::Seen(image.clone()),
-            (Question::Subnets(_), answer) => referred.subnets = Part::Unread(why(answer)),
-            (Question::Offerings(_), answer) => referred.offerings = Part::Unread(why(answer)),
-            (Question::Image(_), answer) => referred.image = Part::Unread(why(answer)),
-        }
+type Answers = BTreeMap<Question, Result<Answer, CloudError>>;
+
+/// Each image is asked for apart: AWS fails a whole call for one id that is missing.
+fn referred(lookups: &Lookups, answers: &Answers) -> Referred {
+    let has_types = !lookups.types.is_empty();
+    let subnets = Question::Subnets(lookups.vpc.clone());
+    let fallback = lookups.fallback.as_ref().map(|(image, types)| FallbackSight {
+        offerings: offerings(answers, types),
+        image: image_part(answers, image),
+    });
+    Referred {
+        subnets: match answers.get(&subnets).filter(|_| has_types) {
+            Some(Ok(Answer::Subnets(subnets))) => Part::Seen(subnets.clone()),
+            answer => {
+                if has_types {
+                    Part::Unread(why(answer))
+                } else {
+                    Part::Seen(Vec::new())
+                }
+            }
+        },
+        offerings: if has_types { offerings(answers, &lookups.types) } else { Part::Seen(BTreeSet::new()) },
+        image: lookups.image.as_deref().map_or(Part::Seen(None), |image| image_part(answers, image)),
+        fallback,
     }
-    referred
+}
+
+fn offerings(answers: &Answers, types: &[String]) -> Part<BTreeSet<Zone>> {
+    match answers.get(&Question::Offerings(types.to_vec())) {
+        Some(Ok(Answer::Offerings(zones))) => Part::Seen(zones.clone()),
+        answer => Part::Unread(why(answer)),
+    }
+}
+
+fn image_part(answers: &Answers, image: &str) -> Part<Option<Image>> {
+    let Some(question) = image_question(image) else { return Part::Seen(None) };
+    match answers.get(&question) {
+        Some(Ok(Answer::Image(image))) => Part::Seen(image.clone()),
+        answer => Part::Unread(why(answer)),
+    }
 }
 
 fn why(answer: Option<&Result<Answer, CloudError>>) -> String {

@@ -200,6 +200,7 @@ fn lookups(name: &str) -> Lookups {
         vpc: Some("vpc-1".into()),
         image: Some("ami-1".into()),
         types: vec!["t3.medium".into()],
+        fallback: None,
         group_names: [format!("{name}-alb-sg"), format!("{name}-instance-sg")].into(),
         load_balancer_names: [format!("{name}-alb")].into(),
         target_group_names: [format!("{name}-web")].into(),

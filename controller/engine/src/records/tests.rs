@@ -360,6 +360,83 @@ fn the_last_twenty_revisions_are_kept_and_the_one_in_force() {
     });
 }
 
+/// Puts what the controller noted of an environment's members into STATUS.
+fn note(world: &World<'_>, change: impl FnOnce(&mut Value)) {
+    let mut status = world.status();
+    change(&mut status);
+    world.table.put("a", STATUS, status);
+}
+
+fn with_image(image: &str) -> Value {
+    let mut document = document(2);
+    document["spec"]["image"]["amiId"] = json!(image);
+    document
+}
+
+fn good(stored: &Stored) -> Option<(u64, String)> {
+    let good = stored.record.good.as_ref()?;
+    Some((good.revision, good.spec.image.ami_id.clone()?))
+}
+
+#[test]
+fn the_last_good_revision_is_read_where_it_is_not_the_one_in_force_and_is_kept() {
+    world(|world| {
+        world.table.put("a", SPEC, with_image("ami-0aaaaaaaaaaaaaaaa"));
+        world.pass();
+        note(world, |status| status["goodRevision"] = json!(1));
+        assert_eq!(good(&world.read()), None, "it is in force");
+        for edit in 2..=30 {
+            world.table.put("a", SPEC, with_image(&format!("ami-0{edit:016x}")));
+            world.pass();
+            note(world, |status| status["goodRevision"] = json!(1));
+            assert_eq!(good(&world.read()), Some((1, "ami-0aaaaaaaaaaaaaaaa".into())), "edit {edit}");
+        }
+        assert_eq!(world.revisions(), [1].into_iter().chain(11..=30).collect::<Vec<_>>());
+        world.table.read.take();
+        world.read();
+        assert_eq!(world.table.read.take(), ["many", "INTENT#open#"], "it is not read again");
+        world.table.put("a", DELETION, json!({}));
+        world.read();
+    });
+}
+
+#[test]
+fn a_good_revision_that_is_gone_or_of_another_environment_is_none() {
+    world(|world| {
+        world.apply(2);
+        world.apply(3);
+        note(world, |status| status["goodRevision"] = json!(1));
+        assert!(good(&world.read()).is_some());
+        note(world, |status| status["uid"] = json!("env-00000000000000ff"));
+        world.table.remove("a", "REV#0000000001");
+        assert_eq!(good(&world.read()), None);
+    });
+}
+
+#[test]
+fn a_status_that_does_not_say_which_revision_was_good_is_read_by_who_lives() {
+    world(|world| {
+        for image in ["ami-0aaaaaaaaaaaaaaaa", "ami-0bbbbbbbbbbbbbbbb", "ami-0cccccccccccccccc"] {
+            world.table.put("a", SPEC, with_image(image));
+            world.pass();
+        }
+        let template = |image: &str| {
+            let spec = crds_schema::parse(&with_image(image)).unwrap().spec;
+            Template::of(&spec).unwrap().hash()
+        };
+        let lives = |image: &str| {
+            let mut member = journal::tests::member(&planner::id::InstanceId::parse("i-1").unwrap());
+            member.template = template(image);
+            note(world, |status| status["instances"] = json!([member]));
+            good(&world.read())
+        };
+        assert_eq!(lives("ami-0aaaaaaaaaaaaaaaa"), Some((1, "ami-0aaaaaaaaaaaaaaaa".into())));
+        assert_eq!(lives("ami-0bbbbbbbbbbbbbbbb"), Some((2, "ami-0bbbbbbbbbbbbbbbb".into())));
+        assert_eq!(lives("ami-0cccccccccccccccc"), None, "it is in force");
+        assert_eq!(lives("ami-0dddddddddddddddd"), None, "nobody knows it");
+    });
+}
+
 #[test]
 fn a_revision_whose_user_data_an_open_intent_needs_is_kept() {
     world(|world| {

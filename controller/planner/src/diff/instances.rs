@@ -10,7 +10,7 @@ use crds_schema::spec::BlockDevice;
 
 use super::joined;
 use super::load_balancer::made;
-use crate::desired::Wanted;
+use crate::desired::Template;
 use crate::draft::Draft;
 use crate::id::{IntentId, SecurityGroupId, SubnetId, Zone};
 use crate::memory::Entry;
@@ -24,6 +24,15 @@ use crate::request::{
 };
 use crate::resource::{Image, Instance};
 use crate::status::WaitOn;
+
+/// What a member is launched from.
+#[derive(Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    pub(crate) template: &'a Template,
+    /// The revision that it is of, which holds its user data.
+    pub(crate) revision: u64,
+    pub(crate) image: Option<&'a Image>,
+}
 
 /// Where a member is launched.
 pub(crate) struct Place<'a> {
@@ -42,8 +51,7 @@ pub(crate) fn group_dependencies(group: Option<&Ref<SecurityGroupId>>) -> Vec<Ac
 pub(crate) fn run_instances(
     record: &Record,
     spec: &Spec,
-    wanted: &Wanted,
-    image: Option<&Image>,
+    recipe: Recipe<'_>,
     place: &Place<'_>,
     intent: &IntentId,
 ) -> Write {
@@ -52,7 +60,7 @@ pub(crate) fn run_instances(
     let mut volume_tags = tags.clone();
     tags.extend(ownership::member_tags(place.slot));
     volume_tags.insert(ownership::TAG_SLOT.into(), place.slot.to_string());
-    let template = &wanted.template;
+    let template = recipe.template;
     Write::RunInstances(Box::new(RunInstances {
         token: intent.clone(),
         image: template.image.clone(),
@@ -62,9 +70,9 @@ pub(crate) fn run_instances(
         groups: wanted_groups(spec, &place.group),
         key_name: template.key_name.clone(),
         instance_profile: template.instance_profile.clone(),
-        user_data: template.user_data.as_ref().map(|_| UserData::Revision(record.revision)),
+        user_data: template.user_data.as_ref().map(|_| UserData::Revision(recipe.revision)),
         metadata_options: metadata(spec),
-        block_devices: block_devices(&template.block_devices, image),
+        block_devices: block_devices(&template.block_devices, recipe.image),
         associate_public_ip: template.associate_public_ip,
         tags,
         volume_tags,

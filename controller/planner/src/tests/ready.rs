@@ -1,6 +1,7 @@
 //! `Ready` is claimed only of what was seen.
 
 use super::world::*;
+use crate::action::Plan;
 use crate::observed::Part;
 use crate::reason::Reason;
 use crate::record::Stored;

@@ -74,6 +74,7 @@ fn exactly_what_is_recorded_and_wanted_is_looked_for() {
         vpc: Some("vpc-1".into()),
         image: Some("ami-0123456789abcdef0".into()),
         types: vec!["t3.medium".into()],
+        fallback: None,
         group_names: ["shop-alb-sg".into(), "shop-instance-sg".into()].into(),
         load_balancer_names: ["shop-alb".into()].into(),
         target_group_names: ["shop-web-6bdbe364".into()].into(),

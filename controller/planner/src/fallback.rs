@@ -1,0 +1,138 @@
+//! What stands in the way of launching what the record wants, and how many members the last good revision stands in for.
+//!
+//! A typo in an edit must not disarm healing: what is broken is replaced from the revision that was good before, until the
+//! wanted can be had. Its members are outdated from the first, so the rollout goes on by itself once nothing is in the way.
+//! Never: launches; that is [`crate::launches`].
+
+use std::fmt;
+
+use crate::desired::{Fallback, Wanted};
+use crate::draft::Draft;
+use crate::observed::Part;
+use crate::reason::Reason;
+use crate::resource::Image;
+use crate::status::WaitOn;
+
+/// Why what the record wants cannot be launched, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// Its image is not there, or not yet.
+    Image(String),
+    /// No zone offers its type, or that is not known.
+    Offerings(String),
+    /// No zone has capacity for its type.
+    Capacity(String),
+    /// AWS refused the last launch. It is tried again, more and more rarely.
+    Refused(String),
+}
+
+impl Obstacle {
+    /// Whether there is nothing to try.
+    pub(crate) fn bars(&self) -> bool {
+        match self {
+            Self::Image(_) | Self::Offerings(_) | Self::Capacity(_) => true,
+            Self::Refused(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(why) | Self::Offerings(why) | Self::Capacity(why) => f.write_str(why),
+            Self::Refused(why) => write!(f, "AWS refused the last launch ({why})"),
+        }
+    }
+}
+
+/// What stands in the way of a launch that is wanted, told as a trouble. Nothing is launched from an image that is not
+/// there; and since successors come first, nothing is terminated for it.
+pub(crate) fn obstacle(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<Obstacle> {
+    image(draft, wanted).map(Obstacle::Image).or_else(|| offerings(draft, wanted)).or_else(|| refusal(draft))
+}
+
+fn image(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<String> {
+    let id = &wanted.template.image;
+    let missing = unavailable(id.as_str(), &draft.sight.observed.image)?;
+    match &draft.sight.observed.image {
+        Part::Seen(Some(_)) => {
+            draft.trouble(Reason::ImagePending, missing.clone());
+            draft.wait(WaitOn::Aws, format!("{missing}; it to be available"), None);
+        }
+        Part::Seen(None) => {
+            let message = format!("spec.image.amiId: {missing}");
+            draft.trouble(Reason::ImageMissing, message.clone());
+            draft.wait(WaitOn::Person, message, None);
+        }
+        Part::Unread(why) => draft.trouble(Reason::Unread, format!("image: {why}")),
+    }
+    Some(missing)
+}
+
+/// Why that image cannot be launched; `None` when it can.
+fn unavailable(id: &str, seen: &Part<Option<Image>>) -> Option<String> {
+    match seen {
+        Part::Seen(Some(image)) if image.state == "available" => None,
+        Part::Seen(Some(image)) => Some(format!("{id} is {}", image.state)),
+        Part::Seen(None) => Some(format!("{id} does not exist in this region or may not be used")),
+        Part::Unread(why) => Some(format!("{id} was not read: {why}")),
+    }
+}
+
+fn offerings(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<Obstacle> {
+    let instance_type = &wanted.template.instance_type;
+    if wanted.instance_subnets.is_empty() {
+        let zones: Vec<_> = wanted.balancer_subnets.keys().map(ToString::to_string).collect();
+        let message = match draft.sight.observed.offerings.unread() {
+            None => format!("no zone of {} offers {instance_type}", zones.join(", ")),
+            Some(why) => format!("instance type offerings: {why}"),
+        };
+        let is_read = draft.sight.observed.offerings.seen().is_some();
+        draft.trouble(if is_read { Reason::TypeNotOffered } else { Reason::Unread }, message.clone());
+        return Some(Obstacle::Offerings(message));
+    }
+    let now = draft.now();
+    let pauses = wanted.instance_subnets.iter().map(|(zone, _)| draft.memory.capacity_pause(zone, now));
+    // Every zone must be paused.
+    let until = pauses.collect::<Option<Vec<_>>>()?.into_iter().min();
+    let message = format!("no zone has capacity for {instance_type}");
+    draft.trouble(Reason::InsufficientCapacity, message.clone());
+    draft.wait(WaitOn::Time, format!("{message}; the next try"), until);
+    Some(Obstacle::Capacity(message))
+}
+
+/// What AWS said of the last launch, if it will say the same again. The failure itself tells the trouble.
+fn refusal(draft: &Draft<'_>) -> Option<Obstacle> {
+    let refused = |reason: Reason| matches!(reason, Reason::LaunchRejected | Reason::ActionDenied);
+    let mut launches = draft.memory.failures().filter(|(action, _)| action.0.starts_with("launch/"));
+    launches
+        .find(|(_, failure)| refused(failure.why.reason))
+        .map(|(_, failure)| Obstacle::Refused(failure.why.message.clone()))
+}
+
+/// How many of the `vacant` slots the last good revision stands in for. Where it cannot either, that is said.
+pub(crate) fn stand_ins(draft: &mut Draft<'_>, wanted: &Wanted, obstacle: &Obstacle, vacant: u32) -> u32 {
+    let Some(fallback) = wanted.fallback.as_ref().filter(|_| vacant > 0) else { return 0 };
+    let full = matches!(obstacle, Obstacle::Capacity(_));
+    if full && fallback.template.instance_type == wanted.template.instance_type {
+        return 0;
+    }
+    match bar(draft, fallback) {
+        None => vacant,
+        Some(why) => {
+            let message =
+                format!("revision {}, the last good one, cannot be launched either: {why}", fallback.revision);
+            draft.wait(WaitOn::Person, message, None);
+            0
+        }
+    }
+}
+
+fn bar(draft: &Draft<'_>, fallback: &Fallback) -> Option<String> {
+    let Some(sight) = draft.sight.observed.fallback.as_ref() else { return Some("it was not looked at".into()) };
+    if fallback.instance_subnets.is_empty() {
+        let unread = sight.offerings.unread().map(|why| format!("instance type offerings: {why}"));
+        return unread.or_else(|| Some(format!("no zone offers {}", fallback.template.instance_type)));
+    }
+    unavailable(fallback.template.image.as_str(), &sight.image)
+}
