@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::draft::Draft;
+use crate::members::{self, Life};
 use crate::order;
 use crate::reason::{Reason, Severity, Why};
 use crate::record::Stored;
@@ -258,6 +259,9 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     let against: Vec<&(ConditionType, Verdict)> =
         verdicts.iter().filter(|(kind, (truth, _))| enter.contains(kind) && *truth != Truth::True).collect();
     let unfinished = unfinished(draft);
+    if against.is_empty() && unfinished.is_empty() && is_scaled_to_zero(draft) {
+        return yes(Reason::ScaledToZero, "spec.instances.count is 0: no members are wanted, and none are there");
+    }
     if against.is_empty() && unfinished.is_empty() {
         return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
     }
@@ -268,9 +272,17 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     no(not_ready_reason(draft, &against), held.chain(words).chain(unfinished).collect::<Vec<_>>().join("; "))
 }
 
-/// What a rollout still lacks: what the record says serves, and serves alone.
+fn is_scaled_to_zero(draft: &Draft<'_>) -> bool {
+    draft.sight.record.spec.as_ref().is_some_and(|spec| spec.instances.count == 0)
+}
+
+/// What a rollout still lacks: what the record says serves, and serves alone. Scaled to zero, nobody does.
 fn unfinished(draft: &Draft<'_>) -> Vec<String> {
     let status = &draft.status;
+    let left = status.instances.iter().filter(|member| members::life_of(member) != Life::Ending).count();
+    if is_scaled_to_zero(draft) && left > 0 {
+        return vec![format!("{left} members are still there, and none are wanted")];
+    }
     let few = format!("{} of {} members of the current revision healthy", status.ready, status.desired);
     let few = (draft.has_outdated && status.ready < status.desired).then_some(few);
     few.into_iter().chain(draft.older.iter().cloned()).collect()
@@ -293,9 +305,9 @@ fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) ->
         Reason::Paused
     } else if needs_person {
         Reason::Held
-    } else if is_rolling(draft) {
+    } else if is_rolling(draft) && !is_scaled_to_zero(draft) {
         Reason::RollingOut
-    } else if had_been_ready {
+    } else if had_been_ready && !is_scaled_to_zero(draft) {
         Reason::Degraded
     } else {
         Reason::Converging

@@ -45,7 +45,8 @@ pub(crate) const BUDGET_WINDOW: Duration = Duration::from_secs(3600);
 pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, members: &[Member]) -> Verdicts {
     let now = draft.now();
     let mut sick = BTreeSet::new();
-    for member in members.iter().filter(|member| member.stays() && member.health_was_read) {
+    // Where none are wanted nobody is replaced.
+    for member in members.iter().filter(|_| count > 0).filter(|member| member.stays() && member.health_was_read) {
         match sick_at(member, healing) {
             Some(at) if at <= now => {
                 sick.insert(member.id().clone());

@@ -188,7 +188,8 @@ fn taken_out(plan: &Plan) -> BTreeSet<&InstanceId> {
 fn floor(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     let Some(spec) = sight.record.spec.as_ref().filter(|_| !sight.record.deleting) else { return };
     let count = spec.instances.count;
-    let floor = count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(1);
+    // Scaled to zero, everybody goes.
+    let floor = count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(count.min(1));
     let going = taken_out(plan);
     let healthy =
         |member: &&MemberStatus| member.health == Some(TargetHealth::Healthy) && member.unhealthy_since.is_none();

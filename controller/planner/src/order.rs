@@ -58,10 +58,10 @@ impl Scene<'_> {
     }
 }
 
-/// How many healthy members must be left whatever goes.
+/// How many healthy members must be left whatever goes: at least one, unless the user wants none.
 pub(crate) fn floor(spec: &Spec) -> u32 {
     let count = spec.instances.count;
-    count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(1)
+    if count == 0 { 0 } else { count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(1) }
 }
 
 pub(crate) fn number(n: usize) -> u32 {
@@ -115,7 +115,8 @@ fn exits(draft: &mut Draft<'_>, scene: &Scene<'_>, held: bool) {
 /// of those go.
 fn surplus_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) -> u32 {
     let mut surplus = scene.good().saturating_sub(scene.count());
-    let mut asked = surplus.saturating_sub(draft.status.returned);
+    // Where none are wanted, all of it is the user's wish.
+    let mut asked = if scene.count() == 0 { surplus } else { surplus.saturating_sub(draft.status.returned) };
     let mut charged = 0;
     let mut left: Vec<&Member> = scene.members.iter().filter(|member| scene.is_good(member)).collect();
     while surplus > 0 && !left.is_empty() {
@@ -190,7 +191,11 @@ fn stopped_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: u32, held: b
         stopped.sort_by_key(|member| (std::cmp::Reverse(member.status.launched_at), member.status.slot));
     }
     for member in stopped {
-        if scene.verdicts.braked || (!succeeded && spare == 0) {
+        // That none are left is the user's wish, whatever befell them before.
+        if scene.count() == 0 {
+            let message = format!("slot {}: stopped, and none are wanted", member.status.slot);
+            take_out(draft, member, Why::new(Reason::MemberSurplus, message), false);
+        } else if scene.verdicts.braked || (!succeeded && spare == 0) {
             keep(draft, member, healthy, scene.count());
         } else if allowed == 0 {
             healing::spent(draft, scene.spec.healing.max_terminations_per_hour);

@@ -68,6 +68,7 @@ macro_rules! reasons {
 reasons! {
     // Ready.
     AllHealthy Ready Normal "The environment is as its record says, and enough members are healthy." "Nothing to do.";
+    ScaledToZero Ready Normal "The environment is as its record says: no members are wanted, and none are there." "Set `spec.instances.count` to have members again.";
     Converging Ready Normal "AWS is being made to match the record." "It goes on by itself; `waitingFor` says what for.";
     RollingOut Ready Normal "Members are being replaced by ones of the current revision, or one of an older revision is still registered." "It goes on by itself, one surge at a time.";
     Degraded Ready Warning "Something that was there is gone or sick, and is being repaired." "It is repaired by itself; `waitingFor` says what for.";

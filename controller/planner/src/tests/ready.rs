@@ -139,3 +139,52 @@ fn what_is_being_deleted_or_is_damaged_is_not_ready() {
     world.record.status.damaged = true;
     assert_eq!(ready(world), (Truth::False, Reason::RecordDamaged));
 }
+
+/// Nobody is wanted any more.
+fn scaled_to_zero(count: u32) -> World {
+    World::healthy(count).edited(|spec| spec.instances.count = 0)
+}
+
+#[test]
+fn at_count_zero_everybody_drains_together_and_it_is_ready_once_nobody_is_there() {
+    let mut world = scaled_to_zero(2);
+    let plan = world.pass();
+    assert_eq!(ids(&plan), ["take-out/i-1", "take-out/i-2"].into(), "{plan}");
+    assert!(plan.status.instances.iter().all(|member| !member.leaving.as_ref().unwrap().healing), "it is uncharged");
+    assert_eq!(ready(&mut world), (Truth::False, Reason::Converging));
+    world.store(&plan);
+    world.targets().clear();
+    let plan = world.pass();
+    assert_eq!((ids(&plan), plan.status.terminations.len()), (["terminate/i-1", "terminate/i-2"].into(), 0));
+    world.store(&plan);
+    let mut world = world.state(1, InstanceState::Terminated).state(2, InstanceState::ShuttingDown);
+    assert_eq!(ready(&mut world), (Truth::True, Reason::ScaledToZero));
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "nothing is launched: {plan}");
+    let targets = plan.status.condition(ConditionType::TargetsHealthy).unwrap();
+    assert_eq!((targets.status, targets.message.as_str()), (Truth::True, "0 of 0 healthy"));
+}
+
+#[test]
+fn at_count_zero_the_sick_the_stopped_the_old_and_what_came_back_go_uncharged_too() {
+    let mut world = scaled_to_zero(4).unhealthy_for(1, 600).unhealthy_for(2, 600);
+    world = world.state(3, InstanceState::Stopped).health(3, TargetHealth::Unused, "Target.InvalidState");
+    world.status(4).template = "older".into();
+    world.record.status.returned = 2;
+    world.spec().healing.max_terminations_per_hour = 0;
+    let plan = world.pass();
+    assert_eq!(ids(&plan), ["take-out/i-1", "take-out/i-2", "take-out/i-3", "take-out/i-4"].into(), "{plan}");
+    assert!(plan.status.instances.iter().all(|member| !member.leaving.as_ref().unwrap().healing));
+}
+
+#[test]
+fn from_count_zero_it_goes_up_again() {
+    let mut world = World::empty(0);
+    let plan = world.pass();
+    assert!(ids(&plan).contains("create-load-balancer") && !ids(&plan).contains("launch/1"), "{plan}");
+    let mut world = World::healthy(0);
+    assert_eq!(ready(&mut world), (Truth::True, Reason::ScaledToZero));
+    let mut world = world.edited(|spec| spec.instances.count = 2);
+    assert_eq!(ids(&world.pass()), ["launch/1", "launch/2"].into());
+    assert_eq!(ready(&mut world).0, Truth::False);
+}

@@ -34,14 +34,18 @@ pub(super) struct World {
 }
 
 pub(super) fn spec(count: u32) -> Spec {
+    // Zero is set, not parsed, so that a test of it needs nothing of the schema.
+    let parsed = count.max(1);
     let text = format!(
         r#"{{"apiVersion": "understudy.dev/v1alpha1", "kind": "StagingEnvironment", "metadata": {{"name": "shop"}},
         "spec": {{"image": {{"amiId": "ami-0123456789abcdef0"}},
-        "instances": {{"count": {count}, "types": ["t3.medium"]}},
+        "instances": {{"count": {parsed}, "types": ["t3.medium"]}},
         "services": [{{"name": "web", "port": 8080, "healthCheck": {{"path": "/health"}}, "deregistrationDelay": "60s"}}],
         "access": {{"loadBalancer": [{{"cidr": "0.0.0.0/0"}}], "ssh": [{{"cidr": "203.0.113.0/24"}}]}}}}}}"#
     );
-    crds_schema::parse(&serde_json::from_str(&text).unwrap()).unwrap().spec
+    let mut spec = crds_schema::parse(&serde_json::from_str(&text).unwrap()).unwrap().spec;
+    spec.instances.count = count;
+    spec
 }
 
 pub(super) fn group_id(role: GroupRole) -> SecurityGroupId {
