@@ -213,6 +213,7 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                     instance_type: run.instance_type.clone(),
                     private_ip: None,
                     public_ip: None,
+                    last_public_ip: None,
                     state: None,
                     health: None,
                     reason: None,

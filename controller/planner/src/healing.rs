@@ -52,8 +52,13 @@ pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, member
                 sick.insert(member.id().clone());
             }
             Some(at) => {
-                let what = format!("slot {} ({}) to recover or be sick", member.status.slot, member.id());
-                draft.wait(WaitOn::Time, what, Some(at));
+                let (slot, id, judged) = (member.status.slot, member.id(), grace_ends(member, healing));
+                let (what, until) = if judged > now {
+                    (format!("slot {slot} ({id}), starting; judged from {}", judged.strftime("%H:%M:%SZ")), judged)
+                } else {
+                    (format!("slot {slot} ({id}) to recover or be sick"), at)
+                };
+                draft.wait(WaitOn::Time, what, Some(until));
             }
             None => {}
         }
@@ -67,12 +72,15 @@ pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, member
     Verdicts { allowance: if braked { 0 } else { allowance }, braked, too_many, sick }
 }
 
+fn grace_ends(member: &Member, healing: &Healing) -> Timestamp {
+    later(member.status.launched_at, Duration::from_secs(healing.grace_period.as_secs()))
+}
+
 /// When an unhealthy member is sick, if it stays so.
 fn sick_at(member: &Member, healing: &Healing) -> Option<Timestamp> {
     let unhealthy_since = member.status.unhealthy_since?;
-    let grace_ends = later(member.status.launched_at, Duration::from_secs(healing.grace_period.as_secs()));
     // Failing during its grace is no evidence, so the clock starts at its end at the earliest.
-    let counts_from = unhealthy_since.max(grace_ends);
+    let counts_from = unhealthy_since.max(grace_ends(member, healing));
     Some(later(counts_from, Duration::from_secs(healing.unhealthy_for.as_secs())))
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
+use crate::reason::Reason;
 use crate::resource::{Instance, InstanceState, StatusChecks, Target, TargetHealth};
 use crate::status::MemberStatus;
 
@@ -93,12 +94,13 @@ pub(crate) fn assess(
         .filter(|target| target.health == TargetHealth::Healthy)
         .map(|target| target.id.as_str())
         .collect();
-    let (mut members, mut returned) = (Vec::new(), 0);
+    let (mut members, mut returned, mut moved) = (Vec::new(), 0, Vec::new());
     for status in &mut draft.status.instances {
         let instance = observed.instances.seen().and_then(|all| all.get(&status.instance_id));
         let checks = observed.status_checks.seen().and_then(|all| all.get(&status.instance_id));
         let impaired = checks == Some(&StatusChecks::Impaired);
         let was = life_of(status);
+        moved.extend(note_address(status, instance));
         note_instance(status, instance, observed.instances.seen().is_some());
         returned += u32::from(note_life(status, was, now));
         if let Some(targets) = &targets {
@@ -119,7 +121,23 @@ pub(crate) fn assess(
         });
     }
     draft.status.returned = draft.status.returned.saturating_add(returned);
+    for (id, message) in moved {
+        draft.notice(id, Reason::AddressChanged, message);
+    }
     members
+}
+
+/// Keeps the public address of a member over a stop, which takes it away. What is to be said where it has another then.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html>
+fn note_address(status: &mut MemberStatus, instance: Option<&Instance>) -> Option<(InstanceId, String)> {
+    let had = status.public_ip.clone().or_else(|| status.last_public_ip.clone());
+    let has = instance?.public_ip.clone();
+    status.last_public_ip = if has.is_none() { had.clone() } else { None };
+    let (had, has) = (had?, has?);
+    let (slot, id) = (status.slot, status.instance_id.clone());
+    let message =
+        format!("slot {slot}: the public address of {id} changed from {had} to {has}; point what uses {had} at {has}");
+    (had != has).then_some((id, message))
 }
 
 /// Notes since when a member is stopped. Whether it came back, though nobody asked for it.

@@ -4,12 +4,12 @@
 //! saw is believed gone only at its second complete reading. A restart forgets all of it, which only makes the
 //! controller slower to believe a loss of a recorded resource, never quicker.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::id::{IntentId, TargetGroupArn, Zone};
+use crate::id::{InstanceId, IntentId, TargetGroupArn, Zone};
 use crate::request::{ActionId, Made};
 
 /// Complete readings without it before a recorded resource is missing.
@@ -27,7 +27,11 @@ pub struct Memory {
     unanswered: BTreeMap<IntentId, Unanswered>,
     dropped_tags: BTreeMap<String, Timestamp>,
     unused: BTreeMap<TargetGroupArn, Timestamp>,
+    lost: VecDeque<InstanceId>,
 }
+
+/// How many members that are gone are remembered: AWS forgets a terminated target within minutes.
+const LOST_MAX: usize = 100;
 
 /// Sendings of a create that were not answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,6 +134,19 @@ impl Memory {
     /// Notes that AWS acknowledged our delete or terminate of `resource`.
     pub fn note_removed(&mut self, resource: Made, now: Timestamp) {
         self.removed.insert(resource, now);
+    }
+
+    /// Notes that a member is gone.
+    pub(crate) fn note_lost(&mut self, member: InstanceId) {
+        self.lost.push_back(member);
+        if self.lost.len() > LOST_MAX {
+            self.lost.pop_front();
+        }
+    }
+
+    /// Whether that was a member, and is gone.
+    pub(crate) fn was_lost(&self, id: &str) -> bool {
+        self.lost.iter().any(|member| member.as_str() == id)
     }
 
     /// Forgets resources that are no longer recorded, and their entries.

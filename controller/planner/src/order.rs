@@ -236,6 +236,7 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
     outdated.sort_by_key(|member| (member.is_healthy(), member.status.slot));
     // An old member that is not healthy is spared only while it may still become so in time for the count.
     let mut unwell = number(outdated.iter().filter(|member| !member.is_healthy()).count());
+    rollout(draft, scene, number(outdated.len()));
     for member in outdated {
         let ready = healthy.saturating_sub(baking);
         let message = format!("slot {}: launched from an older revision", member.status.slot);
@@ -253,9 +254,35 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
             *healthy -= 1;
             take_out(draft, member, why, false);
         } else {
-            keep(draft, member, ready, scene.floor());
+            keep_old(draft, scene, member);
         }
     }
+}
+
+/// What is under way as a whole: each member's own line tells only of the next step.
+fn rollout(draft: &mut Draft<'_>, scene: &Scene<'_>, outdated: u32) {
+    if outdated == 0 {
+        return;
+    }
+    let instances = if outdated == 1 { "1 instance".to_owned() } else { format!("{outdated} instances") };
+    let pace = match scene.spec.rollout.max_surge.of(scene.count(), 1) {
+        1 => "one at a time".to_owned(),
+        surge => format!("{surge} at a time"),
+    };
+    draft.wait(WaitOn::Aws, format!("the rollout, which replaces {instances}, {pace}"), None);
+}
+
+/// An old member that is healthy is what users see until a new one is.
+fn keep_old(draft: &mut Draft<'_>, scene: &Scene<'_>, member: &Member) {
+    let old = if member.status.ami_id == scene.wanted.template.image { "older revision" } else { "old image" };
+    let new = number(scene.members.iter().filter(|member| member.is_healthy() && member.current).count());
+    let what = format!(
+        "slot {} ({}, {old}) serves until a successor is healthy: {new} of {} new",
+        member.status.slot,
+        member.id(),
+        scene.count()
+    );
+    draft.wait(WaitOn::Aws, what, None);
 }
 
 /// Whether a member that is unwell (its status checks fail) still serves, and too few others do.

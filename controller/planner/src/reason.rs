@@ -146,8 +146,11 @@ reasons! {
     MemberGone TargetsHealthy Warning "A member was terminated or is missing." "Another is launched.";
     SuccessorNotHealthy TargetsHealthy Normal "A member would go, but too few others are healthy yet." "It goes once they are.";
     Draining InSync Normal "A member finishes what it has in flight." "It is terminated when the drain is over.";
+    VolumeLost TargetsHealthy Warning "A member is gone, and its volumes with it." "What was on them is gone; a backup is the only way back.";
+    AddressChanged TargetsHealthy Warning "The public address of a member is another one." "Point what uses the old address at the new one, or at the load balancer.";
     TargetMissing TargetsHealthy Warning "A member is not registered with the target group." "It is registered.";
     TargetForeign InSync Warning "A target is registered that is no member." "It is deregistered.";
+    TargetStale InSync Normal "A target is registered that was a member of ours and is no more." "It is deregistered.";
     RuleMissing InSync Warning "A security-group rule is not there." "It is added.";
     RuleRogue InSync Warning "A security-group rule is there that the record does not name." "It is removed.";
     AttributeDrifted InSync Warning "An attribute differs from the record." "It is set.";

@@ -223,11 +223,17 @@ fn is_over(state: InstanceState) -> bool {
 
 fn lost(draft: &mut Draft<'_>, member: &MemberStatus, instance: Option<&Instance>) {
     let id = &member.instance_id;
+    draft.memory.note_lost(id.clone());
     if let Some(leaving) = &member.leaving {
         draft.notice(id, leaving.reason, format!("slot {}: {id} is terminated", member.slot));
     } else if !draft.sight.record.deleting {
         let how = instance.and_then(|instance| instance.state_reason.as_deref()).unwrap_or("AWS no longer shows it");
         draft.notice(id, Reason::MemberGone, format!("slot {}: {id} is gone ({how})", member.slot));
+        let disks = draft.sight.record.spec.as_ref().map(|spec| spec.instances.block_devices.as_slice());
+        let keeps = disks.unwrap_or_default().iter().any(|disk| !disk.delete_on_termination);
+        let but = if keeps { ", but for those with deleteOnTermination: false" } else { "" };
+        let message = format!("slot {}: the volumes of {id} went with it{but}; what was on them is gone", member.slot);
+        draft.notice(id, Reason::VolumeLost, message);
     }
 }
 
@@ -246,6 +252,7 @@ fn launched(intent: &Intent, instance: &Instance, draft: &Draft<'_>) -> Option<M
         instance_type: instance.instance_type.clone(),
         private_ip: instance.private_ip.clone(),
         public_ip: instance.public_ip.clone(),
+        last_public_ip: None,
         state: Some(instance.state),
         health: None,
         reason: None,

@@ -354,6 +354,9 @@ pub struct MemberStatus {
     /// Its public IPv4 address.
     #[serde(default)]
     pub public_ip: Option<String>,
+    /// The public address that it had until it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_public_ip: Option<String>,
     /// Its state; absent while AWS does not show it.
     #[serde(default)]
     pub state: Option<InstanceState>,

@@ -87,7 +87,15 @@ impl Page {
                 format!("{}, seen {}, in force {}", status.generation, status.observed_generation, status.revision),
             );
             row("Image", status.image.as_ref().map(|image| image.ami_id.clone()).unwrap_or_default());
-            row("Members", format!("{} wanted, {} current, {} healthy", status.desired, status.updated, status.ready));
+            row(
+                "Members",
+                format!(
+                    "{} wanted, {} current, {} healthy",
+                    status.desired,
+                    status.updated,
+                    view.healthy().unwrap_or_default()
+                ),
+            );
         }
         if view.deleting() {
             row("Deleting", "yes".to_owned());

@@ -123,7 +123,7 @@ fn cells(view: &View) -> Vec<(String, Tone)> {
     vec![
         plain(Some(view.name.clone())),
         (ready.status.to_string(), tone_of(ready.status)),
-        plain(status.map(|status| status.ready.to_string())),
+        plain(view.healthy()),
         plain(view.desired().map(|desired| desired.to_string())),
         plain(status.and_then(|status| Some(status.image.as_ref()?.ami_id.clone()))),
         plain(status.and_then(|status| Some(status.load_balancer.as_ref()?.dns_name.clone()))),

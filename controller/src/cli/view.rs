@@ -220,6 +220,14 @@ impl View {
         seen.or_else(|| self.spec.as_ref()?.get("spec")?.get("instances")?.get("count")?.as_u64())
     }
 
+    /// How many members are healthy; of how many of them are of the revision in force, where that is not all.
+    pub fn healthy(&self) -> Option<String> {
+        let status = self.status.as_ref()?;
+        // A STATUS of an older version does not say how many serve.
+        let all_new = status.serving <= status.ready;
+        Some(if all_new { status.ready.to_string() } else { format!("{} ({} new)", status.serving, status.ready) })
+    }
+
     /// The condition that is `condition`, as it is to be believed.
     pub fn truth(&self, condition: ConditionType) -> (Truth, String) {
         let said = |condition: &Condition| (condition.status, format!("{}: {}", condition.reason, condition.message));
@@ -323,6 +331,18 @@ mod tests {
             assert_eq!(document["status"].get(key), None, "{key}");
         }
         assert_eq!(document["spec"], json!({"x": 1}));
+    }
+
+    #[test]
+    fn who_serves_of_an_older_revision_is_counted_and_told_apart() {
+        let healthy = |ready, serving| {
+            let mut view = seen(Some(0));
+            let status = view.status.as_mut().unwrap();
+            (status.ready, status.serving) = (ready, serving);
+            view.healthy().unwrap()
+        };
+        assert_eq!([healthy(2, 2), healthy(0, 2), healthy(1, 3)], ["2", "2 (0 new)", "3 (1 new)"]);
+        assert_eq!(healthy(2, 0), "2", "a status of an older version");
     }
 
     #[test]

@@ -15,11 +15,11 @@ use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::Member;
 use crate::memory::{ARRIVES_WITHIN, Entry, later};
-use crate::ownership;
+use crate::ownership::{self, TAG_UID};
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
 use crate::request::{CreateTargetGroup, ElbTaggable, Ref, Write};
-use crate::resource::{Target, TargetGroup, TargetHealth};
+use crate::resource::{Instance, InstanceState, Target, TargetGroup, TargetHealth};
 use crate::status::{TargetGroupStatus, WaitOn};
 
 /// Plans the wanted target group itself; `None` while it cannot be told whether there is one.
@@ -198,11 +198,24 @@ fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], me
     }
     if !out.is_empty() {
         let names: Vec<_> = out.iter().map(|(id, port)| format!("{id}:{port}")).collect();
-        let why = Why::new(Reason::TargetForeign, format!("{} in {}", names.join(", "), group.name));
+        let stale = out.iter().all(|(id, _)| was_ours(draft, id));
+        let reason = if stale { Reason::TargetStale } else { Reason::TargetForeign };
+        let why = Why::new(reason, format!("{} in {}", names.join(", "), group.name));
         let puts: Vec<_> = out.iter().map(|(id, port)| (target_entry(group, id, *port), None)).collect();
         let write = Write::DeregisterTargets { target_group: group.arn.clone(), targets: out };
         draft.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts);
     }
+}
+
+/// Whether a target that is no member was one, as far as this controller saw its end, or AWS still shows it.
+fn was_ours(draft: &Draft<'_>, id: &str) -> bool {
+    let uid = draft.status.uid.as_str();
+    let instances = draft.sight.observed.instances.seen().into_iter().flat_map(|all| all.values());
+    let ended = |instance: &Instance| {
+        matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated)
+            && instance.tags.get(TAG_UID).map(String::as_str) == Some(uid)
+    };
+    draft.memory.was_lost(id) || instances.filter(|instance| ended(instance)).any(|instance| instance.id.as_str() == id)
 }
 
 /// Empties and deletes target groups that are neither wanted nor used by a listener any more: once that was seen for as long

@@ -205,8 +205,9 @@ fn an_edit_of_the_profile_replaces_members_and_sets_none_of_them_in_place() {
     world.pass();
     assert_snapshot!(world.pass().to_string(), @r"
     + launch/3                                 MemberOutdated: slot 3 in us-east-2a: successor of i-1, of an older revision
-    ? slot 1 (i-1) stays until others are healthy: 2 of 2
-    ? slot 2 (i-2) stays until others are healthy: 2 of 2
+    ? the rollout, which replaces 2 instances, one at a time
+    ? slot 1 (i-1, older revision) serves until a successor is healthy: 0 of 2 new
+    ? slot 2 (i-2, older revision) serves until a successor is healthy: 0 of 2 new
     ");
 }
 

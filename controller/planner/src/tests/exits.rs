@@ -48,8 +48,23 @@ fn failing_during_its_grace_is_no_sickness() {
     let mut world = World::healthy(2).unhealthy_for(1, 290);
     let launched = world.now.checked_sub(Duration::from_secs(295)).unwrap();
     world.status(1).launched_at = launched;
-    let plan = world.pass();
-    assert_eq!(plan.actions, [], "{plan}");
+    assert_snapshot!(world.planned(), @"? slot 1 (i-1), starting; judged from 10:00:05Z (until 2026-03-01T10:00:05Z)");
+}
+
+#[test]
+fn what_a_rollout_replaces_and_how_fast_is_said_as_a_whole() {
+    let said = |count: u32, surge: u32| {
+        let mut world = World::healthy(count).edited(|spec| {
+            spec.image.ami_id = Some("ami-0fffffffffffffff0".into());
+            spec.rollout.max_surge = crds_schema::Amount::Count(surge);
+        });
+        let plan = world.pass();
+        let waits = plan.waiting_for.iter().map(|wait| wait.what.clone());
+        waits.filter(|what| what.contains("the rollout") || what.contains("slot 1 ")).collect::<Vec<_>>().join("; ")
+    };
+    let serves = "slot 1 (i-1, old image) serves until a successor is healthy: 0 of";
+    assert_eq!(said(1, 1), format!("the rollout, which replaces 1 instance, one at a time; {serves} 1 new"));
+    assert_eq!(said(4, 2), format!("the rollout, which replaces 4 instances, 2 at a time; {serves} 4 new"));
 }
 
 #[test]
@@ -150,8 +165,9 @@ fn a_rollout_launches_one_more_waits_for_its_bake_and_then_takes_an_old_one() {
     let mut world = World::healthy(2).edited(|spec| spec.instances.user_data = Some("#cloud-config".into()));
     assert_snapshot!(world.planned(), @r"
     + launch/3                                 MemberOutdated: slot 3 in us-east-2a: successor of i-1, of an older revision
-    ? slot 1 (i-1) stays until others are healthy: 2 of 2
-    ? slot 2 (i-2) stays until others are healthy: 2 of 2
+    ? the rollout, which replaces 2 instances, one at a time
+    ? slot 1 (i-1, older revision) serves until a successor is healthy: 0 of 2 new
+    ? slot 2 (i-2, older revision) serves until a successor is healthy: 0 of 2 new
     ");
     let mut world = world.member(3, 'a');
     let plan = world.pass();

@@ -336,8 +336,17 @@ fn how_a_member_was_lost_is_told() {
             world.instance(2).state = InstanceState::Terminated;
             world.instance(2).state_reason = Some("Client.UserInitiatedShutdown".into());
         }),
-        "MemberGone: slot 2: i-2 is gone (Client.UserInitiatedShutdown)"
+        "MemberGone: slot 2: i-2 is gone (Client.UserInitiatedShutdown); VolumeLost: slot 2: the volumes of i-2 went with it; \
+         what was on them is gone"
     );
+    let kept = told(|world| {
+        let keeps = r#"{"sizeGiB": 8, "deleteOnTermination": false}"#;
+        world.spec().instances.block_devices = vec![serde_json::from_str(keeps).unwrap()];
+        let template = Template::of(world.spec()).unwrap().hash();
+        (1..=2).for_each(|slot| world.status(slot).template = template.clone());
+        world.instance(2).state = InstanceState::Terminated;
+    });
+    assert!(kept.contains("went with it, but for those with deleteOnTermination: false; what"), "{kept}");
     assert_eq!(
         told(|world| {
             world.instance(2).state = InstanceState::Terminated;

@@ -306,3 +306,52 @@ fn the_health_check_port_of_somebody_elses_target_group_is_not_opened() {
     seen(&mut world.observed.target_groups).push(theirs);
     assert_eq!(world.pass().actions, []);
 }
+
+#[test]
+fn a_target_that_was_a_member_of_ours_is_stale_and_not_foreign() {
+    let reason = |world: &mut World| {
+        world.pass();
+        let plan = world.pass();
+        let action = plan.actions.iter().find(|action| action.id.0.starts_with("deregister/"));
+        action.unwrap_or_else(|| panic!("{plan}")).why.reason
+    };
+    // Its end was seen, and AWS no longer shows it.
+    let mut world = World::healthy(2).state(2, InstanceState::Terminated);
+    let plan = world.pass();
+    world.store(&plan);
+    seen(&mut world.observed.instances).remove(&instance_id(2));
+    assert_eq!(reason(&mut world), Reason::TargetStale);
+    // Its end was seen by a controller before this one, and AWS still shows it.
+    let mut world = World::healthy(2).state(2, InstanceState::Terminated);
+    let plan = world.pass();
+    world.store(&plan);
+    world.memory = Default::default();
+    assert_eq!(reason(&mut world), Reason::TargetStale);
+    world.targets().push(target("i-foreign", TargetHealth::Healthy, None));
+    assert_eq!(reason(&mut world), Reason::TargetForeign, "one of them is");
+    // Somebody's instance that lives is no dead one of ours, whatever tags it carries.
+    let mut world = World::healthy(2).member(3, 'a');
+    world.record.status.instances.retain(|member| member.slot != 3);
+    assert_eq!(reason(&mut world), Reason::TargetForeign);
+}
+
+#[test]
+fn another_public_address_is_told_over_a_stop_too() {
+    let told = |world: &mut World, address: Option<&str>| {
+        world.instance(1).public_ip = address.map(str::to_owned);
+        let plan = world.pass();
+        world.store(&plan);
+        let said = plan.noticed.iter().find(|(_, why)| why.reason == Reason::AddressChanged);
+        said.map(|(resource, why)| format!("{resource}: {}", why.message)).unwrap_or_default()
+    };
+    let mut world = World::healthy(1);
+    assert_eq!(told(&mut world, Some("192.0.2.1")), "", "its first");
+    assert_eq!(told(&mut world, None), "", "it is stopped");
+    assert_eq!(told(&mut world, None), "");
+    let changed = "i-1: slot 1: the public address of i-1 changed from 192.0.2.1 to 192.0.2.2; point what uses 192.0.2.1 at 192.0.2.2";
+    assert_eq!(told(&mut world, Some("192.0.2.2")), changed);
+    assert_eq!(told(&mut world, Some("192.0.2.2")), "", "it is told once");
+    assert_eq!(told(&mut world, Some("192.0.2.3")).contains("from 192.0.2.2 to 192.0.2.3"), true);
+    assert_eq!(told(&mut world, None), "");
+    assert_eq!(told(&mut world, Some("192.0.2.3")), "", "an Elastic IP comes back with it");
+}

@@ -281,6 +281,7 @@ impl World {
             instance_type: template.instance_type.clone(),
             private_ip: None,
             public_ip: None,
+            last_public_ip: None,
             state: None,
             health: None,
             reason: None,
