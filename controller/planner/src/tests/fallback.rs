@@ -9,7 +9,7 @@ use crate::observed::{FallbackSight, Part};
 use crate::outcome::{ErrorKind, Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::{Good, Intent, Makes};
-use crate::request::{UserData, Write};
+use crate::request::{RunInstances, UserData, Write};
 use crate::resource::*;
 use crate::status::{Condition, ConditionType};
 
@@ -62,14 +62,16 @@ fn launches(plan: &Plan) -> Vec<&Intent> {
         .collect()
 }
 
+fn run(intent: &Intent) -> &RunInstances {
+    let Write::RunInstances(run) = &intent.write else { panic!("{intent:?}") };
+    run
+}
+
 /// The revisions whose user data is launched with.
 fn revisions(plan: &Plan) -> Vec<u64> {
-    let of = |intent: &&Intent| match &intent.write {
-        Write::RunInstances(run) => match run.user_data {
-            Some(UserData::Revision(number)) => Some(number),
-            Some(UserData::Text(_)) | None => None,
-        },
-        other => panic!("{other:?}"),
+    let of = |intent: &&Intent| match run(intent).user_data {
+        Some(UserData::Revision(number)) => Some(number),
+        Some(UserData::Text(_)) | None => None,
     };
     launches(plan).iter().filter_map(of).collect()
 }
@@ -84,7 +86,7 @@ fn what_is_broken_is_replaced_from_the_last_good_revision_while_the_image_is_mis
     let launch = plan.actions.iter().find(|action| action.id.0.starts_with("launch/")).unwrap();
     assert_snapshot!(format!("{} {}", launch.id, launch.why), @"launch/2 SlotEmpty: slot 2 in us-east-2b: 1 live of 2; from revision 1, the last good one, since ami-0999999999999999f does not exist in this region or may not be used");
     let [intent] = launches(&plan)[..] else { panic!("{plan}") };
-    let Write::RunInstances(run) = &intent.write else { panic!("{plan}") };
+    let run = run(intent);
     assert_eq!(run.image.as_str(), "ami-0123456789abcdef0");
     assert_eq!(revisions(&plan), [1], "its user data");
     assert_eq!(run.tags.get("Team").map(String::as_str), Some("shop"), "all else is as the record says now");
@@ -145,10 +147,7 @@ fn after_a_refusal_the_last_good_one_stands_in_and_the_wanted_is_tried_again() {
         let mut world = world.after(300);
         let plan = world.pass();
         let [again, instead] = launches(&plan)[..] else { panic!("{code}: {plan}") };
-        let key = |intent: &Intent| match &intent.write {
-            Write::RunInstances(run) => run.key_name.clone(),
-            other => panic!("{other:?}"),
-        };
+        let key = |intent: &Intent| run(intent).key_name.clone();
         assert_eq!((key(again), key(instead)), (Some("typo".into()), None), "{plan}");
         assert!(
             plan.to_string().contains(&format!("since AWS refused the last launch (RunInstances: {code}")),

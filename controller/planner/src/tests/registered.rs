@@ -351,7 +351,7 @@ fn another_public_address_is_told_over_a_stop_too() {
     let changed = "i-1: slot 1: the public address of i-1 changed from 192.0.2.1 to 192.0.2.2; point what uses 192.0.2.1 at 192.0.2.2";
     assert_eq!(told(&mut world, Some("192.0.2.2")), changed);
     assert_eq!(told(&mut world, Some("192.0.2.2")), "", "it is told once");
-    assert_eq!(told(&mut world, Some("192.0.2.3")).contains("from 192.0.2.2 to 192.0.2.3"), true);
+    assert!(told(&mut world, Some("192.0.2.3")).contains("from 192.0.2.2 to 192.0.2.3"));
     assert_eq!(told(&mut world, None), "");
     assert_eq!(told(&mut world, Some("192.0.2.3")), "", "an Elastic IP comes back with it");
 }
