@@ -8,7 +8,10 @@ use std::fmt;
 
 use crate::desired::{Fallback, Wanted};
 use crate::draft::Draft;
+use crate::id::InstanceId;
+use crate::members::Member;
 use crate::observed::Part;
+use crate::order::Scene;
 use crate::reason::Reason;
 use crate::resource::Image;
 use crate::status::WaitOn;
@@ -24,6 +27,8 @@ pub(crate) enum Obstacle {
     Capacity(String),
     /// AWS refused the last launch. It is tried again, more and more rarely.
     Refused(String),
+    /// It was launched and is sick, and none of it is healthy. It is tried again, within the budget of healing.
+    Unhealthy(InstanceId),
 }
 
 impl Obstacle {
@@ -31,7 +36,7 @@ impl Obstacle {
     pub(crate) fn bars(&self) -> bool {
         match self {
             Self::Image(_) | Self::Offerings(_) | Self::Capacity(_) => true,
-            Self::Refused(_) => false,
+            Self::Refused(_) | Self::Unhealthy(_) => false,
         }
     }
 }
@@ -41,14 +46,25 @@ impl fmt::Display for Obstacle {
         match self {
             Self::Image(why) | Self::Offerings(why) | Self::Capacity(why) => f.write_str(why),
             Self::Refused(why) => write!(f, "AWS refused the last launch ({why})"),
+            Self::Unhealthy(member) => write!(f, "{member} is sick, and no member of the revision in force is healthy"),
         }
     }
 }
 
 /// What stands in the way of a launch that is wanted, told as a trouble. Nothing is launched from an image that is not
 /// there; and since successors come first, nothing is terminated for it.
-pub(crate) fn obstacle(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<Obstacle> {
-    image(draft, wanted).map(Obstacle::Image).or_else(|| offerings(draft, wanted)).or_else(|| refusal(draft))
+pub(crate) fn obstacle(draft: &mut Draft<'_>, scene: &Scene<'_>) -> Option<Obstacle> {
+    let wanted = scene.wanted;
+    let cannot_be_had = image(draft, wanted).map(Obstacle::Image).or_else(|| offerings(draft, wanted));
+    cannot_be_had.or_else(|| refusal(draft)).or_else(|| unhealthy(scene))
+}
+
+/// One that is sick of those that the revision in force launched, while none of them is healthy. A revision that was good
+/// once has no other to fall back on, so what makes all of it sick later brings no old one back.
+fn unhealthy(scene: &Scene<'_>) -> Option<Obstacle> {
+    let current = || scene.members.iter().filter(|member| member.stays() && member.current);
+    let sick = current().find(|member| scene.verdicts.sick.contains(member.id()))?;
+    (!current().any(Member::is_healthy)).then(|| Obstacle::Unhealthy(sick.id().clone()))
 }
 
 fn image(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<String> {

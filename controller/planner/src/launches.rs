@@ -67,8 +67,8 @@ pub(crate) fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) -> bool {
         space = space.saturating_sub(1);
         missing = missing.saturating_sub(u32::from(is_current(intent, &template)));
     }
-    let obstacle = if missing.min(room) > 0 { fallback::obstacle(draft, scene.wanted) } else { None };
-    let vacant = vacant(scene).saturating_sub(number(open.len()));
+    let obstacle = if missing.min(room) > 0 { fallback::obstacle(draft, scene) } else { None };
+    let vacant = vacant(scene, obstacle.as_ref()).saturating_sub(number(open.len()));
     let stand_ins = obstacle.as_ref().map_or(0, |obstacle| fallback::stand_ins(draft, scene.wanted, obstacle, vacant));
     if obstacle.as_ref().is_some_and(Obstacle::bars) {
         missing = 0;
@@ -88,9 +88,12 @@ pub(crate) fn launches(draft: &mut Draft<'_>, scene: &Scene<'_>) -> bool {
     held
 }
 
-/// Slots that nobody fills, of whichever revision, not counting those who are to be replaced for their sickness.
-fn vacant(scene: &Scene<'_>) -> u32 {
-    scene.count().saturating_sub(number(scene.members.iter().filter(|member| fills(scene, member)).count()))
+/// Slots that nobody fills, of whichever revision, not counting those who are to be replaced for their sickness. Where the
+/// revision in force makes sick members only, none of them fills one.
+fn vacant(scene: &Scene<'_>, obstacle: Option<&Obstacle>) -> u32 {
+    let are_sick = matches!(obstacle, Some(Obstacle::Unhealthy(_)));
+    let filled = scene.members.iter().filter(|member| fills(scene, member) && !(are_sick && member.current));
+    scene.count().saturating_sub(number(filled.count()))
 }
 
 fn fills(scene: &Scene<'_>, member: &Member) -> bool {

@@ -157,6 +157,32 @@ fn after_a_refusal_the_last_good_one_stands_in_and_the_wanted_is_tried_again() {
 }
 
 #[test]
+fn while_the_revision_in_force_makes_sick_members_only_the_last_good_one_stands_in() {
+    // Long enough ago to be judged.
+    let rolling = |world: World| {
+        let mut world = lost(world, 2).member(3, 'c');
+        world.status(3).launched_at = world.record.status.creation_timestamp;
+        world
+    };
+    let world = || rolling(edited(|spec| spec.instances.user_data = Some("#new".into())));
+    let mut sick = world().unhealthy_for(3, 600);
+    assert_eq!(revisions(&sick.pass()), [1], "the old one that was lost comes back");
+    let at = sick.now;
+    sick.record.status.terminations =
+        (90..94).map(|slot| crate::status::Charge { at, instance_id: instance_id(slot) }).collect();
+    assert_eq!(revisions(&sick.pass()), [1], "though the sick one stays, for want of budget");
+    let mut starting = world().health(3, TargetHealth::Initial, "");
+    assert_eq!(revisions(&starting.pass()), [2], "it may still become healthy");
+    let mut healthy = world().member(4, 'b').unhealthy_for(3, 600);
+    healthy.spec().instances.count = 3;
+    assert_eq!(revisions(&healthy.pass()), [2], "one of them is");
+    // What was good once has nothing to fall back on.
+    let mut world = world().unhealthy_for(3, 600);
+    world.record.good = None;
+    assert_eq!(revisions(&world.pass()), [2]);
+}
+
+#[test]
 fn another_type_stands_in_where_no_zone_has_room_and_the_same_one_does_not() {
     let full = |edit: fn(&mut crds_schema::Spec)| {
         let mut world = lost(edited(edit), 2);
