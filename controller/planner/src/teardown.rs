@@ -23,6 +23,9 @@ use crate::status::{Leaving, WaitOn};
 /// Plans the end of everything that is ours. Returns whether nothing is left.
 pub(crate) fn teardown(draft: &mut Draft<'_>, retain: bool) -> bool {
     let members = members::assess(draft, None, None, "", |_| true);
+    // Whoever is there is on the way out, and counts for nothing that was wanted.
+    (draft.status.ready, draft.status.serving) = (0, 0);
+    draft.status.updated = order::number(members.iter().filter(|member| member.is_live()).count());
     let open = open_intents(draft);
     if retain {
         return untag_everything(draft) && !open;

@@ -100,3 +100,12 @@ fn an_unread_part_keeps_the_teardown_from_ending() {
     assert!(!plan.torn_down);
     assert!(plan.actions.iter().all(|action| !action.does.is_destructive()), "{plan}");
 }
+
+#[test]
+fn while_it_is_torn_down_the_status_counts_who_is_there_and_nobody_as_healthy() {
+    let mut world = World::healthy(2).state(2, InstanceState::ShuttingDown);
+    world.record.deleting = true;
+    assert_eq!((world.record.status.ready, world.record.status.serving), (2, 2));
+    let status = world.pass().status;
+    assert_eq!((status.ready, status.serving, status.updated), (0, 0, 1));
+}
