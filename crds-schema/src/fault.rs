@@ -1,5 +1,6 @@
 //! What is wrong with a document: where, what, and what to write instead; and how such places are written.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One thing that is wrong.
@@ -23,14 +24,29 @@ impl fmt::Display for Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     found: Vec<Fault>,
+    /// Those of rules that older versions did not have, each of a value that is usable all the same.
+    newer: Vec<Fault>,
     /// Where the value could not be used, so that something stands in for it: no rule may judge the stand-in.
     unusable: Vec<String>,
+    /// Texts that have another canonical form, as they were written.
+    written: BTreeMap<String, String>,
 }
 
 impl Faults {
+    /// Those found when the text was read.
+    pub(crate) fn of(found: Vec<Fault>) -> Self {
+        Self { found, ..Self::default() }
+    }
+
     /// A fault of a value that is usable all the same.
     pub(crate) fn add(&mut self, path: impl Into<String>, wrong: impl Into<String>, instead: impl Into<String>) {
         self.found.push(Fault { path: path.into(), wrong: wrong.into(), instead: instead.into() });
+    }
+
+    /// A fault by a rule that came after a version was in use: an edit is refused by it, but a record that an older
+    /// version took goes on as it is ([`crate::parse_accepted`]). The value must be usable all the same.
+    pub(crate) fn add_newer(&mut self, path: impl Into<String>, wrong: impl Into<String>, instead: impl Into<String>) {
+        self.newer.push(Fault { path: path.into(), wrong: wrong.into(), instead: instead.into() });
     }
 
     /// A fault of a value that cannot be used.
@@ -44,13 +60,29 @@ impl Faults {
         !self.unusable.iter().any(|bad| holds(bad, path) || holds(path, bad))
     }
 
+    /// Notes that the usable text at `path` was written otherwise.
+    pub(crate) fn note_written(&mut self, path: &str, text: &str) {
+        self.written.insert(path.to_owned(), text.to_owned());
+    }
+
+    /// The value at `path` as the user wrote it, or as a default has it.
+    pub(crate) fn as_written(&self, path: &str, value: impl fmt::Display) -> String {
+        self.written.get(path).map_or_else(|| value.to_string(), |text| shown(text))
+    }
+
     /// All of them, in the order of their paths.
     pub(crate) fn into_sorted(mut self) -> Vec<Fault> {
+        self.found.append(&mut self.newer);
         self.found.sort();
         self.found
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.newer.is_empty()
+    }
+
+    /// Whether an older version found none either.
+    pub(crate) fn are_newer(&self) -> bool {
         self.found.is_empty()
     }
 }

@@ -7,15 +7,10 @@
 use std::collections::BTreeMap;
 
 use crate::fault::{Faults, entry};
+use crate::limits::{self, GROUP_RULES_MAX, RuleCount, SUBNETS_MIN, TARGETS_MAX, USER_DATA_BYTES_MAX};
 use crate::scalar::SpecDuration;
 use crate::spec::{AccessEntry, Algorithm, BlockDevice, Listener, Scheme, Service, Spec, StagingEnvironment};
-
-/// Inbound rules of one security group, counted for IPv4 and IPv6 apart.
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
-const GROUP_RULES_MAX: usize = 60;
-/// A load balancer stands in at least two zones, so it needs a subnet in each.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#subnets-load-balancer>
-const SUBNETS_MIN: usize = 2;
+use crate::user_data;
 
 /// Adds every broken rule to `faults`.
 pub(crate) fn check(environment: &StagingEnvironment, faults: &mut Faults) {
@@ -27,10 +22,12 @@ pub(crate) fn check(environment: &StagingEnvironment, faults: &mut Faults) {
         slow_start(service, &entry("spec.services", index), faults);
         stickiness(service, &entry("spec.services", index), faults);
     }
+    user_data(spec, faults);
     block_devices(&spec.instances.block_devices, faults);
     listeners(spec, faults);
     access(spec, faults);
     group_sizes(spec, faults);
+    targets(spec, faults);
     group_names(environment, faults);
 }
 
@@ -77,7 +74,8 @@ fn health_check(service: &Service, at: &str, faults: &mut Faults) {
     let (interval, timeout) = (format!("{at}.healthCheck.interval"), format!("{at}.healthCheck.timeout"));
     let check = &service.health_check;
     if faults.usable(&interval) && faults.usable(&timeout) && check.timeout >= check.interval {
-        let wrong = format!("{} is not less than the interval of {}", check.timeout, check.interval);
+        let (short, long) = (faults.as_written(&timeout, check.timeout), faults.as_written(&interval, check.interval));
+        let wrong = format!("{short} is not less than the interval of {long}");
         faults.add(timeout, wrong, "shorten the timeout or lengthen the interval");
     }
 }
@@ -92,7 +90,7 @@ fn slow_start(service: &Service, at: &str, faults: &mut Faults) {
     if service.slow_start < SpecDuration::from_secs(30) {
         faults.add(
             slow_start.as_str(),
-            format!("{} is out of range", service.slow_start),
+            format!("{} is out of range", faults.as_written(&slow_start, service.slow_start)),
             "write 0s (off), or 30s to 15m",
         );
     }
@@ -109,6 +107,49 @@ fn stickiness(service: &Service, at: &str, faults: &mut Faults) {
     if known && service.algorithm == Algorithm::WeightedRandom && service.stickiness.is_some() {
         let instead = "write `round_robin` or `least_outstanding_requests`, or leave out `stickiness`";
         faults.add(algorithm, "weighted_random does not go with stickiness", instead);
+    }
+}
+
+/// Text, or base64 that says so. It is never shown: it may hold secrets.
+fn user_data(spec: &Spec, faults: &mut Faults) {
+    let (at, flag) = ("spec.instances.userData", "spec.instances.userDataBase64");
+    if !faults.usable(at) || !faults.usable(flag) {
+        return;
+    }
+    let is_base64 = spec.instances.user_data_base64;
+    let Some(text) = &spec.instances.user_data else {
+        if is_base64 {
+            faults.add(flag, "there is no userData that it speaks of", "add userData, or leave this out");
+        }
+        return;
+    };
+    let (length, once_decoded) = match user_data::decoded(text) {
+        Some(bytes) if is_base64 => (bytes.len(), " once decoded"),
+        None if is_base64 => {
+            faults.add(at, "is not base64", "write what `base64 < FILE` prints, or leave userDataBase64 out");
+            return;
+        }
+        Some(_) | None => (text.len(), ""),
+    };
+    if length > USER_DATA_BYTES_MAX {
+        let wrong = format!("is {length} bytes long{once_decoded}");
+        let instead = format!("use at most {USER_DATA_BYTES_MAX}; fetch the rest from there, or compress it");
+        faults.add(at, wrong, instead);
+    }
+    if user_data::names_a_file(text) {
+        faults.add_newer(at, "is the name of a file, which is not read", "write the text itself, below `userData: |`");
+    }
+    let encoded_again = user_data::decoded(text).and_then(|bytes| String::from_utf8(bytes).ok());
+    let found = if is_base64 { encoded_again.as_deref() } else { Some(text.as_str()) };
+    match found.and_then(user_data::looks_encoded) {
+        Some(what) if is_base64 => {
+            faults.add(at, format!("is encoded twice; in the end it is {what}"), "encode it once");
+        }
+        Some(what) => {
+            let instead = "write the text itself, or `userDataBase64: true` beside it to send it as it is";
+            faults.add_newer(at, format!("looks base64-encoded (decoded, it is {what})"), instead);
+        }
+        None => {}
     }
 }
 
@@ -210,30 +251,57 @@ fn one_source(source: &AccessEntry, at: &str, faults: &mut Faults) {
     }
 }
 
-/// The inbound rules that the record comes to, by group and address family.
+/// The inbound rules that the record comes to, by group and address family, against what a group holds.
 fn group_sizes(spec: &Spec, faults: &mut Faults) {
-    let count =
-        |entries: &[AccessEntry], v6: bool| entries.iter().filter_map(|e| e.cidr).filter(|c| c.is_ipv6() == v6).count();
-    let listeners = spec.load_balancer.listeners.len();
-    // From the load balancer's group: the service's port and, where it differs, the health check's; they count for both.
-    let own: usize = spec.services.iter().map(|service| service.ports().len()).sum();
-    for (family, v6) in [("IPv4", false), ("IPv6", true)] {
-        let sources = count(&spec.access.load_balancer, v6);
-        let usable = faults.usable("spec.access.loadBalancer") && faults.usable("spec.loadBalancer.listeners");
-        if usable && sources * listeners > GROUP_RULES_MAX {
-            let wrong =
-                format!("{sources} {family} sources for {listeners} listeners come to {} rules", sources * listeners);
-            faults.add(
-                "spec.access.loadBalancer",
-                wrong,
-                format!("a security group holds {GROUP_RULES_MAX}: merge ranges"),
-            );
+    let (visitors, ssh) = (limits::sources(&spec.access.load_balancer), limits::sources(&spec.access.ssh));
+    let (own, all) = (limits::from_load_balancer(spec), limits::rules_of(spec));
+    let listeners = counted(spec.load_balancer.listeners.len(), "listener");
+    let ports = counted(own.ipv4, "port");
+    let (at, instead) = ("spec.access.loadBalancer", "merge ranges, or leave some out");
+    if faults.usable(at) && faults.usable("spec.loadBalancer.listeners") {
+        for (family, given, sum) in families(visitors, all.load_balancer.inbound) {
+            faults.add(at, too_many(family, given, &listeners, sum), instead);
         }
-        let ssh = count(&spec.access.ssh, v6);
-        if faults.usable("spec.access.ssh") && faults.usable("spec.services") && ssh + own > GROUP_RULES_MAX {
-            let wrong = format!("{ssh} {family} sources and {own} of the load balancer come to {} rules", ssh + own);
-            faults.add("spec.access.ssh", wrong, format!("a security group holds {GROUP_RULES_MAX}: merge ranges"));
+    }
+    let at = "spec.access.ssh";
+    if faults.usable(at) && faults.usable("spec.services") {
+        for (family, given, sum) in families(ssh, all.instances.inbound) {
+            let also = format!("port 22 and the load balancer on {ports}");
+            faults.add(at, too_many(family, given, &also, sum), instead);
         }
+    }
+}
+
+/// The families in which the sum is more than a group holds: name, ranges, sum.
+fn families(given: RuleCount, sum: RuleCount) -> impl Iterator<Item = (&'static str, usize, usize)> {
+    let both = [("IPv4", given.ipv4, sum.ipv4), ("IPv6", given.ipv6, sum.ipv6)];
+    both.into_iter().filter(|(_, _, sum)| *sum > GROUP_RULES_MAX)
+}
+
+fn too_many(family: &str, ranges: usize, to: &str, sum: usize) -> String {
+    let ranges = counted(ranges, &format!("{family} range"));
+    format!("{ranges} for {to} make {sum} rules, AWS allows {GROUP_RULES_MAX} for {family} in a security group")
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// While instances are replaced, their successors stand beside them: a load balancer must have room for both.
+fn targets(spec: &Spec, faults: &mut Faults) {
+    let (at, surge_at) = ("spec.instances.count", "spec.rollout.maxSurge");
+    if !faults.usable(at) || !faults.usable(surge_at) {
+        return;
+    }
+    let count = spec.instances.count;
+    // No more than all of them are ever replaced at once.
+    let surge = spec.rollout.max_surge.of(count, 1).min(count);
+    let sum = u64::from(count) + u64::from(surge);
+    if sum > TARGETS_MAX as u64 {
+        let wrong = format!(
+            "{count} instances and {surge} of maxSurge make {sum} targets, AWS allows {TARGETS_MAX} on a load balancer"
+        );
+        faults.add_newer(at, wrong, format!("lower count or {surge_at}"));
     }
 }
 

@@ -3,7 +3,7 @@
 //! Out: one self-contained document without references, for editors and for [`crate::structure`], which checks by it.
 //! Besides the standard keywords it carries our own, all beginning with `x-` and ignored by editors:
 //! `x-notSupportedYet` (what to do meanwhile), `x-moreNotSupportedYet`, `x-ignored` (set by the server),
-//! `x-minimum` and `x-maximum` (durations), `x-maxBytes`, `x-refusedPrefixes`.
+//! `x-minimum` and `x-maximum` (durations), `x-refusedPrefixes`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

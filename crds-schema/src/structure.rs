@@ -4,18 +4,21 @@
 //! value that could not be used, so that the rules across fields ([`crate::rules`]) can judge all the rest.
 //! Never: knows a field by name. What a field may hold is in [`crate::spec`]. Start at [`Walk::value`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
 use crate::fault::{Faults, entry, field};
 use crate::forms::REFUSED_PREFIXES;
+use crate::meant;
 use crate::schema::{Node, compiled};
 use crate::wording;
+use crate::written::Written;
 
-/// The walk: faults as they are found.
+/// The walk: faults as they are found, and how scalars were written, to be quoted.
 pub(crate) struct Walk<'f> {
     pub(crate) faults: &'f mut Faults,
+    pub(crate) written: &'f Written,
 }
 
 impl Walk<'_> {
@@ -23,19 +26,24 @@ impl Walk<'_> {
     pub(crate) fn value(&mut self, value: &Value, node: Node<'_>, path: &str) -> Value {
         let types = node.types();
         let whole = whole_number(value).filter(|_| types.contains(&"integer"));
+        let spelled = self.written.at(path);
         let usable = match (value, whole) {
+            (Value::String(_), _) if spelled.is_some_and(|scalar| scalar.not_finite) => self.wrong(value, node, path),
             (Value::Object(map), _) if types.contains(&"object") => return self.object(map, node, path),
             (Value::Array(items), _) if types.contains(&"array") => return self.array(items, node, path),
             (Value::String(text), _) if types.contains(&"string") => self.text(text, node, path),
             (Value::Number(given), Some(whole)) => self.integer(given, whole, node, path),
             (Value::Bool(_), _) if types.contains(&"boolean") => Some(value.clone()),
-            _ => {
-                let (wrong, instead) = wording::wrong_type(value, node);
-                self.faults.add_unusable(path, wrong, instead);
-                None
-            }
+            _ => self.wrong(value, node, path),
         };
         usable.unwrap_or_else(|| stand_in(node))
+    }
+
+    /// A value of the wrong type.
+    fn wrong(&mut self, value: &Value, node: Node<'_>, path: &str) -> Option<Value> {
+        let (wrong, instead) = wording::wrong_type(value, self.written.at(path), node);
+        self.faults.add_unusable(path, wrong, instead);
+        None
     }
 
     fn object(&mut self, map: &Map<String, Value>, node: Node<'_>, path: &str) -> Value {
@@ -69,7 +77,7 @@ impl Walk<'_> {
     fn property(&mut self, value: &Value, node: Node<'_>, path: &str) -> Value {
         let Some(instead) = node.text("x-notSupportedYet") else { return self.value(value, node, path) };
         let mut unsaid = Faults::default();
-        let usable = Walk { faults: &mut unsaid }.value(value, node, path);
+        let usable = Walk { faults: &mut unsaid, written: self.written }.value(value, node, path);
         if !unsaid.is_empty() || node.get("default") != Some(&usable) {
             self.faults.add(path, "not supported yet", instead);
         }
@@ -78,14 +86,17 @@ impl Walk<'_> {
 
     /// A map whose names the user chooses.
     fn free_map(&mut self, map: &Map<String, Value>, node: Node<'_>, path: &str) -> Value {
-        let present = map.iter().filter(|(_, value)| !value.is_null());
-        if let Some(most) = bound(node, "maxProperties").filter(|most| present.clone().count() as i64 > *most) {
-            let wrong = format!("has {} entries", present.clone().count());
-            self.faults.add(path, wrong, format!("keep at most {most}"));
+        if let Some(most) = bound(node, "maxProperties").filter(|most| map.len() as i64 > *most) {
+            self.faults.add(path, format!("has {} entries", map.len()), format!("keep at most {most}"));
         }
         let mut walked = Map::new();
-        for (name, value) in present {
+        for (name, value) in map {
             let at = field(path, name);
+            if value.is_null() {
+                let (wrong, instead) = wording::no_value(self.written.at(&at));
+                self.faults.add_newer(at, wrong, instead);
+                continue;
+            }
             if let Some(names) = node.child("propertyNames") {
                 self.text(name, names, &at);
             }
@@ -108,13 +119,23 @@ impl Walk<'_> {
             }
         }
         let Some(child) = node.child("items") else { return items.to_vec().into() };
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let mut walked = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let at = entry(path, index);
             let usable = self.value(item, child, &at);
-            if node.flag("uniqueItems") && self.faults.usable(&at) && !seen.insert(usable.to_string()) {
-                self.faults.add(at, format!("`{}` stands here twice", wording::flow(&usable)), "keep one");
+            if node.flag("uniqueItems")
+                && self.faults.usable(&at)
+                && let Some(first) = seen.insert(usable.to_string(), index)
+            {
+                let again = wording::flow(item);
+                let earlier = wording::flow(&items[first]);
+                let wrong = if again == earlier {
+                    format!("`{again}` stands here twice")
+                } else {
+                    format!("`{again}` is the same as `{earlier}`")
+                };
+                self.faults.add(at, wrong, "keep one");
             }
             walked.push(usable);
         }
@@ -123,8 +144,13 @@ impl Walk<'_> {
 
     fn integer(&mut self, given: &Number, whole: i64, node: Node<'_>, path: &str) -> Option<Value> {
         let (least, most) = (bound(node, "minimum"), bound(node, "maximum"));
-        if least.is_some_and(|least| whole < least) || most.is_some_and(|most| whole > most) {
-            let (wrong, instead) = wording::out_of_range(&given.to_string(), least, most);
+        let text = self.written.at(path).map_or_else(|| given.to_string(), |scalar| scalar.text.clone());
+        let refused = if least.is_some_and(|least| whole < least) || most.is_some_and(|most| whole > most) {
+            Some(wording::out_of_range(&text, least, most))
+        } else {
+            meant::other_form(&text, whole)
+        };
+        if let Some((wrong, instead)) = refused {
             self.faults.add_unusable(path, wrong, instead);
             return None;
         }
@@ -136,6 +162,12 @@ impl Walk<'_> {
             Ok(Judged { canonical, not_supported_yet }) => {
                 if let Some(instead) = not_supported_yet {
                     self.faults.add(path, format!("`{text}` is not supported yet"), instead);
+                }
+                if let Some((wrong, instead)) = meant::other_digits(text, node) {
+                    self.faults.add_newer(path, wrong, instead);
+                }
+                if canonical != text {
+                    self.faults.note_written(path, text);
                 }
                 Some(canonical.into())
             }
@@ -164,13 +196,8 @@ fn judge_text<'a>(text: &str, node: Node<'a>) -> Result<Judged<'a>, (String, Str
     if let Some(most) = bound(node, "maxLength").filter(|most| text.chars().count() as i64 > *most) {
         return Err((format!("is {} characters long", text.chars().count()), format!("use at most {most}")));
     }
-    // Not shown: user data may hold secrets.
-    if let Some(most) = bound(node, "x-maxBytes").filter(|most| text.len() as i64 > *most) {
-        let instead = format!("use at most {most}; fetch the rest from there, or compress it");
-        return Err((format!("is {} bytes long", text.len()), instead));
-    }
     if let Some(judged) = node.text("format").and_then(|format| crate::texts::check(format, text)) {
-        let canonical = judged.map_err(|e| (e.wrong, e.instead))?;
+        let canonical = judged.map_err(|e| (e.wrong, meant::other_text(text, node).unwrap_or(e.instead)))?;
         check_duration_range(text, node)?;
         return Ok(Judged { canonical, not_supported_yet: None });
     }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::fault::shown;
+use crate::limits::SPEC_TAGS_MAX;
 use crate::scalar::{Amount, Cidr, HealthCheckPort, ScalarError, SpecDuration};
 
 macro_rules! texts {
@@ -30,9 +31,9 @@ macro_rules! texts {
 }
 
 texts! {
-    /// 40 of AWS's 50, so that ours fit too: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>
     Tags {
-        "type": "object", "maxProperties": 40,
+        "type": "object", "maxProperties": (SPEC_TAGS_MAX),
         "propertyNames": {"type": "string", "title": "a tag's key", "format": "x-tag-key", "maxLength": 128},
         "additionalProperties": {"type": "string", "title": "a tag's value", "format": "x-tag-value", "maxLength": 256},
     }

@@ -11,28 +11,49 @@ use crate::rules;
 use crate::schema::{Node, schema};
 use crate::spec::{Listener, ListenerAction, Protocol, StagingEnvironment};
 use crate::structure::Walk;
+use crate::written::Written;
 
 /// Parses and validates one document. `status`, the table's keys and server-set metadata in it are ignored.
 ///
 /// # Errors
 /// Every fault of the document, each with its path and what to write instead, in the order of the paths.
 pub fn parse(document: &Value) -> Result<StagingEnvironment, Vec<Fault>> {
-    let mut faults = Faults::default();
+    parse_written(document, &Written::default())
+}
+
+/// The same, of a document that was taken when it was stored: what only newer rules refuse is passed over, for a record
+/// goes on as it is when the controller is replaced by a newer one. An edit is for [`parse`].
+///
+/// # Errors
+/// As [`parse`], if an older version refuses it too.
+pub fn parse_accepted(document: &Value) -> Result<StagingEnvironment, Vec<Fault>> {
+    let (environment, faults) = judge(document, &Written::default());
+    environment.filter(|_| faults.are_newer()).ok_or_else(|| faults.into_sorted())
+}
+
+/// The same as [`parse`], of a document whose text is known: faults quote it.
+pub(crate) fn parse_written(document: &Value, written: &Written) -> Result<StagingEnvironment, Vec<Fault>> {
+    let (environment, faults) = judge(document, written);
+    environment.filter(|_| faults.is_empty()).ok_or_else(|| faults.into_sorted())
+}
+
+fn judge(document: &Value, written: &Written) -> (Option<StagingEnvironment>, Faults) {
+    let mut faults = Faults::of(written.twice.clone());
     let Some(root) = Node::new(schema()).filter(|_| document.is_object()) else {
         faults.add("document", "is not a map", "write a map that begins with `apiVersion:`");
-        return Err(faults.into_sorted());
+        return (None, faults);
     };
-    let usable = Walk { faults: &mut faults }.value(document, root, "");
+    let usable = Walk { faults: &mut faults, written }.value(document, root, "");
     match serde_json::from_value::<StagingEnvironment>(usable) {
         Ok(mut environment) => {
             fill_in(&mut environment);
             rules::check(&environment, &mut faults);
-            if faults.is_empty() { Ok(environment) } else { Err(faults.into_sorted()) }
+            (Some(environment), faults)
         }
         Err(error) => {
             // The schema is made from the types, so it lets nothing through that they cannot hold; a property tests it.
             faults.add("document", error.to_string(), "report this as a bug of the schema");
-            Err(faults.into_sorted())
+            (None, faults)
         }
     }
 }

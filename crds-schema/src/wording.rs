@@ -7,19 +7,22 @@ use std::fmt::Display;
 use serde_json::Value;
 
 use crate::fault::shown;
+use crate::meant;
 use crate::schema::{Choice, Node};
-use crate::structure::allows_text;
+use crate::written::Scalar;
 
 /// At least half of a name has to be as written for it to be meant: `keypair` is `keyName`, `namespace` is not `name`.
 const LIKENESS_MIN: f64 = 0.5;
 
-/// A value of a type that the schema does not have here.
-pub(crate) fn wrong_type(value: &Value, node: Node<'_>) -> (String, String) {
-    let wrong = format!("must be {}, not {}", wanted(node), kind_of(value));
-    if let Value::Bool(_) | Value::Number(_) = value
-        && allows_text(&value.to_string(), node)
-    {
-        return (wrong, format!("put it in quotes: `\"{value}\"`"));
+/// A value of a type that the schema does not have here; `spelled` is how it was written, where its value does not tell.
+pub(crate) fn wrong_type(value: &Value, spelled: Option<&Scalar>, node: Node<'_>) -> (String, String) {
+    let wrong = format!("must be {}, not {}", wanted(node), kind_of(value, spelled));
+    let text = spelled.map_or_else(|| text_of(value), |scalar| scalar.text.clone());
+    // A number that JSON cannot hold is a text beside it; it was meant as a number.
+    let number = Value::from(0);
+    let value = if spelled.is_some_and(|scalar| scalar.not_finite) { &number } else { value };
+    if let Some(instead) = meant::other_type(value, &text, node) {
+        return (wrong, instead);
     }
     let instead = match (example(node), node.types().first().copied()) {
         (Some(example), _) => format!("write it like `{example}`"),
@@ -36,6 +39,14 @@ pub(crate) fn wrong_type(value: &Value, node: Node<'_>) -> (String, String) {
         },
     };
     (wrong, instead)
+}
+
+/// A null under a name that the user chose: no value, and so no tag and no label.
+pub(crate) fn no_value(spelled: Option<&Scalar>) -> (String, String) {
+    match spelled.map_or("", |scalar| scalar.text.as_str()) {
+        "" => ("has no value".into(), "write `\"\"` for an empty one, or leave it out".into()),
+        text => (format!("`{text}` is no value"), format!("put it in quotes: `\"{text}\"`, or leave it out")),
+    }
 }
 
 /// A number or a duration beyond its bounds.
@@ -149,14 +160,23 @@ fn wanted(node: Node<'_>) -> String {
     kinds.collect::<Vec<_>>().join(" or ")
 }
 
-fn kind_of(value: &Value) -> &'static str {
-    match value {
+fn kind_of(value: &Value, spelled: Option<&Scalar>) -> String {
+    if let Some(Scalar { text, not_finite: true }) = spelled {
+        return format!("the number `{text}`");
+    }
+    let kind = match value {
         Value::Null => "empty",
         Value::Bool(_) => "`true` or `false`",
-        Value::Number(n) if n.is_f64() => "a number with a fraction",
+        Value::Number(n) if n.as_f64().is_some_and(|n| n.fract() != 0.0) => "a number with a fraction",
         Value::Number(_) => "a number",
         Value::String(_) => "a text",
         Value::Array(_) => "a list",
         Value::Object(_) => "a map",
-    }
+    };
+    kind.to_owned()
+}
+
+/// A scalar as JSON has it, a text without its quotes.
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use crds_schema::{parse, read_documents};
+use crds_schema::read_documents;
 use engine::items::SPEC;
 use engine::store::Item;
 use serde_json::{Map, Value, json};
@@ -46,8 +46,10 @@ pub fn read_text(name: &str, text: &str) -> Result<Vec<Document>, Failure> {
     let mut complaints = Vec::new();
     let mut valid: Vec<Document> = Vec::new();
     let mut places: BTreeMap<String, String> = BTreeMap::new();
-    for (place, written) in placed {
-        match parse(&written) {
+    for (place, document) in placed {
+        let parsed = document.parse();
+        let written = document.value;
+        match parsed {
             Ok(environment) => {
                 let name = environment.metadata.name;
                 if let Some(earlier) = places.insert(name.clone(), place.clone()) {
@@ -74,7 +76,7 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 
 /// Documents with where they stand: nothing for a single one, `document 2 ` for one of several. A List has been taken
 /// apart when it was read.
-fn placed(documents: Vec<Value>) -> Vec<(String, Value)> {
+fn placed(documents: Vec<crds_schema::Document>) -> Vec<(String, crds_schema::Document)> {
     let several = documents.len() > 1;
     let place = |nth: usize| if several { format!("document {nth} ") } else { String::new() };
     documents.into_iter().enumerate().map(|(i, document)| (place(i + 1), document)).collect()

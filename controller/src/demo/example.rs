@@ -22,7 +22,7 @@ impl Example {
     pub(super) async fn on(cloud: &Client) -> Result<Self, DemoError> {
         let unusable = |why: &str| DemoError::Example(why.to_owned());
         let documents = crds_schema::read_documents(EXAMPLE).map_err(|error| unusable(&error.to_string()))?;
-        let mut document = documents.into_iter().next().ok_or_else(|| unusable("it is empty"))?;
+        let mut document = documents.into_iter().next().ok_or_else(|| unusable("it is empty"))?.value;
         let image = cloud.state().await?["images"][0].clone();
         let spec = document["spec"].as_object_mut().ok_or_else(|| unusable("it has no spec"))?;
         spec.remove("network");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::forms::{
     AmiId, DeviceName, InstanceId, InstanceProfileName, InstanceType, KeyName, SecurityGroupId, SubnetId, VpcId,
 };
+use crate::limits::{GROUPS_PER_INTERFACE_CEILING, TARGETS_MAX};
 
 /// VPC and subnets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,9 +86,9 @@ pub struct FromInstance {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Instances {
-    /// How many healthy instances there should be, 1 to 1000, which is how many targets a load balancer takes:
+    /// How many healthy instances there should be, 0 (scaled to zero) to 1000, as many as a load balancer has targets:
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
-    #[schemars(range(min = 1, max = 1000), extend("examples" = [2]))]
+    #[schemars(range(max = TARGETS_MAX), extend("examples" = [2]))]
     pub count: u32,
     /// Instance types, first choice first. v1alpha1: one.
     #[schemars(with = "Vec<InstanceType>", length(min = 1, max = 1))]
@@ -101,15 +102,18 @@ pub struct Instances {
     #[serde(default)]
     #[schemars(with = "Option<InstanceProfileName>")]
     pub instance_profile: Option<String>,
-    /// User data, as text, at most 16 KiB; it is sent base64-encoded. Default: none.
+    /// User data, as text, at most 16 KiB; it is base64-encoded when it is sent. Default: none.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
     #[serde(default)]
-    #[schemars(extend("x-maxBytes" = 16_384))]
     pub user_data: Option<String>,
+    /// `true`: `userData` is base64 already and is sent as it is, so that it may be binary (gzip); at most 16 KiB once
+    /// decoded. Default `false`.
+    #[serde(default, rename = "userDataBase64")]
+    pub user_data_base64: bool,
     /// Security groups attached besides our own, at most 15: a network interface takes 16 when its quota is raised.
     /// Default: none. <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
     #[serde(default)]
-    #[schemars(with = "Vec<SecurityGroupId>", length(max = 15), extend("uniqueItems" = true))]
+    #[schemars(with = "Vec<SecurityGroupId>", length(max = GROUPS_PER_INTERFACE_CEILING - 1), extend("uniqueItems" = true))]
     pub security_group_ids: Vec<String>,
     /// Instance metadata service. Default: tokens required, two hops.
     #[serde(default)]

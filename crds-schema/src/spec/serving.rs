@@ -7,6 +7,7 @@ use crate::forms::{
     Arn, HealthCheckPath, LoadBalancerName, PrefixListId, SecurityGroupId, SecurityGroupName, ServiceName,
     TargetGroupName,
 };
+use crate::limits::LISTENERS_MAX;
 pub use crate::scalar::HealthCheckPort;
 use crate::scalar::{Cidr, SpecDuration};
 use crate::texts::HttpCodes;
@@ -144,7 +145,7 @@ pub struct LoadBalancer {
     pub ip_address_type: IpAddressType,
     /// Its listeners, at most 50. Default (also of an empty list): HTTP on port 80, forwarding to the one service.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
-    #[schemars(length(max = 50))]
+    #[schemars(length(max = LISTENERS_MAX))]
     pub listeners: Vec<Listener>,
     /// How long a connection may be idle, 1s to 4000s. Default 60s.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>

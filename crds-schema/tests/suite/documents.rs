@@ -48,12 +48,6 @@ fn unreadable_text_is_named_by_line_and_column() {
     assert_snapshot!(unreadable("a: b: c\n"), @"line 1, column 5: mapping values are not allowed in this context; correct the YAML there");
     assert_snapshot!(unreadable("a:\n\t- b\n"), @"line 2, column 2: tabs disallowed within this context (block indentation); correct the YAML there");
     assert_snapshot!(unreadable("a: *nowhere\n"), @"line 1, column 4: reference to unknown value; correct the YAML there");
-    assert_snapshot!(unreadable("a: .nan\n"), @"line 1, column 4: value `.nan` is not a finite number; correct the YAML there");
-}
-
-#[test]
-fn a_key_that_stands_twice_is_refused_at_the_second() {
-    assert_snapshot!(unreadable("spec:\n  count: 2\n  types: []\n  count: 3\n"), @"line 4, column 3: the key `count` stands twice in this map; keep one");
 }
 
 #[test]
@@ -84,7 +78,7 @@ fn an_alias_bomb_is_refused_before_it_is_expanded() {
 #[test]
 fn what_is_too_large_or_too_deep_is_refused() {
     assert_snapshot!(unreadable(&"# long\n".repeat(200_000)), @"line 1, column 1: the file has 1400000 bytes; at most 1048576 are read, so split it");
-    assert_snapshot!(unreadable(&format!("a: {}{}", "[".repeat(100), "]".repeat(100))), @"line 1, column 67: nested deeper than 64 levels; a record has less than ten");
+    assert_snapshot!(unreadable(&format!("a: {}{}", "[".repeat(100), "]".repeat(100))), @"line 1, column 27: nested deeper than 24 levels; a record has less than ten");
     assert_snapshot!(unreadable(&"a: 1\n---\n".repeat(200)), @"line 200, column 1: more than 100 documents; split the file");
     assert_snapshot!(unreadable(&format!("a: [{}]", "1,".repeat(100_000))), @"line 1, column 99999: more than 50000 values; split the file");
 }

@@ -7,11 +7,11 @@ use serde_json::json;
 use crate::{faults, faults_with, minimal, with};
 
 #[test]
-fn a_count_below_one_names_its_field() {
-    assert_snapshot!(faults_with(&[("spec.instances.count", json!(0))]), @"spec.instances.count: 0 is out of range; write 1 to 1000");
-    assert_snapshot!(faults_with(&[("spec.instances.count", json!(-3))]), @"spec.instances.count: -3 is out of range; write 1 to 1000");
-    assert_snapshot!(faults_with(&[("spec.instances.count", json!(1001))]), @"spec.instances.count: 1001 is out of range; write 1 to 1000");
-    assert_snapshot!(faults_with(&[("spec.instances.count", json!(u64::MAX))]), @"spec.instances.count: 18446744073709551615 is out of range; write 1 to 1000");
+fn a_count_below_zero_names_its_field_and_zero_is_one() {
+    assert!(parse(&with(minimal(), "spec.instances.count", json!(0))).is_ok());
+    assert_snapshot!(faults_with(&[("spec.instances.count", json!(-3))]), @"spec.instances.count: -3 is out of range; write 0 to 1000");
+    assert_snapshot!(faults_with(&[("spec.instances.count", json!(1001))]), @"spec.instances.count: 1001 is out of range; write 0 to 1000");
+    assert_snapshot!(faults_with(&[("spec.instances.count", json!(u64::MAX))]), @"spec.instances.count: 18446744073709551615 is out of range; write 0 to 1000");
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn all_faults_are_told_at_once() {
     spec.instances.userData: must be a text, not a number; put it in quotes: `"7"`
     spec.loadBalancer.listeners[0].default.forward: there is no service `api`; write `web`, or name the service so
     spec.loadBalancer.listeners[1].port: 80 is the port of listeners[0] too; use another port, or leave this listener out
-    spec.paused: must be `true` or `false`, not a text; write `true` or `false`
-    spec.services[0].healthCheck.interval: `10` is not a duration; write it like `30s`, `5m`, `24h` or `1h30m`
+    spec.paused: must be `true` or `false`, not a text; write `false`
+    spec.services[0].healthCheck.interval: `10` is not a duration; write `10s`
     spec.services[0].healthCheck.matcher: must be a text, not a number; put it in quotes: `"200"`
     spec.services[0].healthCheck.timeout: 3m is out of range; write 2s to 120s
     spec.services[0].port: 70000 is out of range; write 1 to 65535
@@ -148,12 +148,12 @@ fn a_wrong_type_is_told_what_to_write() {
         ("spec.rollout", json!([])),
     ]), @r#"
     spec.access.loadBalancer[0]: must be a map, not a text; write it like `{cidr: "203.0.113.0/24"}`
-    spec.loadBalancer.deletionProtection: must be `true` or `false`, not a text; write `true` or `false`
+    spec.loadBalancer.deletionProtection: must be `true` or `false`, not a text; write `true`
     spec.loadBalancer.listeners: must be a list, not a map; write a list, each entry after a `- `
     spec.loadBalancer.scheme: must be a text, not a number; write one of `internet-facing`, `internal`
     spec.rollout: must be a map, not a list; write its fields below it, indented
-    spec.services[0].healthCheck.healthyThreshold: must be a whole number, not a text; write 2 to 10
-    spec.services[0].healthCheck.interval: must be a text, not a number; write it like `30s`
+    spec.services[0].healthCheck.healthyThreshold: must be a whole number, not a text; write the number `3`, without quotes
+    spec.services[0].healthCheck.interval: must be a text, not a number; write `30s`
     spec.services[0].healthCheck.matcher: must be a text, not a number; put it in quotes: `"200"`
     spec.services[0].healthCheck.path: must be a text, not a map; write it like `/health`
     spec.tags.CostCenter: must be a text, not a number; put it in quotes: `"42"`
@@ -240,12 +240,12 @@ fn durations_and_shares_have_one_form() {
         ("spec.healing", json!({"gracePeriod": "5 m", "unhealthyFor": "1m1h", "maxUnhealthy": "150%", "maxTerminationsPerHour": 1001})),
         ("spec.rollout", json!({"maxSurge": "1", "maxUnavailable": -1, "bakeTime": "49h"})),
     ]), @r"
-    spec.healing.gracePeriod: `5 m` is not a duration; write it like `30s`, `5m`, `24h` or `1h30m`
+    spec.healing.gracePeriod: `5 m` is not a duration; write `5m`
     spec.healing.maxTerminationsPerHour: 1001 is out of range; write 0 to 1000
     spec.healing.maxUnhealthy: `150%` is not a share; write a number, or a share from `0%` to `100%`
-    spec.healing.unhealthyFor: `1m1h` is not a duration; write it like `30s`, `5m`, `24h` or `1h30m`
+    spec.healing.unhealthyFor: `1m1h` is not a duration; write `1h1m`
     spec.rollout.bakeTime: 49h is out of range; write 0s to 48h
-    spec.rollout.maxSurge: `1` is not a share; write a number, or a share from `0%` to `100%`
+    spec.rollout.maxSurge: `1` is not a share; write the number `1`, without quotes
     spec.rollout.maxUnavailable: -1 is out of range; write 0 to 1000
     ");
 }

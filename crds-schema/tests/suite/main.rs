@@ -4,7 +4,10 @@
 mod properties;
 
 mod faults;
+mod limits;
 mod rules;
+mod user_data;
+mod written;
 
 mod documents;
 mod examples;
@@ -35,7 +38,7 @@ pub fn home() -> String {
 /// The first document of an example file.
 pub fn example(name: &str) -> Value {
     let path = format!("{}/examples/{name}.yaml", home());
-    crds_schema::read_documents(&std::fs::read_to_string(path).unwrap()).unwrap().remove(0)
+    crds_schema::read_documents(&std::fs::read_to_string(path).unwrap()).unwrap().remove(0).value
 }
 
 /// `document` with `value` at `path`, as in `spec.services[0].port`; what is missing on the way is made.

@@ -96,9 +96,9 @@ fn an_access_entry_names_one_source_once() {
     spec.access.loadBalancer[0]: names no source; write `cidr: 203.0.113.0/24`
     spec.access.loadBalancer[1]: names several sources; keep one, and write the others as entries of their own
     spec.access.loadBalancer[1].securityGroup: not supported yet; write a cidr
-    spec.access.ssh[1]: `{cidr: "2001:db8::/32"}` stands here twice; keep one
+    spec.access.ssh[1]: `{cidr: "2001:0DB8:0::/32"}` is the same as `{cidr: "2001:db8::/32"}`; keep one
     spec.access.ssh[2].cidr: `2001:db8::1/32` has host bits set; write `2001:db8::/32`
-    spec.access.ssh[3].cidr: `10.0.0.0` is not an address range; write it like `203.0.113.0/24` or `2001:db8::/32`
+    spec.access.ssh[3].cidr: `10.0.0.0` is not an address range; write `10.0.0.0/32` for that address alone
     "#);
 }
 
@@ -109,15 +109,15 @@ fn a_security_group_holds_60_rules_of_a_family() {
     let with_sources = |n: usize| {
         [("spec.loadBalancer.listeners", listeners.clone()), ("spec.access.loadBalancer", json!(sources(n)))]
     };
-    assert_snapshot!(faults_with(&with_sources(31)), @"spec.access.loadBalancer: 31 IPv4 sources for 2 listeners come to 62 rules; a security group holds 60: merge ranges");
+    assert_snapshot!(faults_with(&with_sources(31)), @"spec.access.loadBalancer: 31 IPv4 ranges for 2 listeners make 62 rules, AWS allows 60 for IPv4 in a security group; merge ranges, or leave some out");
     let fits = with_sources(30).iter().fold(minimal(), |document, (path, value)| with(document, path, value.clone()));
     assert!(parse(&fits).is_ok());
-    assert_snapshot!(faults_with(&[("spec.access.ssh", json!(sources(60)))]), @"spec.access.ssh: 60 IPv4 sources and 1 of the load balancer come to 61 rules; a security group holds 60: merge ranges");
+    assert_snapshot!(faults_with(&[("spec.access.ssh", json!(sources(60)))]), @"spec.access.ssh: 60 IPv4 ranges for port 22 and the load balancer on 1 port make 61 rules, AWS allows 60 for IPv4 in a security group; merge ranges, or leave some out");
     let mut both = sources(59);
     both.push(json!({"cidr": "2001:db8::/32"}));
     assert!(parse(&with(minimal(), "spec.access.ssh", json!(both))).is_ok(), "families count apart");
     let two_ports = [("spec.services[0].healthCheck.port", json!(8081)), ("spec.access.ssh", json!(sources(59)))];
-    assert_snapshot!(faults_with(&two_ports), @"spec.access.ssh: 59 IPv4 sources and 2 of the load balancer come to 61 rules; a security group holds 60: merge ranges");
+    assert_snapshot!(faults_with(&two_ports), @"spec.access.ssh: 59 IPv4 ranges for port 22 and the load balancer on 2 ports make 61 rules, AWS allows 60 for IPv4 in a security group; merge ranges, or leave some out");
 }
 
 #[test]

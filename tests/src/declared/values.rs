@@ -33,7 +33,8 @@ fn known(property: &str) -> Option<Vec<Value>> {
             vec![json!(["t3.small"]), json!(["t3.large"]), json!([]), json!(["t3.small", "t3.large"])]
         }
         "spec.instances.userData" => {
-            vec![json!(""), json!("#!/bin/sh"), json!("x".repeat(16_384)), json!("x".repeat(16_385))]
+            let encoded = "I2Nsb3VkLWNvbmZpZw==";
+            vec![json!(""), json!("#!/bin/sh"), json!(encoded), json!("x".repeat(16_384)), json!("x".repeat(16_385))]
         }
         // Groups have their ids from the seed, so none can be named before a run.
         "spec.instances.securityGroupIds" => vec![json!([]), json!(["sg-1"])],
@@ -81,6 +82,8 @@ pub fn company(property: &str, value: &Value) -> Vec<(&'static str, Value)> {
         "spec.services[].algorithm" if value == "weighted_random" => {
             vec![("spec.services[0].stickiness", Value::Null)]
         }
+        // Compressed by gzip, so no text.
+        "spec.instances.userDataBase64" if value == true => vec![("spec.instances.userData", json!("H4sIAAAA"))],
         "spec.services[].name" => vec![("spec.loadBalancer.listeners[0].default.forward", value.clone())],
         "spec.instances.blockDevices[].type" if ["st1", "sc1"].iter().any(|kind| value == kind) => vec![
             ("spec.instances.blockDevices[0].device", json!("/dev/xvdb")),

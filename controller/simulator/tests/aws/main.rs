@@ -11,6 +11,7 @@ mod health;
 mod profiles;
 mod quotas;
 mod random;
+mod record_quotas;
 mod running;
 mod store;
 mod traffic;
