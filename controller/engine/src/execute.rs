@@ -58,7 +58,7 @@ trait Desk {
     /// Stores intents, all or none.
     fn store_intents<'a>(&'a self, intents: &'a [Intent]) -> LocalBoxFuture<'a, Result<(), WriteError>>;
     /// The user data of a revision.
-    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<String>, StoreError>>;
+    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<UserData>, StoreError>>;
 }
 
 struct Journal<'a> {
@@ -76,7 +76,7 @@ impl Desk for Journal<'_> {
         Box::pin(journal::store_intents(self.writer, self.journaled, intents))
     }
 
-    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<String>, StoreError>> {
+    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<UserData>, StoreError>> {
         Box::pin(records::user_data(self.writer.store(), self.name, revision))
     }
 }
@@ -87,7 +87,7 @@ struct Execution<'a> {
     changed: &'a Cell<Duration>,
     desk: &'a dyn Desk,
     /// User data by revision, read once.
-    texts: RefCell<BTreeMap<u64, String>>,
+    texts: RefCell<BTreeMap<u64, UserData>>,
 }
 
 /// An action that is ready to be sent.
@@ -173,10 +173,10 @@ impl Execution<'_> {
         let Write::RunInstances(run) = write else { return Ok(()) };
         let Some(UserData::Revision(revision)) = run.user_data else { return Ok(()) };
         let known = self.texts.borrow().get(&revision).cloned();
-        let text = match known {
-            Some(text) => text,
+        let data = match known {
+            Some(data) => data,
             None => match self.desk.user_data(revision).await {
-                Ok(Some(text)) => text,
+                Ok(Some(data)) => data,
                 Ok(None) => return Err(Outcome::NotTried(format!("revision {revision} holds no user data"))),
                 Err(error) => {
                     return Err(Outcome::NotTried(format!(
@@ -185,8 +185,8 @@ impl Execution<'_> {
                 }
             },
         };
-        self.texts.borrow_mut().insert(revision, text.clone());
-        run.user_data = Some(UserData::Text(text));
+        self.texts.borrow_mut().insert(revision, data.clone());
+        run.user_data = Some(data);
         Ok(())
     }
 

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crds_schema::Spec;
+use crds_schema::{Fault, Spec, StagingEnvironment};
 use jiff::Timestamp;
 use planner::desired::Template;
 use planner::fixed;
@@ -120,6 +120,8 @@ struct Parsed<T> {
 struct Judged {
     hash: String,
     spec: Result<Spec, Vec<String>>,
+    /// The spec, if only rules refuse it that are newer than a version which may have taken it.
+    accepted: Option<Spec>,
 }
 
 impl Reader {
@@ -180,7 +182,11 @@ impl Reader {
 
     fn judge(&mut self, name: &str, item: &Item) -> &Parsed<Judged> {
         let known = self.spec.take().filter(|known| known.item == *item);
-        let says = || Judged { hash: hash_of(item), spec: parse(name, item) };
+        let says = || {
+            let spec = parse(name, item, crds_schema::parse);
+            let accepted = spec.is_err().then(|| parse(name, item, crds_schema::parse_accepted).ok()).flatten();
+            Judged { hash: hash_of(item), spec, accepted }
+        };
         self.spec.insert(known.unwrap_or_else(|| Parsed { item: item.clone(), says: says() }))
     }
 
@@ -201,15 +207,21 @@ impl Reader {
     }
 }
 
-/// The user data of that revision's spec; `None` when it has none.
+/// The user data of that revision's spec, in the form that the spec says it has; `None` when it has none.
 ///
 /// # Errors
 /// The store's, and when there is no such revision: launching without its user data would be launching something else.
-pub async fn user_data(store: &dyn RecordStore, name: &str, revision: u64) -> Result<Option<String>, StoreError> {
+pub async fn user_data(store: &dyn RecordStore, name: &str, revision: u64) -> Result<Option<UserData>, StoreError> {
     let key = items::revision_key(name, revision);
     let item = store.get(&key).await?.ok_or_else(|| unreadable(&key, "is not there"))?;
-    let text = item.get("document").and_then(|document| document.pointer("/spec/instances/userData"));
-    Ok(text.and_then(Value::as_str).map(str::to_owned))
+    let instances = item.get("document").and_then(|document| document.pointer("/spec/instances"));
+    let field = |name: &str| instances.and_then(|instances| instances.get(name));
+    let is_base64 = field("userDataBase64").and_then(Value::as_bool).unwrap_or(false);
+    let text = field("userData").and_then(Value::as_str);
+    Ok(text.map(|text| match is_base64 {
+        true => UserData::Base64(crds_schema::user_data::in_one_line(text)),
+        false => UserData::Text(text.to_owned()),
+    }))
 }
 
 /// STATUS as an item.
@@ -299,7 +311,7 @@ async fn see(
     deleting: bool,
 ) -> Result<Seen, StoreError> {
     use planner::record::Stored::{Missing, Valid};
-    let Some(Parsed { item, says: Judged { hash, spec } }) = judged else {
+    let Some(Parsed { item, says: Judged { hash, spec, accepted } }) = judged else {
         let spec = revisions.spec(status.revision).await?;
         return Ok(Seen {
             stored: Missing,
@@ -318,11 +330,14 @@ async fn see(
     } else {
         status.generation
     };
+    // What was valid when it was numbered stays so: a newer version of the controller changes nothing unasked.
+    let accepted = accepted.as_ref().filter(|_| !is_new && status.revision == generation);
+    let spec = accepted.map_or(spec.as_ref(), Ok);
     let (stored, spec, revision) = match taken(revisions, hash, spec, status) {
         Ok(spec) => (Valid, Some(spec.clone()), generation),
         Err(stored) => {
             let last_valid = revisions.spec(status.revision).await?;
-            let written = spec.as_ref().ok().filter(|_| deleting);
+            let written = spec.ok().filter(|_| deleting);
             let spec = last_valid.map(|last| written.map_or(last.clone(), |written| torn_down_as(last, written)));
             (stored, spec, status.revision)
         }
@@ -353,11 +368,11 @@ async fn see(
 fn taken<'j>(
     revisions: &Revisions<'_>,
     hash: &str,
-    judged: &'j Result<Spec, Vec<String>>,
+    judged: Result<&'j Spec, &Vec<String>>,
     status: &Status,
 ) -> Result<&'j Spec, planner::record::Stored> {
     use planner::record::Stored::{Invalid, Refused};
-    let spec = judged.as_ref().map_err(|faults| Invalid(faults.clone()))?;
+    let spec = judged.map_err(|faults| Invalid(faults.clone()))?;
     let faults = fixed::refused(revisions.name, hash, spec, status, !revisions.intents.is_empty());
     if faults.is_empty() { Ok(spec) } else { Err(Refused(faults.iter().map(ToString::to_string).collect())) }
 }
@@ -379,8 +394,12 @@ fn faults_of(stored: &planner::record::Stored) -> &[String] {
 }
 
 /// The spec of a SPEC item, or a line for each fault.
-fn parse(name: &str, item: &Item) -> Result<Spec, Vec<String>> {
-    let parsed = crds_schema::parse(&Value::Object(item.clone()))
+fn parse(
+    name: &str,
+    item: &Item,
+    by: fn(&Value) -> Result<StagingEnvironment, Vec<Fault>>,
+) -> Result<Spec, Vec<String>> {
+    let parsed = by(&Value::Object(item.clone()))
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     if parsed.metadata.name != name {
         return Err(vec![format!(
@@ -459,7 +478,7 @@ impl Revisions<'_> {
         let why = match revision {
             None => "is not there".to_owned(),
             Some(Err(error)) => error,
-            Some(Ok(revision)) => match crds_schema::parse(&revision.document) {
+            Some(Ok(revision)) => match crds_schema::parse_accepted(&revision.document) {
                 Ok(environment) => return Some(environment.spec),
                 Err(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             },
@@ -490,7 +509,7 @@ impl Revisions<'_> {
                 .await?
                 .and_then(|item| parse_revision(item).ok()),
         };
-        let spec = spec.and_then(|revision| crds_schema::parse(&revision.document).ok());
+        let spec = spec.and_then(|revision| crds_schema::parse_accepted(&revision.document).ok());
         Ok(spec.map(|environment| Good { revision: number, spec: environment.spec }))
     }
 
@@ -512,7 +531,7 @@ impl Revisions<'_> {
         let before = self.all().await?.iter().rev().filter(|(number, _)| *number < in_force);
         let specs = before.filter_map(|(number, item)| {
             let revision = parse_revision(item.clone()).ok().filter(|revision| revision.valid)?;
-            Some((*number, crds_schema::parse(&revision.document).ok()?.spec))
+            Some((*number, crds_schema::parse_accepted(&revision.document).ok()?.spec))
         });
         let is_of = |spec: &Spec| Template::of(spec).is_some_and(|template| others.contains(&template.hash()));
         let mut found = specs.filter(|(_, spec)| is_of(spec));

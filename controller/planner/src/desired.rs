@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds_schema::Spec;
-use crds_schema::spec::{Algorithm, BlockDevice, HealthCheckPort, Protocol, Scheme, Service};
+use crds_schema::spec::{Algorithm, BlockDevice, HealthCheckPort, Instances, Protocol, Scheme, Service};
+use crds_schema::user_data::{decoded, in_one_line};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -105,33 +106,55 @@ pub struct Template {
     pub key_name: Option<String>,
     /// Instance profile.
     pub instance_profile: Option<String>,
-    /// User data.
+    /// User data that is text, however the record writes it: the same text in base64 launches the same instance.
     pub user_data: Option<String>,
     /// Disks.
     pub block_devices: Vec<BlockDevice>,
     /// Whether each gets a public address.
     pub associate_public_ip: Option<bool>,
+    /// User data that is no text, in base64. Left out where there is none, so that the hashes of older versions stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary_user_data: Option<String>,
 }
 
 impl Template {
     /// What the spec says; `None` if it lacks image or type.
     pub fn of(spec: &Spec) -> Option<Self> {
         let instances = &spec.instances;
+        let (text, binary) = user_data(instances);
         Some(Self {
             image: AmiId::parse(spec.image.ami_id.clone()?).ok()?,
             instance_type: instances.types.first()?.clone(),
             key_name: instances.key_name.clone(),
             instance_profile: instances.instance_profile.clone(),
-            user_data: instances.user_data.clone(),
+            user_data: text,
             block_devices: instances.block_devices.clone(),
             associate_public_ip: instances.associate_public_ip,
+            binary_user_data: binary,
         })
+    }
+
+    /// Whether members are launched with user data.
+    pub(crate) fn has_user_data(&self) -> bool {
+        self.user_data.is_some() || self.binary_user_data.is_some()
     }
 
     /// Its hash, as members and intents carry it.
     pub fn hash(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();
         hex(&Sha256::digest(text.as_bytes()), 16)
+    }
+}
+
+/// The user data as text, or as the base64 of what is no text.
+fn user_data(instances: &Instances) -> (Option<String>, Option<String>) {
+    let Some(written) = &instances.user_data else { return (None, None) };
+    if !instances.user_data_base64 {
+        return (Some(written.clone()), None);
+    }
+    match decoded(written).and_then(|bytes| String::from_utf8(bytes).ok()) {
+        Some(text) => (Some(text), None),
+        None => (None, Some(in_one_line(written))),
     }
 }
 

@@ -333,13 +333,15 @@ pub struct RunInstances {
     pub volume_tags: Tags,
 }
 
-/// User data: by the revision that holds it where it is stored, as text where it is sent.
+/// User data: by the revision that holds it where it is stored, itself where it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserData {
     /// That of the spec's revision of this number.
     Revision(u64),
     /// The text itself, not yet base64.
     Text(String),
+    /// Base64, sent as it is.
+    Base64(String),
 }
 
 /// Metadata options.

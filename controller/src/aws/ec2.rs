@@ -330,6 +330,7 @@ fn permission(operation: Operation, rule: &Rule) -> Result<IpPermission, CloudEr
 fn sdk_user_data(operation: Operation, data: UserData) -> Result<String, CloudError> {
     match data {
         UserData::Text(text) => Ok(aws_smithy_types::base64::encode(text)),
+        UserData::Base64(encoded) => Ok(encoded),
         UserData::Revision(number) => {
             Err(CloudError::bug(operation, format!("sent before revision {number}'s user data was filled in")))
         }

@@ -41,9 +41,9 @@ impl Desk for Kept<'_> {
         })
     }
 
-    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<String>, StoreError>> {
+    fn user_data(&self, revision: u64) -> LocalBoxFuture<'_, Result<Option<UserData>, StoreError>> {
         self.texts_read.set(self.texts_read.get() + 1);
-        Box::pin(async move { Ok((revision == 7).then(|| "#!/bin/true".to_owned())) })
+        Box::pin(async move { Ok((revision == 7).then(|| UserData::Text("#!/bin/true".into()))) })
     }
 }
 

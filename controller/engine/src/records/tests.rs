@@ -447,9 +447,59 @@ fn a_revision_whose_user_data_an_open_intent_needs_is_kept() {
             world.apply(count);
         }
         assert_eq!(world.revisions(), [1].into_iter().chain(6..=25).collect::<Vec<_>>());
-        let text = |revision| world.replica.clock.run(user_data(world.table, "a", revision));
-        assert_eq!(text(1).unwrap().as_deref(), Some("#!/bin/sh 1"));
-        text(2).unwrap_err();
+        let data = |revision| world.replica.clock.run(user_data(world.table, "a", revision));
+        assert_eq!(data(1).unwrap(), Some(UserData::Text("#!/bin/sh 1".into())));
+        data(2).unwrap_err();
+    });
+}
+
+/// The rule against encoded user data came after versions that took it.
+#[test]
+fn a_spec_that_an_older_version_took_stays_valid_until_it_is_edited() {
+    world(|world| {
+        let older = |count: u32| {
+            let mut spec = document(count);
+            spec["spec"]["instances"]["userData"] = "IyEvYmluL3No".into();
+            spec
+        };
+        // As that version stored it.
+        world.apply(2);
+        let sk = "REV#0000000001";
+        let mut revision = world.table.item("a", sk).unwrap();
+        (revision["document"], revision["hash"]) = (older(2), crds_schema::spec_hash(&older(2)).into());
+        world.table.put("a", sk, revision);
+        let mut status = world.status();
+        status["specHash"] = crds_schema::spec_hash(&older(2)).into();
+        world.table.put("a", STATUS, status);
+        world.table.put("a", SPEC, older(2));
+
+        let stored = world.pass();
+        assert_eq!((&stored.record.stored, stored.record.generation, count_in_force(&stored)), (&Valid, 1, Some(2)));
+        // The edit is refused, and the revision that was taken goes on.
+        world.table.put("a", SPEC, older(3));
+        let stored = world.pass();
+        assert!(matches!(&stored.record.stored, Invalid(faults) if faults[0].contains("looks base64-encoded")));
+        assert_eq!((stored.record.generation, stored.record.revision, count_in_force(&stored)), (2, 1, Some(2)));
+        let stored = world.pass();
+        assert!(matches!(&stored.record.stored, Invalid(_)), "and stays refused");
+        // Put back, it is a new edit.
+        world.table.put("a", SPEC, older(2));
+        assert!(matches!(&world.pass().record.stored, Invalid(_)));
+    });
+}
+
+#[test]
+fn user_data_is_read_in_the_form_that_its_own_revision_says() {
+    world(|world| {
+        world.apply(1);
+        let mut spec = world.table.item("a", SPEC).unwrap();
+        spec["spec"]["instances"]["userDataBase64"] = true.into();
+        spec["spec"]["instances"]["userData"] = "H4sIAAAA\nAAAA\n".into();
+        world.table.put("a", SPEC, spec);
+        world.pass();
+        let data = |revision| world.replica.clock.run(user_data(world.table, "a", revision));
+        assert_eq!(data(1).unwrap(), Some(UserData::Text("#!/bin/sh 1".into())), "an older one keeps its form");
+        assert_eq!(data(2).unwrap(), Some(UserData::Base64("H4sIAAAAAAAA".into())), "in one line, as it is sent");
     });
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn run_instances(
         groups: wanted_groups(spec, &place.group),
         key_name: template.key_name.clone(),
         instance_profile: template.instance_profile.clone(),
-        user_data: template.user_data.as_ref().map(|_| UserData::Revision(recipe.revision)),
+        user_data: template.has_user_data().then_some(UserData::Revision(recipe.revision)),
         metadata_options: metadata(spec),
         block_devices: block_devices(&template.block_devices, recipe.image),
         associate_public_ip: template.associate_public_ip,

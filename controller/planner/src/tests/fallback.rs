@@ -71,7 +71,7 @@ fn run(intent: &Intent) -> &RunInstances {
 fn revisions(plan: &Plan) -> Vec<u64> {
     let of = |intent: &&Intent| match run(intent).user_data {
         Some(UserData::Revision(number)) => Some(number),
-        Some(UserData::Text(_)) | None => None,
+        Some(UserData::Text(_) | UserData::Base64(_)) | None => None,
     };
     launches(plan).iter().filter_map(of).collect()
 }

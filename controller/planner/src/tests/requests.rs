@@ -6,6 +6,7 @@ use crds_schema::spec::{HttpTokens, Protocol};
 
 use super::world::*;
 use crate::action::{Action, Does, Plan};
+use crate::desired::Template;
 use crate::id::*;
 use crate::outcome::holds_already;
 use crate::ownership;
@@ -62,6 +63,41 @@ fn everything_is_tagged_in_the_call_that_makes_it() {
     tagged("create-load-balancer", "shop-alb");
     tagged("create-target-group/shop-web-6bdbe364", "shop-web-6bdbe364");
     tagged("create-listener/80", "shop-80");
+}
+
+/// Members and intents carry the hash: were it another, an upgrade of the controller would replace every member.
+#[test]
+fn the_hash_of_a_template_is_that_of_older_versions_and_of_the_bytes_that_are_sent() {
+    let hash = |data: Option<&str>, is_base64: bool| {
+        let world = World::empty(1).edited(|spec| {
+            spec.instances.user_data = data.map(Into::into);
+            spec.instances.user_data_base64 = is_base64;
+        });
+        Template::of(world.record.spec.as_ref().unwrap()).unwrap().hash()
+    };
+    insta::assert_snapshot!(hash(None, false), @"6fadccd79ae45011");
+    insta::assert_snapshot!(hash(Some("#cloud-config"), false), @"99949bdf200a2fd5");
+    // The same bytes launch the same instance.
+    assert_eq!(hash(Some("I2Nsb3VkLWNvbmZp\nZw=="), true), hash(Some("#cloud-config"), false));
+    assert_ne!(hash(Some("I2Nsb3VkLWNvbmZpZw=="), false), hash(Some("#cloud-config"), false));
+    // What is no text has a hash of its own.
+    let binary = hash(Some("H4sIAAAA"), true);
+    assert_eq!(hash(Some("H4sI\nAAAA\n"), true), binary);
+    assert!(![hash(None, false), hash(Some("H4sIAAAA"), false), hash(Some("H4sIAAAB"), true)].contains(&binary));
+}
+
+#[test]
+fn binary_user_data_is_asked_for_by_its_revision_too() {
+    let world = &mut World::empty(1).edited(|spec| {
+        spec.instances.user_data = Some("H4sIAAAA".into());
+        spec.instances.user_data_base64 = true;
+    });
+    let plan = world.pass();
+    let launch = plan.actions.iter().find_map(|action| match action.does.writes().into_iter().next() {
+        Some(Write::RunInstances(run)) => Some(run),
+        _ => None,
+    });
+    assert_eq!(launch.unwrap().user_data, Some(UserData::Revision(2)));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crds_schema::spec::HttpTokens;
 use engine::cloud::Reply;
 use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
@@ -75,8 +77,8 @@ pub(crate) enum Asked {
     Wire(Box<OnTheWire>),
 }
 
-impl From<&RunInstances> for Launch {
-    fn from(run: &RunInstances) -> Self {
+impl Launch {
+    fn of(run: &RunInstances) -> Outcome<Self> {
         let disks = run.block_devices.iter().map(|device| Disk {
             device: device.device.clone(),
             size_gib: device.size_gib,
@@ -86,7 +88,7 @@ impl From<&RunInstances> for Launch {
             throughput: None,
             delete_on_termination: Some(device.delete_on_termination),
         });
-        Self {
+        Ok(Self {
             token: Some(run.token.to_string()),
             image: run.image.clone(),
             instance_type: run.instance_type.clone(),
@@ -94,7 +96,7 @@ impl From<&RunInstances> for Launch {
             groups: run.groups.clone(),
             key_name: run.key_name.clone(),
             profile: run.instance_profile.clone(),
-            user_data: run.user_data.as_ref().and_then(text_of),
+            user_data: run.user_data.as_ref().map_or(Ok(None), bytes_of)?,
             http_tokens: run.metadata_options.http_tokens,
             hop_limit: run.metadata_options.hop_limit,
             disks: disks.collect(),
@@ -103,7 +105,7 @@ impl From<&RunInstances> for Launch {
             tags: run.tags.clone(),
             volume_tags: run.volume_tags.clone(),
             settings: Settings::default(),
-        }
+        })
     }
 }
 
@@ -114,7 +116,7 @@ impl World {
         let made = match self.replay(&token, &asked)? {
             Some(made) => made,
             None => {
-                let made = self.launch(&Launch::from(run), 1, 1)?;
+                let made = self.launch(&Launch::of(run)?, 1, 1)?;
                 self.remember(token, asked, made.clone());
                 made
             }
@@ -398,10 +400,20 @@ impl Disk {
     }
 }
 
-/// What AWS stores. A revision's number is resolved before sending, so there is no text for it here.
-fn text_of(data: &UserData) -> Option<Vec<u8>> {
+/// What AWS stores. A revision's number is resolved before sending, so there is nothing for it here.
+fn bytes_of(data: &UserData) -> Outcome<Option<Vec<u8>>> {
     match data {
-        UserData::Text(text) => Some(text.clone().into_bytes()),
-        UserData::Revision(_) => None,
+        UserData::Text(text) => Ok(Some(text.clone().into_bytes())),
+        UserData::Base64(encoded) => decoded(encoded).map(Some),
+        UserData::Revision(_) => Ok(None),
     }
+}
+
+/// User data, which is sent in base64.
+pub(crate) fn decoded(text: &str) -> Outcome<Vec<u8>> {
+    // Some clients break its lines.
+    let joined: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    STANDARD
+        .decode(joined)
+        .map_or_else(|_| refuse("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."), Ok)
 }

@@ -98,7 +98,7 @@ pub(crate) fn unresolved(write: &Write) -> Option<String> {
         }),
         Write::RunInstances(run) => match &run.user_data {
             Some(UserData::Revision(number)) => Some(format!("the user data of revision {number} is not filled in")),
-            Some(UserData::Text(_)) | None => run.groups.iter().find_map(made),
+            Some(UserData::Text(_) | UserData::Base64(_)) | None => run.groups.iter().find_map(made),
         },
         Write::SetInstanceGroups { groups, .. } | Write::SetLoadBalancerGroups { groups, .. } => {
             groups.iter().find_map(made)

@@ -126,6 +126,10 @@ fn a_launch_names_what_is_wrong_with_it() {
     assert_eq!(code(RunInstances { key_name: Some("other".into()), ..good.clone() }), "InvalidKeyPair.NotFound");
     let long = Some(UserData::Text("x".repeat(16_385)));
     assert_eq!(code(RunInstances { user_data: long, ..good.clone() }), "InvalidParameterValue");
+    let base64 = |text: &str| Some(UserData::Base64(text.to_owned()));
+    assert_eq!(code(RunInstances { user_data: base64("?"), ..good.clone() }), "InvalidUserData.Malformed");
+    let long = base64(&format!("{}AAA=", "AAAA".repeat(5461)));
+    assert_eq!(code(RunInstances { user_data: long, ..good.clone() }), "InvalidParameterValue");
     assert_eq!(code(RunInstances { tags: tags(&[("aws:x", "")]), ..good.clone() }), "InvalidParameterValue");
     bench.launch(good);
 }

@@ -236,6 +236,34 @@ async fn a_launch_with_a_public_address_puts_subnet_and_groups_on_the_interface(
 }
 
 #[tokio::test]
+async fn user_data_that_is_base64_already_is_sent_as_it_is() {
+    let bare = RunInstances {
+        key_name: None,
+        instance_profile: None,
+        user_data: Some(UserData::Base64("H4sIAAAA".into())),
+        block_devices: vec![],
+        volume_tags: Tags::new(),
+        tags: Tags::new(),
+        ..launch()
+    };
+    let expected = "
+        Action=RunInstances
+        MinCount=1
+        MaxCount=1
+        ClientToken=in-77
+        ImageId=ami-0fa4480bc2fe38b14
+        InstanceType=t3.medium
+        SubnetId=subnet-0aaa
+        SecurityGroupId.1=sg-1
+        SecurityGroupId.2=sg-2
+        UserData=H4sIAAAA
+        MetadataOptions.HttpEndpoint=enabled
+        MetadataOptions.HttpTokens=required
+        MetadataOptions.HttpPutResponseHopLimit=2";
+    writes(Write::RunInstances(Box::new(bare)), expected).await;
+}
+
+#[tokio::test]
 async fn what_is_not_resolved_is_not_sent() {
     let unfilled = RunInstances { user_data: Some(UserData::Revision(7)), ..launch() };
     refuses(Write::RunInstances(Box::new(unfilled)), "revision 7").await;

@@ -13,12 +13,12 @@ use planner::resource::InstanceState;
 use serde::Deserialize;
 
 use super::instance_ids::instance_id;
-use super::run_instances::{decoded, on_shutdown};
+use super::run_instances::on_shutdown;
 use crate::cloud::api::common::{Returned, filled, parse_id};
 use crate::cloud::api::{Bucket, Operation, Write};
 use crate::cloud::built_in::BuiltIn;
 use crate::cloud::instances::incorrect_state;
-use crate::cloud::launch::USER_DATA_MAX;
+use crate::cloud::launch::{USER_DATA_MAX, decoded};
 use crate::cloud::world::{Outcome, World, refuse};
 
 /// See the module.

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use crds_schema::spec::HttpTokens;
 use engine::operation::Bucket as Called;
 use planner::id::{AmiId, SecurityGroupId, SubnetId, VpcId, Zone};
@@ -21,7 +19,7 @@ use crate::cloud::api::common::{TagSpecification, filled, parse_id, tags_for};
 use crate::cloud::api::{Bucket, Operation, Write};
 use crate::cloud::catalogue::{Architecture, architecture};
 use crate::cloud::config::SubnetRecord;
-use crate::cloud::launch::{Asked, Launch};
+use crate::cloud::launch::{Asked, Launch, decoded};
 use crate::cloud::settings::{Credits, OnShutdown, Settings};
 use crate::cloud::tags::{Service, check_tags};
 use crate::cloud::world::{Outcome, World, refuse};
@@ -370,13 +368,4 @@ pub(super) fn on_shutdown(text: &str) -> Outcome<OnShutdown> {
         },
         Ok,
     )
-}
-
-/// User data, which is sent in base64.
-pub(super) fn decoded(text: &str) -> Outcome<Vec<u8>> {
-    // Some clients break its lines.
-    let joined: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD
-        .decode(joined)
-        .map_or_else(|_| refuse("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."), Ok)
 }
