@@ -119,7 +119,7 @@ fn a_paused_environment_is_observed_and_not_touched() {
 fn an_invalid_edit_keeps_the_last_valid_revision_healing() {
     let mut stage = running(2);
     let mut broken = record(2);
-    broken["spec"]["instances"]["count"] = 0.into();
+    broken["spec"]["instances"]["count"] = (-1).into();
     stage.apply(&broken);
     stage.run_for(Duration::from_secs(30));
     assert!(stage.is(ConditionType::SpecValid, Truth::False));

@@ -49,9 +49,20 @@ fn a_directory_and_bytes_that_are_no_text_are_no_files_to_apply() {
 }
 
 #[test]
+fn what_was_written_is_quoted_though_it_stands_for_something_else() {
+    refused(
+        &SHOP.replace("    count: 2", "    count: 0x2"),
+        &["spec.instances.count: `0x2` is written to another base", "`2`"],
+    );
+    let twice = SHOP.replace("    count: 2", "    count: 2\n    count: 3");
+    refused(&twice, &["spec.instances.count: stands twice in this map, in lines 9 and 10; keep one"]);
+    let tagged = SHOP.replace("  instances:\n", "  tags: {Release: 1.10}\n  instances:\n");
+    refused(&tagged, &["spec.tags.Release: ", "put it in quotes: `\"1.10\"`"]);
+}
+
+#[test]
 fn unreadable_yaml_is_told_with_its_line_and_column() {
     refused("apiVersion: understudy.dev/v1alpha1\nkind: [oops\nspec: {}\n", &["bad.yaml: line ", "column "]);
-    refused(&SHOP.replace("    count: 2", "    count: 2\n    count: 3"), &["bad.yaml: line 10, column 5: ", "`count`"]);
 }
 
 #[test]
