@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use futures::future::LocalBoxFuture;
-use planner::id::{AmiId, InstanceId, LoadBalancerArn, TargetGroupArn, Zone};
+use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
 use planner::request::{ElbTaggable, Made, Write};
 use planner::resource::{
-    Image, Instance, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Tags, Target,
-    TargetGroup,
+    Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
+    Tags, Target, TargetGroup, Volume,
 };
 
 use crate::error::CloudError;
@@ -94,6 +94,13 @@ pub enum Read {
         /// Where to go on.
         page: Page,
     },
+    /// EC2 DescribeVolumes.
+    Volumes {
+        /// Filters; `attachment.instance-id` does not fail for an unknown id.
+        filters: Vec<Filter>,
+        /// Where to go on.
+        page: Page,
+    },
     /// ELBv2 DescribeLoadBalancers by name, at most 20. A missing one fails the call with `LoadBalancerNotFound`.
     LoadBalancers {
         /// Which.
@@ -108,6 +115,13 @@ pub enum Read {
     Listeners {
         /// Of which.
         load_balancer: LoadBalancerArn,
+        /// Where to go on.
+        page: Page,
+    },
+    /// ELBv2 DescribeRules of one listener, the default one included.
+    Rules {
+        /// Of which.
+        listener: ListenerArn,
         /// Where to go on.
         page: Page,
     },
@@ -150,12 +164,16 @@ pub enum Reply {
     InstanceStatus(Vec<(InstanceId, StatusChecks)>, Page),
     /// Of [`Read::ProfileAssociations`].
     ProfileAssociations(Vec<ProfileAssociation>, Page),
+    /// Of [`Read::Volumes`]: those that are attached.
+    Volumes(Vec<Volume>, Page),
     /// Of [`Read::LoadBalancers`].
     LoadBalancers(Vec<LoadBalancer>),
     /// Of [`Read::LoadBalancerAttributes`] and [`Read::TargetGroupAttributes`].
     Attributes(BTreeMap<String, String>),
     /// Of [`Read::Listeners`].
     Listeners(Vec<Listener>, Page),
+    /// Of [`Read::Rules`], without the default one.
+    Rules(Vec<ListenerRule>, Page),
     /// Of [`Read::TargetGroups`].
     TargetGroups(Vec<TargetGroup>),
     /// Of [`Read::TargetHealth`].

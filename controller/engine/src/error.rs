@@ -132,7 +132,7 @@ pub fn kind_of(code: &str) -> ErrorKind {
         | "DuplicateLoadBalancerName"
         | "DuplicateTargetGroupName" => Exists,
 
-        "LoadBalancerNotFound" | "TargetGroupNotFound" | "ListenerNotFound" | "InvalidAMIID.Unavailable" => NotFound,
+        "LoadBalancerNotFound" | "TargetGroupNotFound" | "ListenerNotFound" | "RuleNotFound" | "InvalidAMIID.Unavailable" => NotFound,
 
         // EC2 names each missing thing `Invalid<What>ID.NotFound`, `Invalid<What>.NotFound` and the like.
         _ if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => NotFound,

@@ -6,6 +6,7 @@
 //! Never: decides anything, or tries a failed call again. Batches and halving are in [`read`], what is
 //! kept between passes in [`reference`].
 
+pub mod rarely;
 mod read;
 pub mod reference;
 #[cfg(test)]
@@ -15,14 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::join;
-use planner::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
+use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use planner::lookup::Lookups;
 use planner::observed::{Observed, Part};
 use planner::ownership::TAG_UID;
 use planner::request::ElbTaggable;
 use planner::resource::{
-    Instance, InstanceState, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Tags, Target,
-    TargetGroup,
+    Instance, InstanceState, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks,
+    Tags, Target, TargetGroup, Volume,
 };
 
 use self::read::{Answers, Batch, Filed};
@@ -31,7 +32,7 @@ use crate::cloud::{Filter, Page, Read, Reply};
 use crate::context::Ctx;
 
 /// Rounds of reads at most: the recorded, what hangs on resources that the record does not know yet (or on an instance
-/// without its tags), and the tags of listeners found there.
+/// without its tags), and the tags and rules of listeners found there.
 const ROUNDS_MAX: usize = 3;
 /// AWS's limits on one call: values of a filter, ids of DescribeInstanceStatus, names or ARNs of ELBv2.
 const FILTER_VALUES_MAX: usize = 200;
@@ -61,10 +62,12 @@ struct Sight {
     by_id: Answers<InstanceId, Instance>,
     status_checks: Answers<InstanceId, StatusChecks>,
     profile_associations: Answers<InstanceId, ProfileAssociation>,
+    volumes: Answers<InstanceId, Volume>,
     groups: Answers<String, SecurityGroup>,
     load_balancers: Answers<String, LoadBalancer>,
     load_balancer_attributes: Answers<LoadBalancerArn, BTreeMap<String, String>>,
     listeners: Answers<LoadBalancerArn, Listener>,
+    rules: Answers<ListenerArn, ListenerRule>,
     target_groups: Answers<String, TargetGroup>,
     target_group_attributes: Answers<TargetGroupArn, BTreeMap<String, String>>,
     targets: Answers<TargetGroupArn, Target>,
@@ -92,16 +95,20 @@ impl Sight {
         let groups: BTreeSet<TargetGroupArn> = lookups.iter().flat_map(|one| self.target_groups_of(one)).collect();
         let tagged: BTreeSet<ElbTaggable> = lookups.iter().flat_map(|one| self.tagged_of(one)).collect();
         let profiled: BTreeSet<InstanceId> = lookups.iter().flat_map(|one| self.other_profiles_of(one)).collect();
+        let ruled: BTreeSet<ListenerArn> = lookups.iter().flat_map(|one| self.listeners_of(one)).collect();
+        let with_volumes: BTreeSet<InstanceId> = lookups.iter().flat_map(|one| &one.volumes).cloned().collect();
         let uids = lookups.iter().map(|one| one.uid.clone()).collect();
         join!(
             self.by_uid.ask(ctx, region, uids, &INSTANCES_BY_UID),
             self.by_id.ask(ctx, region, hidden, &INSTANCES_BY_ID),
             self.status_checks.ask(ctx, region, recorded, &STATUS_CHECKS),
             self.profile_associations.ask(ctx, region, profiled, &PROFILE_ASSOCIATIONS),
+            self.volumes.ask(ctx, region, with_volumes, &VOLUMES),
             self.groups.ask(ctx, region, all(|one| &one.group_names), &SECURITY_GROUPS),
             self.load_balancers.ask(ctx, region, all(|one| &one.load_balancer_names), &LOAD_BALANCERS),
             self.load_balancer_attributes.ask(ctx, region, balancers.clone(), &LOAD_BALANCER_ATTRIBUTES),
             self.listeners.ask(ctx, region, balancers, &LISTENERS),
+            self.rules.ask(ctx, region, ruled, &RULES),
             self.target_groups.ask(ctx, region, all(|one| &one.target_group_names), &TARGET_GROUPS),
             self.target_group_attributes.ask(ctx, region, groups.clone(), &TARGET_GROUP_ATTRIBUTES),
             self.targets.ask(ctx, region, groups, &TARGETS),
@@ -138,6 +145,13 @@ impl Sight {
         lookups.load_balancers.iter().cloned().chain(shown.map(|lb| lb.arn.clone())).collect()
     }
 
+    /// Listeners of an environment's recorded load balancers: recorded ones, and those that were shown there. What a load
+    /// balancer of somebody else's does is nobody's concern here.
+    fn listeners_of(&self, lookups: &Lookups) -> BTreeSet<ListenerArn> {
+        let shown = lookups.load_balancers.iter().flat_map(|arn| self.listeners.found(arn)).map(|one| one.arn.clone());
+        lookups.listeners.iter().cloned().chain(shown).collect()
+    }
+
     /// Target groups of an environment, likewise.
     fn target_groups_of(&self, lookups: &Lookups) -> BTreeSet<TargetGroupArn> {
         let shown = lookups.target_group_names.iter().flat_map(|name| self.target_groups.found(name));
@@ -166,7 +180,16 @@ impl Sight {
             |arn: &TargetGroupArn| target_groups.seen().is_some_and(|all| all.iter().all(|one| one.arn != *arn));
         let balancers = self.load_balancers_of(lookups);
         let groups = self.target_groups_of(lookups);
+        let listeners: BTreeMap<_, _> =
+            parts(&balancers, |arn| self.listeners.part_of(arn, since, balancer_is_absent(arn)));
+        // Gone, if every load balancer's listeners were read and it is none of them.
+        let listener_is_absent = |arn: &ListenerArn| {
+            let mut parts = listeners.values().map(Part::seen);
+            load_balancers.seen().is_some()
+                && parts.all(|seen| seen.is_some_and(|all| all.iter().all(|one| one.arn != *arn)))
+        };
         Observed {
+            rules: parts(&self.listeners_of(lookups), |arn| self.rules.part_of(arn, since, listener_is_absent(arn))),
             subnets: referred.subnets,
             offerings: referred.offerings,
             image: referred.image,
@@ -177,10 +200,13 @@ impl Sight {
             profile_associations: parts(&self.other_profiles_of(lookups), |id| {
                 self.profile_associations.part([id], since).map(|all| all.into_iter().map(|(_, one)| one).collect())
             }),
+            volumes: parts(&lookups.volumes, |id| {
+                self.volumes.part([id], since).map(|all| all.into_iter().map(|(_, one)| one).collect())
+            }),
             load_balancer_attributes: parts(&balancers, |arn| {
                 self.load_balancer_attributes.part_of(arn, since, balancer_is_absent(arn)).map(only)
             }),
-            listeners: parts(&balancers, |arn| self.listeners.part_of(arn, since, balancer_is_absent(arn))),
+            listeners,
             target_group_attributes: parts(&groups, |arn| {
                 self.target_group_attributes.part_of(arn, since, group_is_absent(arn)).map(only)
             }),
@@ -270,6 +296,15 @@ const PROFILE_ASSOCIATIONS: Batch<InstanceId, ProfileAssociation> = Batch {
     },
 };
 
+const VOLUMES: Batch<InstanceId, Volume> = Batch {
+    size: FILTER_VALUES_MAX,
+    request: |ids, page| Read::Volumes { filters: filter("attachment.instance-id", ids), page },
+    file: |_, reply| {
+        let Reply::Volumes(found, page) = reply else { return None };
+        Some((found.into_iter().map(|one| (one.instance.clone(), one)).collect(), page))
+    },
+};
+
 const SECURITY_GROUPS: Batch<String, SecurityGroup> = Batch {
     size: FILTER_VALUES_MAX,
     request: |names, page| Read::SecurityGroups { filters: filter("group-name", names), page },
@@ -302,6 +337,15 @@ const LISTENERS: Batch<LoadBalancerArn, Listener> = Batch {
     request: |arns, page| Read::Listeners { load_balancer: arns[0].clone(), page },
     file: |arns, reply| {
         let Reply::Listeners(found, page) = reply else { return None };
+        whole(arns, found, page)
+    },
+};
+
+const RULES: Batch<ListenerArn, ListenerRule> = Batch {
+    size: 1,
+    request: |arns, page| Read::Rules { listener: arns[0].clone(), page },
+    file: |arns, reply| {
+        let Reply::Rules(found, page) = reply else { return None };
         whole(arns, found, page)
     },
 };

@@ -27,6 +27,7 @@ use crate::context::Ctx;
 use crate::execute::{Site, execute};
 use crate::journal::{self, Ending};
 use crate::lease::bounded;
+use crate::observe::rarely::Rarely;
 use crate::observe::{Sought, observe};
 use crate::recorder::Recorder;
 use crate::records::{Reader, Stored};
@@ -52,13 +53,21 @@ pub struct Remembered {
     reader: Reader,
     /// When, by `Clock::elapsed`, its last mutating call ended (promise I5).
     changed: Cell<Duration>,
+    /// When what is read rarely was read.
+    rarely: Rarely,
     /// Whether a pass may have ended without being concluded: one of an earlier leader, or a failed one of ours.
     unconcluded: bool,
 }
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { memory: Memory::default(), reader: Reader::default(), changed: Cell::default(), unconcluded: true }
+        Self {
+            memory: Memory::default(),
+            reader: Reader::default(),
+            changed: Cell::default(),
+            rarely: Rarely::default(),
+            unconcluded: true,
+        }
     }
 }
 
@@ -225,11 +234,20 @@ async fn read(
     Ok(stored)
 }
 
-async fn look(ctx: &Ctx<'_>, region: &str, record: &Record, kept: &Remembered) -> Observed {
-    let sought = Sought { lookups: lookups(record), since: kept.changed.get() };
+async fn look(ctx: &Ctx<'_>, region: &str, record: &Record, kept: &mut Remembered) -> Observed {
+    let mut lookups = lookups(record);
+    let (volumes, started) = (lookups.volumes.clone(), ctx.clock.elapsed());
+    let is_due = kept.rarely.is_due(record, &volumes, kept.memory.wants_volumes(), started);
+    if !is_due {
+        lookups.volumes.clear();
+    }
+    let sought = Sought { lookups, since: kept.changed.get() };
     let observed = observe(ctx, region, &[sought]).await.into_iter().next();
     // One is seen for each that is sought.
     let observed = observed.unwrap_or_else(|| Observed::unread("it was not looked for"));
+    if is_due && observed.volumes.values().all(|part| part.seen().is_some()) {
+        kept.rarely.note(record, volumes, started);
+    }
     for (part, why) in observed.gaps() {
         tracing::warn!(part, why, "part not read");
     }

@@ -16,11 +16,11 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
-use planner::id::{AmiId, SubnetId, VpcId, Zone};
+use planner::id::{AmiId, ListenerArn, SubnetId, VpcId, Zone};
 use planner::request::{ElbTaggable, Write};
 use planner::resource::{
-    Image, Instance, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Tags, Target,
-    TargetGroup,
+    Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
+    Tags, Target, TargetGroup, Volume,
 };
 
 use crate::clock::{Clock, Entropy, Purpose};
@@ -157,9 +157,12 @@ pub struct World {
     pub images: Vec<Image>,
     pub instances: Vec<Instance>,
     pub profile_associations: Vec<ProfileAssociation>,
+    pub volumes: Vec<Volume>,
     pub groups: Vec<SecurityGroup>,
     pub load_balancers: Vec<LoadBalancer>,
     pub listeners: Vec<Listener>,
+    /// Rules, each with the ARN of its listener.
+    pub rules: Vec<(ListenerArn, ListenerRule)>,
     pub target_groups: Vec<TargetGroup>,
     pub targets: Vec<Target>,
     pub tags: BTreeMap<ElbTaggable, Tags>,
@@ -288,6 +291,11 @@ impl FakeCloud {
                 let (all, next) = self.page(world.profile_associations.iter().filter(of).cloned().collect(), page);
                 Reply::ProfileAssociations(all, next)
             }
+            Read::Volumes { filters, page } => {
+                let of = |one: &&Volume| passes(filters, "attachment.instance-id", one.instance.as_str());
+                let (all, next) = self.page(world.volumes.iter().filter(of).cloned().collect(), page);
+                Reply::Volumes(all, next)
+            }
             Read::LoadBalancers { names } => Reply::LoadBalancers(
                 found(names, &world.load_balancers, |one| &one.name).ok_or_else(|| missing("LoadBalancerNotFound"))?,
             ),
@@ -302,6 +310,13 @@ impl FakeCloud {
                 let all = world.listeners.iter().filter(|one| one.load_balancer == *load_balancer).cloned().collect();
                 let (all, next) = self.page(all, page);
                 Reply::Listeners(all, next)
+            }
+            Read::Rules { listener, page } => {
+                found(std::slice::from_ref(listener), &world.listeners, |one| &one.arn)
+                    .ok_or_else(|| missing("ListenerNotFound"))?;
+                let of = world.rules.iter().filter(|(arn, _)| arn == listener).map(|(_, rule)| rule.clone());
+                let (all, next) = self.page(of.collect(), page);
+                Reply::Rules(all, next)
             }
             Read::TargetGroups { names } => Reply::TargetGroups(
                 found(names, &world.target_groups, |one| &one.name).ok_or_else(|| missing("TargetGroupNotFound"))?,

@@ -2,6 +2,7 @@
 //!
 //! Pure, so that a crash between executing and concluding loses nothing that the next pass cannot see again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -176,6 +177,7 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
             *role.recorded_mut(status) = Some(id.clone());
             if let Write::CreateSecurityGroup(create) = &intent.write {
                 status.security_groups.names.insert(id.clone(), create.name.clone());
+                status.security_groups.intents.insert(id.clone(), intent.id.clone());
             }
         }
         (Makes::LoadBalancer, Made::LoadBalancer(arn)) => {
@@ -187,18 +189,25 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                     hosted_zone_id: None,
                     zones: Vec::new(),
                     scheme: Some(create.scheme),
+                    intent: Some(intent.id.clone()),
                 });
             }
         }
         (Makes::TargetGroup { name, service, port }, Made::TargetGroup(arn)) => {
             if !status.target_groups.iter().any(|group| group.arn == *arn) {
-                let (service, name) = (service.clone(), name.clone());
-                status.target_groups.push(TargetGroupStatus { service, arn: arn.clone(), name, port: *port });
+                status.target_groups.push(TargetGroupStatus {
+                    service: service.clone(),
+                    arn: arn.clone(),
+                    name: name.clone(),
+                    port: *port,
+                    intent: Some(intent.id.clone()),
+                });
             }
         }
         (Makes::Listener { port }, Made::Listener(arn)) => {
             status.listeners.retain(|listener| listener.port != *port);
-            status.listeners.push(ListenerStatus { port: *port, arn: arn.clone() });
+            let made = ListenerStatus::new(*port, arn.clone());
+            status.listeners.push(ListenerStatus { intent: Some(intent.id.clone()), ..made });
         }
         (Makes::Member { slot, template }, Made::Instance(id)) => {
             if let Write::RunInstances(run) = &intent.write
@@ -226,6 +235,8 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                     stopped_since: None,
                     succeeded: false,
                     leaving: None,
+                    intent: Some(intent.id.clone()),
+                    volumes: BTreeSet::new(),
                 });
             }
         }

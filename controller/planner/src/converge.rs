@@ -17,7 +17,7 @@ use crate::reason::Reason;
 use crate::record::GroupRole;
 use crate::request::Ref;
 use crate::resource::{Instance, Target, TargetHealth};
-use crate::status::{ImageStatus, NetworkStatus, Origin, WaitOn, WantedStatus};
+use crate::status::{ImageStatus, MemberStatus, NetworkStatus, Origin, WaitOn, WantedStatus};
 
 /// Plans towards the spec in force.
 pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
@@ -48,17 +48,23 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
     let template = wanted.template.hash();
     let next = group.as_ref().and_then(Ref::id);
     still_served_by(draft, next, serving.as_ref());
-    let members = members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
+    let mut members =
+        members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
+    members::note_altered(&mut members, &template, &wanted.template.instance_type);
     let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
     let instances = groups.get(&GroupRole::Instances).cloned();
     let next = healthy_next(draft, next, serving.as_ref(), &members);
     let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances, next: &next };
+    if draft.sight.observed.volumes.values().any(|part| part.seen().is_some()) {
+        draft.memory.note_volumes_seen();
+    }
     order::members(draft, &scene);
     diff::instances::in_place(draft, &scene);
     diff::target_groups::targets(draft, &wanted, group.as_ref(), serving.as_ref(), &members);
     if let (Some(balancer), Some(group)) = (&balancer, &group) {
         diff::listeners::diff(draft, spec, &wanted, balancer, group);
     }
+    diff::listener_rules::report(draft);
     diff::target_groups::retire(draft, &wanted);
     open::give_up_orphans(draft);
     count(draft, &members);
@@ -108,14 +114,16 @@ fn count(draft: &mut Draft<'_>, members: &[Member]) {
         u32::try_from(members.iter().filter(|member| wanted(member)).count()).unwrap_or(u32::MAX)
     };
     let ours = |member: &&Member| member.status.origin == Origin::Launched;
-    draft.has_outdated = members.iter().filter(ours).any(|member| member.stays() && !member.current);
+    let is_older = |member: &Member| !member.current && !member.altered;
+    draft.has_outdated = members.iter().filter(ours).any(|member| member.stays() && is_older(member));
     draft.status.updated = of(&|member| member.stays() && member.current);
     draft.status.ready = of(&|member| member.is_healthy() && member.current);
     draft.status.serving = of(&Member::is_healthy);
     if draft.status.desired > 0 && draft.status.ready >= draft.status.desired {
         draft.status.good_revision = draft.sight.record.revision;
     }
-    let old = members.iter().filter(|member| !member.current && member.status.origin == Origin::Launched);
+    // One that was changed by hand runs what the record says, so that it serves as well as any.
+    let old = members.iter().filter(|member| is_older(member) && member.status.origin == Origin::Launched);
     let registered: Vec<&Member> = old.filter(|member| is_registered(draft, member)).collect();
     let words = registered.iter().map(|member| format!("slot {} ({})", member.status.slot, member.id()));
     let words: Vec<String> = words.map(|who| format!("{who}, of an older revision, is still registered")).collect();
@@ -147,12 +155,19 @@ fn tag_keys(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) {
     let is_left = draft.actions.iter().any(|action| action.id.0.starts_with("untag/"));
     let is_unread = !draft.sight.observed.gaps().is_empty();
     let is_replaced = draft.status.target_groups.iter().any(|group| group.name != wanted.target_group.name);
-    let may_be_left = is_left || is_unread || is_replaced;
+    // Volumes are read rarely: where that was not now, it is in the next pass.
+    let volumes = &draft.sight.observed.volumes;
+    let unseen = |member: &MemberStatus| !member.volumes.is_empty() && !volumes.contains_key(&member.instance_id);
+    let is_unseen = draft.status.instances.iter().any(unseen);
+    let may_be_left = is_left || is_unread || is_replaced || is_unseen;
     let now = draft.now();
     let dropped = std::mem::take(&mut draft.status.tag_keys).into_iter().filter(|key| !spec.tags.contains_key(key));
     let mut kept: BTreeSet<String> =
         dropped.filter(|key| draft.memory.dropped_tag_may_come(key, now) || may_be_left).collect();
     draft.memory.keep_dropped_tags(&kept);
+    if is_unseen && !kept.is_empty() {
+        draft.memory.look_at_volumes_again();
+    }
     kept.extend(spec.tags.keys().cloned());
     draft.status.tag_keys = kept;
 }

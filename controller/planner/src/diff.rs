@@ -6,6 +6,7 @@
 
 pub(crate) mod groups;
 pub(crate) mod instances;
+pub(crate) mod listener_rules;
 pub(crate) mod listeners;
 pub(crate) mod load_balancer;
 pub(crate) mod tags;

@@ -79,6 +79,10 @@ ids! {
     TargetGroupArn "arn:",
     /// A listener, by ARN.
     ListenerArn "arn:",
+    /// A rule of a listener, by ARN.
+    RuleArn "arn:",
+    /// An EBS volume.
+    VolumeId "vol-",
     /// An association of an instance profile with an instance. A replaced one gets another.
     ProfileAssociationId "iip-assoc-",
     /// One intent to create one thing. It is the `understudy:intent` tag and, for an instance, the client token.

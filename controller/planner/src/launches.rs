@@ -284,6 +284,9 @@ fn launch_reason(scene: &Scene<'_>, slot: u32, zone: &Zone) -> Why {
         (None, Some(member), _) => {
             Why::new(Reason::MemberStopped, format!("{place}: successor of {}, which was stopped", member.id()))
         }
+        (None, None, Some(member)) if member.altered => {
+            Why::new(Reason::MemberAltered, format!("{place}: successor of {}, {}", member.id(), member.alteration()))
+        }
         (None, None, Some(member)) => {
             Why::new(Reason::MemberOutdated, format!("{place}: successor of {}, of an older revision", member.id()))
         }

@@ -31,6 +31,7 @@ pub fn lint(plan: Plan, sight: &Sight<'_>) -> Result<Linted, Vec<String>> {
     verbs(&plan, &mut broken);
     launches(&plan, sight, &mut broken);
     sighted(&plan, sight, &mut broken);
+    unused(&plan, sight, &mut broken);
     floor(&plan, sight, &mut broken);
     drained(&plan, sight, &mut broken);
     budget(&plan, sight, &mut broken);
@@ -165,6 +166,29 @@ fn sighted(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
         };
         if unseen {
             broken.push(format!("I5: {} though what it destroys was not seen whole", action.id));
+        }
+    }
+}
+
+/// I2: no target group goes from under a listener or a rule of ours, unless the whole environment goes.
+fn unused(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
+    if sight.record.deleting {
+        return;
+    }
+    let observed = sight.observed;
+    let Some(balancer) = &plan.status.load_balancer else { return };
+    for action in &plan.actions {
+        let Does::DeleteTargetGroup(group) = &action.does else { continue };
+        let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen());
+        let free = listeners.is_some_and(|all| {
+            all.iter().all(|listener| {
+                let rules = observed.rules_of(&listener.arn);
+                let by_no_rule = rules.is_some_and(|rules| rules.iter().all(|rule| !rule.uses(group.id())));
+                by_no_rule && !listener.groups().contains(group.id())
+            })
+        });
+        if !free {
+            broken.push(format!("I2: {} though a listener or a rule uses it, or may", action.id));
         }
     }
 }

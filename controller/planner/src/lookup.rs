@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds_schema::Spec;
 
 use crate::desired::{self, Template};
-use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn};
+use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use crate::record::{GroupRole, Record};
 use crate::request::{ElbTaggable, Write};
+use crate::resource::InstanceState;
+use crate::status::MemberStatus;
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +39,12 @@ pub struct Lookups {
     /// The instance profile that each member of the current revision should have: where another is seen, it is asked by
     /// which association. A member of an older one keeps its own until it is replaced.
     pub profiles: BTreeMap<InstanceId, Option<String>>,
+    /// Members whose volumes are watched. They are asked for rarely; `engine::reconcile` says when.
+    pub volumes: BTreeSet<InstanceId>,
     /// Recorded load balancers: what hangs on them can be asked for at once.
     pub load_balancers: BTreeSet<LoadBalancerArn>,
+    /// Recorded listeners: their rules can be asked for at once.
+    pub listeners: BTreeSet<ListenerArn>,
     /// Recorded target groups, likewise.
     pub target_groups: BTreeSet<TargetGroupArn>,
     /// Recorded ELBv2 resources, whose tags can be asked for at once.
@@ -83,9 +89,19 @@ pub fn lookups(record: &Record) -> Lookups {
         uid: status.uid.to_string(),
         instances: status.instances.iter().map(|member| member.instance_id.clone()).collect(),
         profiles: profiles(record),
+        volumes: status.instances.iter().filter(|member| has_volumes(member)).map(|m| m.instance_id.clone()).collect(),
         load_balancers: status.load_balancer.iter().map(|lb| lb.arn.clone()).collect(),
+        listeners: status.listeners.iter().map(|listener| listener.arn.clone()).collect(),
         target_groups: status.target_groups.iter().map(|group| group.arn.clone()).collect(),
         tagged: tagged(record),
+    }
+}
+
+/// A pending instance may not show them yet, and one that is ending loses them.
+fn has_volumes(member: &MemberStatus) -> bool {
+    match member.state {
+        Some(InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped) => true,
+        None | Some(InstanceState::Pending | InstanceState::ShuttingDown | InstanceState::Terminated) => false,
     }
 }
 

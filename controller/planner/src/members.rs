@@ -22,6 +22,8 @@ pub(crate) struct Member {
     pub(crate) life: Life,
     /// Whether it was launched from what the spec says now, in a subnet that it lists.
     pub(crate) current: bool,
+    /// Whether it was launched from what the spec says now, and changed by hand in what cannot be set right in place.
+    pub(crate) altered: bool,
     /// Whether its EC2 status checks fail.
     pub(crate) impaired: bool,
     /// Whether it is healthy in the target group that is to serve next, while one replaces another.
@@ -62,6 +64,11 @@ impl Member {
     /// Whether its target is healthy though the member is not: it serves, and is missed when it goes.
     pub(crate) fn serves_unwell(&self) -> bool {
         self.status.health == Some(TargetHealth::Healthy) && !self.is_healthy()
+    }
+
+    /// What it is by now that nobody's edit made it.
+    pub(crate) fn alteration(&self) -> String {
+        format!("changed to {} by hand", self.status.instance_type)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -113,6 +120,7 @@ pub(crate) fn assess(
         members.push(Member {
             life: life_of(status),
             current: status.template == template && instance.is_none_or(&is_current),
+            altered: false,
             instance: instance.cloned(),
             status: status.clone(),
             impaired,
@@ -145,6 +153,13 @@ fn note_life(status: &mut MemberStatus, was: Life, now: jiff::Timestamp) -> bool
     let life = life_of(status);
     status.stopped_since = (life == Life::Stopped).then(|| status.stopped_since.unwrap_or(now));
     was == Life::Stopped && life == Life::Live && status.leaving.is_none()
+}
+
+/// Notes who of the members that were launched from `template` is of another type by now: that is nobody's edit of the record.
+pub(crate) fn note_altered(members: &mut [Member], template: &str, instance_type: &str) {
+    for member in members.iter_mut().filter(|member| member.status.template == template) {
+        member.altered = member.instance.as_ref().is_some_and(|instance| instance.instance_type != instance_type);
+    }
 }
 
 fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool) {

@@ -28,6 +28,7 @@ pub struct Memory {
     dropped_tags: BTreeMap<String, Timestamp>,
     unused: BTreeMap<TargetGroupArn, Timestamp>,
     lost: VecDeque<InstanceId>,
+    volumes_again: bool,
 }
 
 /// How many members that are gone are remembered: AWS forgets a terminated target within minutes.
@@ -266,6 +267,20 @@ impl Memory {
     /// Forgets target groups that a listener uses, or that are gone.
     pub(crate) fn keep_unused(&mut self, unused: impl Fn(&TargetGroupArn) -> bool) {
         self.unused.retain(|group, _| unused(group));
+    }
+
+    /// Whether volumes, which are read rarely, are to be read in the next pass: something of them is not as it should be.
+    pub fn wants_volumes(&self) -> bool {
+        self.volumes_again
+    }
+
+    pub(crate) fn look_at_volumes_again(&mut self) {
+        self.volumes_again = true;
+    }
+
+    /// Forgets that volumes were to be read again, since they were.
+    pub(crate) fn note_volumes_seen(&mut self) {
+        self.volumes_again = false;
     }
 
     /// Notes that an action failed.

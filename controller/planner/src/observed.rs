@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{InstanceId, LoadBalancerArn, TargetGroupArn, Zone};
+use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
 use crate::request::ElbTaggable;
 use crate::resource::{
-    Image, Instance, Listener, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Tags, Target,
-    TargetGroup,
+    Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
+    Tags, Target, TargetGroup, Volume,
 };
 
 /// A part of what was seen.
@@ -79,12 +79,17 @@ pub struct Observed {
     /// Profile associations of the instances that were seen with another profile than they should have. Nobody else's
     /// are asked for, so a quiet pass asks for none.
     pub profile_associations: BTreeMap<InstanceId, Part<Vec<ProfileAssociation>>>,
+    /// Volumes by instance, where they were asked for in this pass: they are read rarely, and what was not asked for says
+    /// nothing.
+    pub volumes: BTreeMap<InstanceId, Part<Vec<Volume>>>,
     /// Load balancers of the names that are recorded or wanted.
     pub load_balancers: Part<Vec<LoadBalancer>>,
     /// Attributes by load balancer.
     pub load_balancer_attributes: BTreeMap<LoadBalancerArn, Part<BTreeMap<String, String>>>,
     /// Listeners by load balancer.
     pub listeners: BTreeMap<LoadBalancerArn, Part<Vec<Listener>>>,
+    /// Rules by listener of ours, but for the default ones.
+    pub rules: BTreeMap<ListenerArn, Part<Vec<ListenerRule>>>,
     /// Target groups of the names that are recorded or wanted.
     pub target_groups: Part<Vec<TargetGroup>>,
     /// Attributes by target group.
@@ -107,9 +112,11 @@ impl Observed {
             instances: Part::Unread(why.into()),
             status_checks: Part::Unread(why.into()),
             profile_associations: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             load_balancers: Part::Unread(why.into()),
             load_balancer_attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            rules: BTreeMap::new(),
             target_groups: Part::Unread(why.into()),
             target_group_attributes: BTreeMap::new(),
             targets: BTreeMap::new(),
@@ -125,6 +132,11 @@ impl Observed {
     /// Targets of a target group, if they were read whole.
     pub fn targets_of(&self, group: &TargetGroupArn) -> Option<&[Target]> {
         self.targets.get(group).and_then(Part::seen).map(Vec::as_slice)
+    }
+
+    /// Rules of a listener, if they were read whole.
+    pub fn rules_of(&self, listener: &ListenerArn) -> Option<&[ListenerRule]> {
+        self.rules.get(listener).and_then(Part::seen).map(Vec::as_slice)
     }
 
     /// Parts that were asked for and not read, each with why. Empty: sight is complete. What the last good revision launches
@@ -146,8 +158,10 @@ impl Observed {
             .values()
             .map(|part| ("load balancer attributes", part.unread()))
             .chain(self.listeners.values().map(|part| ("listeners", part.unread())))
+            .chain(self.rules.values().map(|part| ("listener rules", part.unread())))
             .chain(self.target_group_attributes.values().map(|part| ("target group attributes", part.unread())))
             .chain(self.targets.values().map(|part| ("target health", part.unread())))
+            .chain(self.volumes.values().map(|part| ("volumes", part.unread())))
             .chain(self.profile_associations.values().map(|part| ("instance profile associations", part.unread())));
         plain.into_iter().chain(by_parent).filter_map(|(what, why)| why.map(|why| (what, why))).collect()
     }

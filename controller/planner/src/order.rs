@@ -239,8 +239,11 @@ fn outdated_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: &mut u32) {
     rollout(draft, scene, number(outdated.len()));
     for member in outdated {
         let ready = healthy.saturating_sub(baking);
-        let message = format!("slot {}: launched from an older revision", member.status.slot);
-        let why = Why::new(Reason::MemberOutdated, message);
+        let (reason, how) = match member.altered {
+            true => (Reason::MemberAltered, member.alteration()),
+            false => (Reason::MemberOutdated, "launched from an older revision".to_owned()),
+        };
+        let why = Why::new(reason, format!("slot {}: {how}", member.status.slot));
         if is_missed_next(draft, scene, member) {
             keep(draft, member, number(scene.next.len()), scene.floor());
         } else if !member.is_healthy() {

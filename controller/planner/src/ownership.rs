@@ -101,13 +101,26 @@ pub fn tags(record: &Record, spec_tags: &Tags, name: &str, intent: &IntentId) ->
     tags
 }
 
-/// The tags that are kept in place: all but the intent's, which only matters until the resource is recorded.
+/// The tags that a resource of that intent has; of one whose intent is not recorded, all but that.
+pub fn tags_of(record: &Record, spec_tags: &Tags, name: &str, intent: Option<&IntentId>) -> Tags {
+    match intent {
+        Some(intent) => tags(record, spec_tags, name, intent),
+        None => standing_tags(record, spec_tags, name),
+    }
+}
+
+/// The tags that everything has, but for the intent's.
 pub fn standing_tags(record: &Record, spec_tags: &Tags, name: &str) -> Tags {
     let mut tags = spec_tags.clone();
     tags.insert(TAG_NAME.into(), name.into());
     tags.insert(TAG_ENVIRONMENT.into(), record.name.clone());
     tags.insert(TAG_UID.into(), record.status.uid.to_string());
     tags
+}
+
+/// What the tags of a member's volumes have besides.
+pub fn volume_tags(slot: u32) -> Tags {
+    [(TAG_SLOT.to_owned(), slot.to_string())].into()
 }
 
 /// What a member's tags have besides.

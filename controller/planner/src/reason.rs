@@ -142,6 +142,7 @@ reasons! {
     MemberSick TargetsHealthy Warning "A member failed its health checks for longer than allowed." "It is replaced: its successor first.";
     MemberStopped TargetsHealthy Warning "A member was stopped." "It is replaced: its successor first.";
     MemberOutdated InSync Normal "A member was launched from an older revision." "It is replaced, one surge at a time.";
+    MemberAltered InSync Warning "A member's instance type was changed by hand, which cannot be set right in place." "It is replaced: its successor first.";
     MemberSurplus InSync Normal "More members live than `count`." "One is drained and terminated.";
     MemberGone TargetsHealthy Warning "A member was terminated or is missing." "Another is launched.";
     SuccessorNotHealthy TargetsHealthy Normal "A member would go, but too few others are healthy yet." "It goes once they are.";
@@ -155,6 +156,7 @@ reasons! {
     RuleRogue InSync Warning "A security-group rule is there that the record does not name." "It is removed.";
     AttributeDrifted InSync Warning "An attribute differs from the record." "It is set.";
     HealthCheckDrifted InSync Warning "The health check differs from the record." "It is set.";
+    RuleForeign InSync Person "A rule that somebody made stands on a listener of ours: requests that meet it go elsewhere than the record says." "It is left alone. Delete it, or keep it and know that the environment is not as its record says; the record cannot name rules yet.";
     ListenerMissing InSync Warning "A listener is not there." "It is made.";
     ListenerDrifted InSync Warning "A listener differs from the record." "It is set.";
     ListenerRogue InSync Warning "A listener is there that the record does not name." "It is deleted.";

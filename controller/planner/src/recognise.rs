@@ -4,13 +4,17 @@
 //! promise I5 lets that be believed. Anything else that carries our tags is reported and left alone (promise I3).
 //! Never: plans an action.
 
+mod origins;
+
+use std::collections::BTreeSet;
+
 use crate::draft::Draft;
-use crate::id::LoadBalancerArn;
-use crate::ownership::{self, TAG_ENVIRONMENT, TAG_UID};
+use crate::id::{IntentId, LoadBalancerArn};
+use crate::ownership::{self, TAG_ENVIRONMENT, TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{GroupRole, Intent, Makes};
 use crate::request::{ElbTaggable, Made};
-use crate::resource::{Instance, InstanceState, LoadBalancer};
+use crate::resource::{Instance, InstanceState, Listener, LoadBalancer};
 use crate::status::{ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, TargetGroupStatus, WaitOn};
 
 /// Brings `draft.status` up to date with what was seen.
@@ -23,6 +27,8 @@ pub(crate) fn recognise(draft: &mut Draft<'_>) {
     target_groups(draft);
     listeners(draft);
     instances(draft);
+    origins::recover(draft);
+    origins::volumes(draft);
 }
 
 fn settle(draft: &mut Draft<'_>, intent: &Intent, made: &Made) {
@@ -61,6 +67,7 @@ fn groups(draft: &mut Draft<'_>) {
         {
             *role.recorded_mut(&mut draft.status) = Some(group.id.clone());
             draft.status.security_groups.names.insert(group.id.clone(), group.name.clone());
+            draft.status.security_groups.intents.insert(group.id.clone(), intent.id.clone());
             settle(draft, intent, &Made::SecurityGroup(group.id.clone()));
         } else if group.tags.get(TAG_UID).map(String::as_str) == Some(record.status.uid.as_str()) {
             draft.leave(&group.id, Reason::NotOurs, "it carries our tags, but no open intent of ours made it");
@@ -71,6 +78,7 @@ fn groups(draft: &mut Draft<'_>) {
         let made = Made::SecurityGroup(id.clone());
         if is_gone(draft, &made, seen.iter().any(|group| group.id == id)) {
             draft.status.security_groups.names.remove(&id);
+            draft.status.security_groups.intents.remove(&id);
             for role in GroupRole::BOTH {
                 let place = role.recorded_mut(&mut draft.status);
                 if place.as_ref() == Some(&id) {
@@ -101,7 +109,7 @@ fn load_balancer(draft: &mut Draft<'_>) {
         if intent.makes != Makes::LoadBalancer {
             continue;
         }
-        draft.status.load_balancer = Some(described(balancer));
+        draft.status.load_balancer = Some(described(balancer, Some(intent.id.clone())));
         match &recorded {
             None => settle(draft, intent, &Made::LoadBalancer(balancer.arn.clone())),
             // Two of one name there are never, so one of them is gone. Which of them, an older reading may not tell: the
@@ -120,11 +128,11 @@ fn load_balancer(draft: &mut Draft<'_>) {
         draft.status.listeners.clear();
         gone(draft, &made);
     } else if let Some(balancer) = balancer {
-        draft.status.load_balancer = Some(described(balancer));
+        draft.status.load_balancer = Some(described(balancer, recorded.intent));
     }
 }
 
-fn described(balancer: &LoadBalancer) -> LoadBalancerStatus {
+fn described(balancer: &LoadBalancer, intent: Option<IntentId>) -> LoadBalancerStatus {
     LoadBalancerStatus {
         arn: balancer.arn.clone(),
         name: balancer.name.clone(),
@@ -132,6 +140,7 @@ fn described(balancer: &LoadBalancer) -> LoadBalancerStatus {
         hosted_zone_id: balancer.hosted_zone_id.clone(),
         zones: balancer.subnets.keys().cloned().collect(),
         scheme: Some(balancer.scheme),
+        intent,
     }
 }
 
@@ -152,6 +161,7 @@ fn target_groups(draft: &mut Draft<'_>) {
                 arn: group.arn.clone(),
                 name: name.clone(),
                 port: *port,
+                intent: Some(intent.id.clone()),
             });
             settle(draft, intent, &Made::TargetGroup(group.arn.clone()));
         }
@@ -175,6 +185,14 @@ fn listeners(draft: &mut Draft<'_>) {
         if let Makes::Listener { port } = intent.makes
             && let Some(listener) = seen.iter().find(|listener| listener.port == port)
         {
+            // It may be somebody's, which was made before ours could be: then its own tag tells.
+            let ours = ElbTaggable::Listener(listener.arn.clone());
+            let tags = draft.sight.observed.tags_of(&ours);
+            if tags.and_then(|tags| tags.get(TAG_INTENT)).map(String::as_str) == Some(intent.id.as_str())
+                && let Some(recorded) = draft.status.listeners.iter_mut().find(|one| one.arn == listener.arn)
+            {
+                recorded.intent = Some(intent.id.clone());
+            }
             settle(draft, intent, &Made::Listener(listener.arn.clone()));
         }
     }
@@ -182,7 +200,11 @@ fn listeners(draft: &mut Draft<'_>) {
 
 fn seen_listeners(draft: &Draft<'_>, arn: &LoadBalancerArn) -> Option<Vec<ListenerStatus>> {
     let listeners = draft.sight.observed.listeners.get(arn)?.seen()?;
-    Some(listeners.iter().map(|seen| ListenerStatus { port: seen.port, arn: seen.arn.clone() }).collect())
+    let recorded = |seen: &Listener| {
+        let same = draft.status.listeners.iter().find(|known| known.arn == seen.arn).cloned();
+        ListenerStatus { port: seen.port, ..same.unwrap_or_else(|| ListenerStatus::new(seen.port, seen.arn.clone())) }
+    };
+    Some(listeners.iter().map(recorded).collect())
 }
 
 fn instances(draft: &mut Draft<'_>) {
@@ -265,5 +287,7 @@ fn launched(intent: &Intent, instance: &Instance, draft: &Draft<'_>) -> Option<M
         stopped_since: None,
         succeeded: false,
         leaving: None,
+        intent: Some(intent.id.clone()),
+        volumes: BTreeSet::new(),
     })
 }

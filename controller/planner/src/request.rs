@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{
     AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, ProfileAssociationId, SecurityGroupId, SubnetId,
-    TargetGroupArn, VpcId, Zone,
+    TargetGroupArn, VolumeId, VpcId, Zone,
 };
 use crate::resource::{Direction, Peer, Rule, Tags, TargetHealthCheck};
 
@@ -90,6 +90,8 @@ pub enum Taggable {
     SecurityGroup(Ref<SecurityGroupId>),
     /// An instance.
     Instance(InstanceId),
+    /// A volume.
+    Volume(VolumeId),
 }
 
 /// What an ELBv2 resource is addressed by in AddTags.

@@ -3,6 +3,8 @@
 //! The adapter and the simulator write these; the planner reads them. Nothing here says who owns what
 //! or what is wanted.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -13,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{
     AmiId, InstanceId, ListenerArn, LoadBalancerArn, ProfileAssociationId, SecurityGroupId, SubnetId, TargetGroupArn,
-    VpcId, Zone,
+    VolumeId, VpcId, Zone,
 };
 use crate::request::Ref;
+
+pub use self::rules::{ListenerAction, ListenerRule, action_words};
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -136,6 +140,17 @@ pub struct Instance {
     pub launched_at: Timestamp,
     /// Why it is in its state, such as `Client.UserInitiatedShutdown`.
     pub state_reason: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An EBS volume that is attached to an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Its id.
+    pub id: VolumeId,
+    /// The instance. Of the few that may have more than one, any of them.
+    pub instance: InstanceId,
     /// Its tags.
     pub tags: Tags,
 }
@@ -274,6 +289,8 @@ pub struct Listener {
     /// A second target group in the forward action, with weight 0: it takes no requests, but its targets are
     /// health-checked, since it is in use. So a new group is made healthy before the listener is moved to it.
     pub warms: Option<TargetGroupArn>,
+    /// All that it does with a request that meets no rule, in order.
+    pub actions: Vec<ListenerAction>,
 }
 
 /// One target of a target group, as DescribeTargetHealth shows it.

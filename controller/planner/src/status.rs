@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{
-    AmiId, EnvUid, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+    AmiId, EnvUid, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn,
+    VolumeId, VpcId, Zone,
 };
 use crate::reason::Reason;
 use crate::request::Made;
@@ -272,6 +273,9 @@ pub struct LoadBalancerStatus {
     /// Who can reach it, which is fixed; absent: not seen yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Scheme>,
+    /// The intent that made it, as its tag says; absent where it was recorded before that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentId>,
 }
 
 /// A target group.
@@ -286,6 +290,9 @@ pub struct TargetGroupStatus {
     pub name: String,
     /// The port of its targets.
     pub port: u16,
+    /// The intent that made it, as its tag says; absent where it was recorded before that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentId>,
 }
 
 /// A listener.
@@ -296,6 +303,22 @@ pub struct ListenerStatus {
     pub port: u16,
     /// Its ARN.
     pub arn: ListenerArn,
+    /// Where it forwarded when it last did what was wanted of it. What differs from this later was not our doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwards_to: Option<TargetGroupArn>,
+    /// What it kept warm then, while one target group replaced another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warms: Option<TargetGroupArn>,
+    /// The intent that made it, as its tag says; absent where it was recorded before that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentId>,
+}
+
+impl ListenerStatus {
+    /// One that was not yet seen to do what is wanted of it.
+    pub fn new(port: u16, arn: ListenerArn) -> Self {
+        Self { port, arn, forwards_to: None, warms: None, intent: None }
+    }
 }
 
 /// The two security groups.
@@ -311,6 +334,9 @@ pub struct SecurityGroupsStatus {
     /// Their names, by id, since a group is found by its name.
     #[serde(default)]
     pub names: BTreeMap<SecurityGroupId, String>,
+    /// The intents that made them, by id, as their tags say; without those that were recorded before that was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub intents: BTreeMap<SecurityGroupId, IntentId>,
 }
 
 /// The image.
@@ -390,6 +416,12 @@ pub struct MemberStatus {
     /// Why it is being taken out: it is not registered again, and terminated once drained.
     #[serde(default)]
     pub leaving: Option<Leaving>,
+    /// The intent that made it, as its tag says; absent where it was recorded before that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentId>,
+    /// The volumes that its launch made, once they were seen.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub volumes: BTreeSet<VolumeId>,
 }
 
 /// Why a member is being taken out.

@@ -155,9 +155,19 @@ fn untag_everything(draft: &mut Draft<'_>) -> bool {
             untag_ec2(draft, group.id.as_str(), diff::groups::taggable(&group.id), &group.tags);
         }
     }
+    let mut unseen = false;
     for member in draft.status.instances.clone() {
         if let Some(instance) = observed.instances.seen().and_then(|all| all.get(&member.instance_id)) {
             untag_ec2(draft, instance.id.as_str(), Taggable::Instance(instance.id.clone()), &instance.tags);
+        }
+        match observed.volumes.get(&member.instance_id).and_then(|part| part.seen()) {
+            Some(seen) => {
+                for volume in seen.iter().filter(|volume| member.volumes.contains(&volume.id)) {
+                    untag_ec2(draft, volume.id.as_str(), Taggable::Volume(volume.id.clone()), &volume.tags);
+                }
+            }
+            // Those of an instance that is gone went with it, or are nobody's to be told apart.
+            None => unseen |= !member.volumes.is_empty() && member.state.is_some(),
         }
     }
     for (resource, tags) in observed.tags.seen().into_iter().flatten() {
@@ -165,7 +175,7 @@ fn untag_everything(draft: &mut Draft<'_>) -> bool {
             untag_elb(draft, resource, tags);
         }
     }
-    draft.actions.is_empty()
+    draft.actions.is_empty() && !unseen
 }
 
 fn is_recorded(draft: &Draft<'_>, resource: &ElbTaggable) -> bool {

@@ -109,6 +109,15 @@ impl Ec2 {
         })
     }
 
+    pub(super) async fn volumes(&self, filters: Vec<Filter>, page: Page) -> Answered {
+        let call = self.0.describe_volumes().set_filters(sdk_filters(filters));
+        let sent = call.set_next_token(page).max_results(PAGE_MAX).send().await;
+        answer(Operation::DescribeVolumes, sent, |out| {
+            let attached = out.volumes().iter().filter(|volume| !volume.attachments().is_empty());
+            Ok(Reply::Volumes(each(attached, read::volume)?, page_of(out.next_token())))
+        })
+    }
+
     pub(super) async fn create_security_group(&self, create: CreateSecurityGroup) -> Answered {
         let call = self.0.create_security_group().group_name(create.name).description(create.description);
         let call = call.vpc_id(create.vpc).set_tag_specifications(tagged([(ResourceType::SecurityGroup, create.tags)]));
@@ -300,6 +309,7 @@ fn taggable(operation: Operation, resource: &Taggable) -> Result<String, CloudEr
     match resource {
         Taggable::SecurityGroup(group) => Ok(known(operation, group)?.to_string()),
         Taggable::Instance(id) => Ok(id.to_string()),
+        Taggable::Volume(id) => Ok(id.to_string()),
     }
 }
 

@@ -25,7 +25,7 @@ use super::classify::{all_known, answer, done, known, some};
 use super::convert::{self, each, elbv2 as read, only, page_of};
 use crate::wire::Wire;
 
-/// The largest page of DescribeListeners.
+/// The largest page of DescribeListeners and DescribeRules.
 const LISTENERS_PAGE_MAX: i32 = 400;
 
 /// ELBv2 of one region.
@@ -58,6 +58,15 @@ impl Elbv2 {
         let sent = call.set_marker(page).page_size(LISTENERS_PAGE_MAX).send().await;
         answer(Operation::DescribeListeners, sent, |out| {
             Ok(Reply::Listeners(each(out.listeners(), read::listener)?, page_of(out.next_marker())))
+        })
+    }
+
+    pub(super) async fn rules(&self, listener: ListenerArn, page: Page) -> Answered {
+        let call = self.0.describe_rules().listener_arn(listener);
+        let sent = call.set_marker(page).page_size(LISTENERS_PAGE_MAX).send().await;
+        answer(Operation::DescribeRules, sent, |out| {
+            let own = out.rules().iter().filter(|rule| rule.is_default() != Some(true));
+            Ok(Reply::Rules(each(own, read::rule)?, page_of(out.next_marker())))
         })
     }
 

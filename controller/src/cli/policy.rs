@@ -90,9 +90,11 @@ fn only_on_ours(operation: Operation) -> bool {
         | Operation::DescribeInstances
         | Operation::DescribeInstanceStatus
         | Operation::DescribeIamInstanceProfileAssociations
+        | Operation::DescribeVolumes
         | Operation::DescribeLoadBalancers
         | Operation::DescribeLoadBalancerAttributes
         | Operation::DescribeListeners
+        | Operation::DescribeRules
         | Operation::DescribeTargetGroups
         | Operation::DescribeTargetGroupAttributes
         | Operation::DescribeTargetHealth

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod hanging;
+
 use crds_schema::spec::Scheme;
 use jiff::Timestamp;
 use planner::id::{AmiId, ListenerArn, ProfileAssociationId, SecurityGroupId, SubnetId, VpcId, Zone};
@@ -171,6 +173,7 @@ fn listener(name: &str) -> Listener {
         protocol: "HTTP".into(),
         forwards_to: None,
         warms: None,
+        actions: Vec::new(),
     }
 }
 
@@ -207,7 +210,9 @@ fn lookups(name: &str) -> Lookups {
         uid: uid(name),
         instances: [instance_id(name, 1), instance_id(name, 2)].into(),
         profiles: [(instance_id(name, 1), None), (instance_id(name, 2), None)].into(),
+        volumes: BTreeSet::new(),
         load_balancers: [balancer_arn(name)].into(),
+        listeners: [listener_arn(name)].into(),
         target_groups: [group_arn(name)].into(),
         tagged: [
             ElbTaggable::LoadBalancer(balancer_arn(name)),
@@ -224,6 +229,7 @@ fn lookups_by_name(name: &str) -> Lookups {
         instances: BTreeSet::new(),
         profiles: BTreeMap::new(),
         load_balancers: BTreeSet::new(),
+        listeners: BTreeSet::new(),
         target_groups: BTreeSet::new(),
         tagged: BTreeSet::new(),
         ..lookups(name)
@@ -235,12 +241,12 @@ fn count(operations: &[Operation], wanted: Operation) -> usize {
 }
 
 #[test]
-fn a_cold_observation_costs_thirteen_calls_and_a_warm_one_ten_all_at_once() {
+fn a_cold_observation_costs_fourteen_calls_and_a_warm_one_eleven_all_at_once() {
     let scene = Scene::new(&["a"]);
     let (cold, depth) = scene.cost(lookups("a"));
-    assert_eq!((cold.len(), depth), (13, 1), "{cold:?}");
+    assert_eq!((cold.len(), depth), (14, 1), "{cold:?}");
     let (warm, depth) = scene.cost(lookups("a"));
-    assert_eq!((warm.len(), depth), (10, 1), "{warm:?}");
+    assert_eq!((warm.len(), depth), (11, 1), "{warm:?}");
     assert!(warm.iter().all(|operation| !operation.is_write()));
 }
 
@@ -292,7 +298,7 @@ fn without_a_spec_nothing_is_asked_of_network_or_image() {
     let scene = Scene::new(&["a"]);
     let nothing = Lookups { vpc: None, image: None, types: Vec::new(), ..lookups("a") };
     let (calls, _) = scene.cost(nothing.clone());
-    assert_eq!(calls.len(), 10, "{calls:?}");
+    assert_eq!(calls.len(), 11, "{calls:?}");
     assert_eq!(scene.observe_one(nothing).image, Part::Seen(None));
 }
 
@@ -453,8 +459,8 @@ fn environments_share_what_batches_and_see_only_their_own() {
     let sought = ["a", "b", "c"].map(|name| Sought { lookups: lookups(name), since: Duration::ZERO });
     let seen = scene.observe(&sought);
     let calls = scene.cloud.take_operations();
-    // Six shared calls, four for each environment, three of reference data.
-    assert_eq!(calls.len(), 6 + 4 * 3 + 3, "{calls:?}");
+    // Six shared calls, five for each environment, three of reference data.
+    assert_eq!(calls.len(), 6 + 5 * 3 + 3, "{calls:?}");
     for (name, seen) in ["a", "b", "c"].iter().zip(&seen) {
         assert_eq!(seen.gaps(), []);
         assert_eq!(seen.load_balancers.seen().unwrap(), &[load_balancer(name)]);

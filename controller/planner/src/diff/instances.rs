@@ -59,7 +59,7 @@ pub(crate) fn run_instances(
     let mut tags = ownership::tags(record, &spec.tags, &name, intent);
     let mut volume_tags = tags.clone();
     tags.extend(ownership::member_tags(place.slot));
-    volume_tags.insert(ownership::TAG_SLOT.into(), place.slot.to_string());
+    volume_tags.extend(ownership::volume_tags(place.slot));
     let template = recipe.template;
     Write::RunInstances(Box::new(RunInstances {
         token: intent.clone(),
@@ -124,7 +124,8 @@ pub(crate) fn in_place(draft: &mut Draft<'_>, scene: &Scene<'_>) {
     let Scene { spec, wanted, members, .. } = scene;
     for member in members.iter().filter(|member| member.stays()) {
         let Some(instance) = member.instance.as_ref() else { continue };
-        super::tags::instance(draft, spec, member.status.slot, instance);
+        super::tags::instance(draft, spec, &member.status, instance);
+        super::tags::volumes(draft, spec, &member.status);
         if let Some(group) = &scene.group {
             groups(draft, spec, group, instance);
         }

@@ -13,7 +13,7 @@ use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
 use crate::request::{CreateListener, ElbTaggable, Ref, Write};
-use crate::resource::Listener;
+use crate::resource::{Listener, action_words};
 
 /// Where a listener sends requests, and what it keeps warm.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,12 +141,19 @@ fn compare(
     let to = seen.forwards_to.as_ref().map(ToString::to_string);
     let have = forward_words(&seen.protocol, to.as_deref(), seen.warms.as_ref().map(ToString::to_string).as_deref());
     let want = forward.words(protocol_word(protocol));
+    if want == have {
+        note_agreed(draft, seen);
+    }
     if !draft.differs(&entry, Some(&want), Some(&have)) {
         return;
     }
-    let replacing = forward.warm.is_some() || seen.warms.is_some();
+    let replacing = seen.protocol == protocol_word(protocol) && is_our_cutover(draft, wanted, seen, &forward, group);
     let reason = if replacing { Reason::TargetGroupReplaced } else { Reason::ListenerDrifted };
-    let why = Why::new(reason, format!("listener {}: {want}", seen.port));
+    let message = match replacing {
+        true => format!("listener {}: {want}", seen.port),
+        false => format!("listener {}: is {}; should be {want}", seen.port, does(seen)),
+    };
+    let why = Why::new(reason, message);
     let mut after = made(&forward.to);
     after.extend(
         forward
@@ -162,12 +169,53 @@ fn compare(
         .puts([(entry, Some(want))]);
 }
 
+/// What it does, for people.
+fn does(seen: &Listener) -> String {
+    format!("{}, {}", seen.protocol, action_words(&seen.actions))
+}
+
+/// Records that it does what is wanted of it.
+fn note_agreed(draft: &mut Draft<'_>, seen: &Listener) {
+    if let Some(recorded) = draft.status.listeners.iter_mut().find(|recorded| recorded.arn == seen.arn) {
+        (recorded.forwards_to, recorded.warms) = (seen.forwards_to.clone(), seen.warms.clone());
+    }
+}
+
+/// Whether what differs is a step of ours from one target group to another. That is known from what STATUS records, never
+/// from how the listener looks: a group is being replaced, all that the listener names is ours, and it has not yet been
+/// where it is to go. Whoever changed it otherwise, it drifted.
+fn is_our_cutover(
+    draft: &Draft<'_>,
+    wanted: &Wanted,
+    seen: &Listener,
+    forward: &Forward,
+    group: &Ref<TargetGroupArn>,
+) -> bool {
+    let groups = &draft.status.target_groups;
+    let is_ours = |arn: &TargetGroupArn| groups.iter().any(|recorded| recorded.arn == *arn);
+    let is_replacing = groups.iter().any(|recorded| recorded.name != wanted.target_group.name);
+    let all_ours = seen.forwards_to.as_ref().is_some_and(is_ours) && seen.warms.as_ref().is_none_or(is_ours);
+    if !is_replacing || !all_ours {
+        return false;
+    }
+    let recorded = draft.status.listeners.iter().find(|recorded| recorded.arn == seen.arn);
+    let Some((agreed, agreed_warms)) =
+        recorded.and_then(|recorded| recorded.forwards_to.as_ref().map(|to| (to, recorded.warms.as_ref())))
+    else {
+        return true;
+    };
+    let untouched = seen.forwards_to.as_ref() == Some(agreed) && seen.warms.as_ref() == agreed_warms;
+    let was_as_wanted = forward.to.id() == Some(agreed) && forward.warm.as_ref().map(Ref::id) == agreed_warms.map(Some);
+    untouched || !(was_as_wanted || group.id() == Some(agreed))
+}
+
 fn remove(draft: &mut Draft<'_>, seen: &Listener) {
     let entry = entry(seen.load_balancer.as_str(), seen.port);
     let to = seen.forwards_to.as_ref().map(ToString::to_string);
     let have = forward_words(&seen.protocol, to.as_deref(), seen.warms.as_ref().map(ToString::to_string).as_deref());
     if draft.differs(&entry, None, Some(&have)) {
-        let why = Why::new(Reason::ListenerRogue, format!("listener {}: {have}", seen.port));
+        let with = super::listener_rules::lost_with(draft, seen);
+        let why = Why::new(Reason::ListenerRogue, format!("listener {}: {}{with}", seen.port, does(seen)));
         let write = Write::DeleteListener { listener: seen.arn.clone() };
         draft
             .change(format!("delete-listener/{}", seen.port), write, format!("listener {}", seen.port), why)

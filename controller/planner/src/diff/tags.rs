@@ -1,6 +1,7 @@
 //! Tags: ours and the spec's are kept in place; a tag that the spec no longer names is removed; others are left alone.
 //!
-//! Tags of volumes are set at creation and not watched.
+//! All that was put at creation is put back, on everything that we made: the tag of the intent, where it is recorded, and
+//! the tags of the volumes that came with a member. Volumes are read rarely, so that what is not shown says nothing.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +14,41 @@ use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::request::{ElbTaggable, Taggable, Write};
 use crate::resource::{Instance, SecurityGroup, Tags};
+use crate::status::MemberStatus;
 
 /// Tags of a security group.
 pub(crate) fn group(draft: &mut Draft<'_>, spec: &Spec, name: &str, seen: &SecurityGroup) {
-    let wanted = ownership::standing_tags(draft.sight.record, &spec.tags, name);
+    let intent = draft.status.security_groups.intents.get(&seen.id);
+    let wanted = ownership::tags_of(draft.sight.record, &spec.tags, name, intent);
     ec2(draft, seen.id.as_str(), groups::taggable(&seen.id), &wanted, &seen.tags);
 }
 
 /// Tags of a member.
-pub(crate) fn instance(draft: &mut Draft<'_>, spec: &Spec, slot: u32, seen: &Instance) {
-    let record = draft.sight.record;
-    let mut wanted = ownership::standing_tags(record, &spec.tags, &ownership::member_name(&record.name, slot));
-    wanted.extend(ownership::member_tags(slot));
+pub(crate) fn instance(draft: &mut Draft<'_>, spec: &Spec, member: &MemberStatus, seen: &Instance) {
+    let mut wanted = of_member(draft, spec, member);
+    wanted.extend(ownership::member_tags(member.slot));
     ec2(draft, seen.id.as_str(), Taggable::Instance(seen.id.clone()), &wanted, &seen.tags);
+}
+
+fn of_member(draft: &Draft<'_>, spec: &Spec, member: &MemberStatus) -> Tags {
+    let record = draft.sight.record;
+    let name = ownership::member_name(&record.name, member.slot);
+    ownership::tags_of(record, &spec.tags, &name, member.intent.as_ref())
+}
+
+/// Tags of the volumes that came with a member. Where one differs, they are read again in the next pass.
+pub(crate) fn volumes(draft: &mut Draft<'_>, spec: &Spec, member: &MemberStatus) {
+    let seen = draft.sight.observed.volumes.get(&member.instance_id).and_then(|part| part.seen());
+    let mut wanted = of_member(draft, spec, member);
+    wanted.extend(ownership::volume_tags(member.slot));
+    for volume in seen.into_iter().flatten().filter(|volume| member.volumes.contains(&volume.id)) {
+        let is_dropped = |key: &String| !wanted.contains_key(key) && draft.status.tag_keys.contains(key);
+        let lacks = wanted.iter().any(|(key, value)| volume.tags.get(key) != Some(value));
+        if lacks || volume.tags.keys().any(is_dropped) {
+            draft.memory.look_at_volumes_again();
+        }
+        ec2(draft, volume.id.as_str(), Taggable::Volume(volume.id.clone()), &wanted, &volume.tags);
+    }
 }
 
 fn ec2(draft: &mut Draft<'_>, id: &str, resource: Taggable, wanted: &Tags, seen: &Tags) {
@@ -45,7 +68,19 @@ fn ec2(draft: &mut Draft<'_>, id: &str, resource: Taggable, wanted: &Tags, seen:
 pub(crate) fn elb(draft: &mut Draft<'_>, spec: &Spec, name: &str, resource: &ElbTaggable) {
     let Some(seen) = draft.sight.observed.tags_of(resource) else { return };
     let id = arn(resource).to_owned();
-    let wanted = ownership::standing_tags(draft.sight.record, &spec.tags, name);
+    let status = &draft.status;
+    let intent = match resource {
+        ElbTaggable::LoadBalancer(arn) => {
+            status.load_balancer.as_ref().filter(|one| one.arn == *arn).and_then(|one| one.intent.as_ref())
+        }
+        ElbTaggable::TargetGroup(arn) => {
+            status.target_groups.iter().find(|one| one.arn == *arn).and_then(|one| one.intent.as_ref())
+        }
+        ElbTaggable::Listener(arn) => {
+            status.listeners.iter().find(|one| one.arn == *arn).and_then(|one| one.intent.as_ref())
+        }
+    };
+    let wanted = ownership::tags_of(draft.sight.record, &spec.tags, name, intent);
     let (put, remove) = compare(draft, &id, &wanted, seen);
     if !put.is_empty() {
         let (why, puts) = (why(put.keys()), puts(&id, &put));

@@ -124,9 +124,11 @@ pub(crate) fn targets(
     serving: Option<&TargetGroupArn>,
     members: &[Member],
 ) {
+    let held = super::listener_rules::holding(draft).unwrap_or_default();
     for recorded in draft.status.target_groups.clone() {
         let is_wanted = recorded.name == wanted.target_group.name;
-        if is_wanted || serving == Some(&recorded.arn) {
+        // What a rule of somebody's forwards to serves too: the members that come are registered there as well.
+        if is_wanted || serving == Some(&recorded.arn) || held.contains_key(&recorded.arn) {
             let Some(seen) = draft.sight.observed.targets_of(&recorded.arn) else { continue };
             register(draft, &recorded, seen, members);
             foreign(draft, &recorded, seen, members);
@@ -224,9 +226,19 @@ pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
     if draft.sight.observed.instances.seen().is_none() {
         return;
     }
-    let Some(used) = used_by_listeners(draft) else { return };
+    let (Some(used), Some(held)) = (used_by_listeners(draft), super::listener_rules::holding(draft)) else { return };
     let groups = draft.status.target_groups.clone();
-    let unused = |old: &TargetGroupStatus| old.name != wanted.target_group.name && !used.contains(&old.arn);
+    let is_held = |old: &TargetGroupStatus| held.contains_key(&old.arn);
+    for old in groups.iter().filter(|old| old.name != wanted.target_group.name && is_held(old)) {
+        let rules = held[&old.arn].join(", ");
+        let what = format!(
+            "{rules} to forward to {} or to be deleted: until then {} stays",
+            wanted.target_group.name, old.name
+        );
+        draft.wait(WaitOn::Person, what, None);
+    }
+    let unused =
+        |old: &TargetGroupStatus| old.name != wanted.target_group.name && !used.contains(&old.arn) && !is_held(old);
     draft.memory.keep_unused(|arn| groups.iter().any(|group| group.arn == *arn && unused(group)));
     for old in groups.into_iter().filter(unused) {
         let until = later(draft.memory.unused_since(&old.arn, draft.sight.now), ARRIVES_WITHIN);
@@ -266,11 +278,11 @@ pub(crate) fn empty_then_delete(
     }
 }
 
-/// Target groups that a listener forwards to or warms; `None` while that is not known.
+/// Target groups that a listener's default action names, in whatever way; `None` while that is not known.
 fn used_by_listeners(draft: &Draft<'_>) -> Option<BTreeSet<TargetGroupArn>> {
     let Some(balancer) = &draft.status.load_balancer else { return Some(BTreeSet::new()) };
     let listeners = draft.sight.observed.listeners.get(&balancer.arn)?.seen()?;
-    Some(listeners.iter().flat_map(|listener| listener.forwards_to.iter().chain(&listener.warms)).cloned().collect())
+    Some(listeners.iter().flat_map(|listener| listener.groups()).cloned().collect())
 }
 
 /// The target group whose health counts: the one that listeners forward to, else the wanted one.

@@ -147,13 +147,15 @@ fn a_listener_that_is_made_stands_beside_the_others_and_in_the_place_of_its_own(
     let arn = |nth: u32| ListenerArn::parse(format!("arn:listener/{nth}")).unwrap();
     let done = |nth| Outcome::Done(Some(Made::Listener(arn(nth))));
     let listeners = concluded(&mut world, &plan, "create-listener/81", done(1)).status.listeners;
-    let first = ListenerStatus { port: 80, arn: ListenerArn::parse(LISTENER).unwrap() };
-    assert_eq!(listeners, [first.clone(), ListenerStatus { port: 81, arn: arn(1) }]);
+    let of = |listeners: &[ListenerStatus]| listeners.iter().map(|one| (one.port, one.arn.clone())).collect::<Vec<_>>();
+    let first = (80, ListenerArn::parse(LISTENER).unwrap());
+    assert_eq!(of(&listeners), [first.clone(), (81, arn(1))]);
+    assert!(listeners[1].intent.is_some() && listeners[1].forwards_to.is_none(), "it was not yet seen");
     // One of that port is recorded, and is gone: the one that is made takes its place.
     let mut plan = plan;
     plan.status.listeners = listeners;
     let listeners = concluded(&mut world, &plan, "create-listener/81", done(2)).status.listeners;
-    assert_eq!(listeners, [first, ListenerStatus { port: 81, arn: arn(2) }]);
+    assert_eq!(of(&listeners), [first, (81, arn(2))]);
 }
 
 #[test]

@@ -64,13 +64,14 @@ fn listeners_are_made_set_right_and_deleted() {
     let mut world = World::healthy(2);
     let listeners = seen(world.observed.listeners.get_mut(&alb()).unwrap());
     listeners[0].forwards_to = None;
+    listeners[0].actions = vec![ListenerAction::Respond("503".into())];
     let mut rogue = listeners[0].clone();
     rogue.port = 81;
     rogue.arn = ListenerArn::parse("arn:listener/81").unwrap();
     listeners.push(rogue);
     assert_snapshot!(world.planned(), @r"
-    ~ set-listener/80                          ListenerDrifted: listener 80: HTTP to arn:aws:elasticloadbalancing:us-east-2:1:targetgroup/shop/1
-    ~ delete-listener/81                       ListenerRogue: listener 81: HTTP to something else
+    ~ set-listener/80                          ListenerDrifted: listener 80: is HTTP, fixed response 503; should be HTTP to arn:aws:elasticloadbalancing:us-east-2:1:targetgroup/shop/1
+    ~ delete-listener/81                       ListenerRogue: listener 81: HTTP, fixed response 503
     ");
     let mut world = World::healthy(2);
     world.observed.listeners.insert(alb(), Part::Seen(Vec::new()));
@@ -235,6 +236,7 @@ fn a_warmed_group_takes_over_once_it_is_as_healthy() {
         arn: new.clone(),
         name,
         port: 9090,
+        intent: None,
     });
     world
         .group(GroupRole::Instances)

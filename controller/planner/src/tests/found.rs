@@ -325,6 +325,7 @@ pub(super) fn with_a_next_group(mut world: World, well: &[u32]) -> World {
         arn: arn.clone(),
         name: wanted.name,
         port: 9090,
+        intent: None,
     });
     let on = |slot: &u32| Target { port: 9090, ..target(instance_id(*slot).as_str(), TargetHealth::Healthy, None) };
     world.observed.targets.insert(arn.clone(), Part::Seen(well.iter().map(on).collect()));

@@ -13,7 +13,7 @@ use crate::reason::Reason;
 use crate::record::{GroupRole, Intent};
 use crate::request::{ElbTaggable, Made};
 use crate::resource::*;
-use crate::status::{ListenerStatus, NetworkStatus, Status};
+use crate::status::{NetworkStatus, Status};
 
 fn group_made(id: &str) -> Made {
     Made::SecurityGroup(SecurityGroupId::parse(id).unwrap())
@@ -77,6 +77,8 @@ fn exactly_what_is_recorded_and_wanted_is_looked_for() {
         fallback: None,
         group_names: ["shop-alb-sg".into(), "shop-instance-sg".into()].into(),
         load_balancer_names: ["shop-alb".into()].into(),
+        listeners: [ListenerArn::parse(LISTENER).unwrap()].into(),
+        volumes: [instance_id(1), instance_id(2)].into(),
         target_group_names: ["shop-web-6bdbe364".into()].into(),
         uid: "env-1".into(),
         instances: [instance_id(1), instance_id(2)].into(),
@@ -91,6 +93,12 @@ fn exactly_what_is_recorded_and_wanted_is_looked_for() {
         .into(),
     };
     assert_eq!(lookups(&world.record), expected);
+    for state in [None, Some(InstanceState::Pending), Some(InstanceState::ShuttingDown)] {
+        world.status(1).state = state;
+        let of_the_other = Lookups { volumes: [instance_id(2)].into(), ..expected.clone() };
+        assert_eq!(lookups(&world.record), of_the_other, "{state:?}: it shows none");
+    }
+    world.status(1).state = Some(InstanceState::Stopped);
     world.record.deleting = true;
     assert_eq!(lookups(&world.record), Lookups { profiles: Default::default(), ..expected }, "a profile is not set");
 }
@@ -177,10 +185,14 @@ fn all_that_open_creates_made_is_recorded_and_settled_in_one_pass() {
     let resources = ["sg-alb", "sg-inst", ALB, GROUP, "i-1"];
     assert_eq!(noticed(&plan), resources.map(|resource| (resource, Reason::Seen)).into());
     let status = &plan.status;
-    assert_eq!(status.security_groups, made.record.status.security_groups);
-    assert_eq!(status.load_balancer, made.record.status.load_balancer);
-    assert_eq!(status.target_groups, made.record.status.target_groups);
+    let groups = &status.security_groups;
+    assert_eq!(groups.names, made.record.status.security_groups.names);
+    assert_eq!(groups.intents.values().collect::<Vec<_>>(), [&sent[0].id, &sent[1].id]);
+    let (balancer, group) = (status.load_balancer.clone().unwrap(), &status.target_groups[0]);
+    assert_eq!((balancer.arn, balancer.intent), (alb(), Some(intent("LoadBalancer").id.clone())));
+    assert_eq!((&group.arn, &group.intent), (&target_group(), &Some(intent("TargetGroup").id.clone())));
     assert_eq!(status.listeners, made.record.status.listeners);
+    assert_eq!(status.instances[0].intent, Some(member.id));
     assert_eq!(status.instances.iter().map(|member| &member.instance_id).collect::<Vec<_>>(), [&instance_id(1)]);
 }
 
@@ -268,8 +280,18 @@ fn listeners_are_recorded_as_they_are_seen_and_settle_their_intents() {
     world.record.intents.push(other);
     world.observed.listeners = World::healthy(1).observed.listeners;
     let plan = world.pass();
-    assert_eq!(plan.status.listeners, [ListenerStatus { port: 80, arn: ListenerArn::parse(LISTENER).unwrap() }]);
+    let [recorded] = &plan.status.listeners[..] else { panic!("{plan}") };
+    assert_eq!(
+        (recorded.port, recorded.arn.as_str(), &recorded.intent),
+        (80, LISTENER, &None),
+        "its tags do not say so"
+    );
     assert_eq!(plan.settled, sent, "81 is not there: {plan}");
+    seen(&mut world.observed.tags)
+        .get_mut(&ElbTaggable::Listener(ListenerArn::parse(LISTENER).unwrap()))
+        .unwrap()
+        .insert("understudy:intent".into(), sent[0].id.to_string());
+    assert_eq!(world.pass().status.listeners[0].intent.as_ref(), Some(&sent[0].id));
 }
 
 #[test]

@@ -43,7 +43,13 @@ fn with_an_old_group(mut world: World, targets: Vec<Target>) -> World {
     (group.arn, group.name) = (arn.clone(), "shop-old".into());
     seen(&mut world.observed.target_groups).push(group);
     let (service, name) = ("web".to_owned(), "shop-old".to_owned());
-    world.record.status.target_groups.push(TargetGroupStatus { service, arn: arn.clone(), name, port: 8080 });
+    world.record.status.target_groups.push(TargetGroupStatus {
+        service,
+        arn: arn.clone(),
+        name,
+        port: 8080,
+        intent: None,
+    });
     world.observed.targets.insert(arn, Part::Seen(targets));
     world
 }
@@ -191,20 +197,6 @@ fn a_listener_that_comes_back_goes_where_the_others_go() {
     let plan = world.pass();
     let goes_there = |write: &Write| matches!(write, Write::CreateListener(create) if create.forward_to == crate::request::Ref::Id(target_group()));
     assert!(writes(&plan).iter().any(goes_there), "{plan}");
-}
-
-#[test]
-fn a_listener_that_warms_what_it_need_not_is_set_right_as_a_replacement() {
-    let mut world = World::healthy(1);
-    listener(&mut world).warms = Some(next());
-    world.pass();
-    let plan = world.pass();
-    assert_eq!(reason(&plan, "set-listener/80"), Reason::TargetGroupReplaced);
-    let mut world = World::healthy(1);
-    listener(&mut world).forwards_to = Some(next());
-    world.pass();
-    let plan = world.pass();
-    assert_eq!(reason(&plan, "set-listener/80"), Reason::ListenerDrifted);
 }
 
 #[test]

@@ -118,9 +118,11 @@ impl World {
             instances: Part::Seen(BTreeMap::new()),
             status_checks: Part::Seen(BTreeMap::new()),
             profile_associations: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             load_balancers: Part::Seen(Vec::new()),
             load_balancer_attributes: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            rules: BTreeMap::new(),
             target_groups: Part::Seen(Vec::new()),
             target_group_attributes: BTreeMap::new(),
             targets: BTreeMap::new(),
@@ -194,6 +196,7 @@ impl World {
             arn: target_group(),
             name: wanted.name,
             port: wanted.port,
+            intent: None,
         });
         seen(&mut self.observed.target_groups).push(group);
         self.observed.target_group_attributes.insert(target_group(), Part::Seen(wanted.attributes));
@@ -222,6 +225,7 @@ impl World {
             hosted_zone_id: None,
             zones: Vec::new(),
             scheme: None,
+            intent: None,
         });
         let arn = ListenerArn::parse(LISTENER).unwrap();
         let listener = Listener {
@@ -231,9 +235,11 @@ impl World {
             protocol: "HTTP".into(),
             forwards_to: Some(target_group()),
             warms: None,
+            actions: Vec::new(),
         };
-        self.record.status.listeners.push(ListenerStatus { port: 80, arn: arn.clone() });
+        self.record.status.listeners.push(ListenerStatus::new(80, arn.clone()));
         self.observed.listeners.insert(alb(), Part::Seen(vec![listener]));
+        self.observed.rules.insert(arn.clone(), Part::Seen(Vec::new()));
         let attributes = [("idle_timeout.timeout_seconds", "60"), (desired::DELETION_PROTECTION, "false")];
         let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         self.observed.load_balancer_attributes.insert(alb(), Part::Seen(attributes));
@@ -249,6 +255,7 @@ impl World {
         let template = desired::wanted(&self.record, &spec, &self.observed).unwrap().template;
         let mut tags = self.standing(&ownership::member_name("shop", slot));
         tags.extend(ownership::member_tags(slot));
+        tags.insert(ownership::TAG_INTENT.into(), format!("in-{slot}"));
         let instance = Instance {
             id: id.clone(),
             state: InstanceState::Running,
@@ -294,6 +301,8 @@ impl World {
             stopped_since: None,
             succeeded: false,
             leaving: None,
+            intent: None,
+            volumes: BTreeSet::new(),
         });
         self
     }

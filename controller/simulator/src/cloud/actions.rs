@@ -4,6 +4,7 @@
 //! actions that authenticate a user first are not modelled. What becomes of a request is in [`super::traffic`].
 
 use planner::id::TargetGroupArn;
+use planner::resource::ListenerAction;
 
 /// An action, and the place in the order that its caller gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,21 @@ impl Action {
     pub fn respond(status: &str) -> Self {
         let response = FixedResponse { status: status.to_owned(), content_type: None, body: None };
         Self { order: None, does: Does::Respond(response) }
+    }
+
+    /// As the product reads it.
+    pub fn describe(&self) -> ListenerAction {
+        match &self.does {
+            Does::Forward(forward) => {
+                let groups = forward.groups.iter().map(|(arn, weight)| (arn.clone(), u32::from(*weight))).collect();
+                ListenerAction::Forward { groups, sticky: forward.sticky }
+            }
+            Does::Redirect(to) => ListenerAction::Redirect {
+                to: format!("{}://{}:{}{}", to.protocol.to_lowercase(), to.host, to.port, to.path),
+                status: to.status.clone(),
+            },
+            Does::Respond(response) => ListenerAction::Respond(response.status.clone()),
+        }
     }
 
     /// The target groups that it forwards to, each with its weight; none: it does something else.

@@ -43,6 +43,33 @@ impl Condition {
         }
     }
 
+    /// It in words, as the product reads it.
+    pub fn describe(&self) -> String {
+        let name = match self {
+            Self::HttpHeader { name, .. } => format!(" {name}"),
+            Self::HostHeader(_)
+            | Self::PathPattern(_)
+            | Self::RequestMethod(_)
+            | Self::QueryString(_)
+            | Self::SourceIp(_) => String::new(),
+        };
+        let values = match self {
+            Self::QueryString(pairs) => {
+                let text = |(key, value): &(Option<String>, String)| match key {
+                    Some(key) => format!("{key}={value}"),
+                    None => value.clone(),
+                };
+                pairs.iter().map(text).collect()
+            }
+            Self::HostHeader(_)
+            | Self::PathPattern(_)
+            | Self::HttpHeader { .. }
+            | Self::RequestMethod(_)
+            | Self::SourceIp(_) => self.values(),
+        };
+        format!("{}{name} {}", self.field(), values.join(" or "))
+    }
+
     /// How often a rule may have one: "zero or one" of most, "zero or more" of headers and query strings.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Rule.html>
     fn may_repeat(&self) -> bool {

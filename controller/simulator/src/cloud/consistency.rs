@@ -235,6 +235,8 @@ fn named_in(write: &Write) -> (Vec<&InstanceId>, Vec<&SecurityGroupId>) {
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::Instance(id) => (vec![id], Vec::new()),
             Taggable::SecurityGroup(group) => (Vec::new(), group.id().into_iter().collect()),
+            // It is known by having been read.
+            Taggable::Volume(_) => (Vec::new(), Vec::new()),
         },
         // ELBv2 is not documented to lag behind its own writes.
         Write::CreateSecurityGroup(_)

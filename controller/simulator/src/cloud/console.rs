@@ -16,8 +16,11 @@ use super::SimCloud;
 use super::actions::Action;
 use super::apps::App;
 use super::images::{ImageDevice, ImageRecord, ImageState};
+use super::instances::VolumeRecord;
 use super::world::{Outcome, Refusal, World};
 use crate::timeline::Timeline;
+
+mod forwarding;
 
 /// See the module.
 pub struct Console {
@@ -256,7 +259,12 @@ impl Console {
 
     /// Sets one attribute of a target group.
     pub fn set_target_group_attribute(&self, target_group: &TargetGroupArn, name: &str, value: &str) -> Done {
-        let attributes = [(name.to_owned(), value.to_owned())].into();
+        self.set_target_group_attributes(target_group, &[(name, value)])
+    }
+
+    /// Sets several attributes of a target group at once: some go only together.
+    pub fn set_target_group_attributes(&self, target_group: &TargetGroupArn, attributes: &[(&str, &str)]) -> Done {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.act(|world| world.set_target_group_attributes(&Ref::Id(target_group.clone()), &attributes))
     }
 
@@ -306,6 +314,18 @@ impl Console {
     /// Removes tags of an instance or a group.
     pub fn untag(&self, resource: &Taggable, keys: &[&str]) -> Done {
         self.act(|world| world.delete_tags(resource, &keys.iter().map(|key| (*key).to_owned()).collect()))
+    }
+
+    /// Removes every tag of an instance and of its volumes.
+    pub fn untag_with_volumes(&self, instance: &InstanceId) -> Done {
+        self.act(|world| {
+            let of = |(id, volume): (&String, &Rc<VolumeRecord>)| {
+                (volume.attached_to.as_ref() == Some(instance)).then(|| id.clone())
+            };
+            let ids: Vec<String> = world.volumes.iter().filter_map(of).chain([instance.to_string()]).collect();
+            world.untag_all(&ids, |_, _| true)?;
+            Ok(Reply::Done)
+        })
     }
 
     /// Sets a tag of an ELBv2 resource.

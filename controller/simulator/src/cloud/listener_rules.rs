@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use planner::id::ListenerArn;
-use planner::resource::Tags;
+use engine::cloud::{Page, Reply};
+use planner::id::{ListenerArn, RuleArn};
+use planner::resource::{ListenerRule, Tags};
 
 use super::actions::Action;
 use super::conditions::{self, Condition};
+use super::filters;
 use super::listeners::ListenerRecord;
 use super::tags::{Service, check_tags};
 use super::world::{Outcome, World, refuse};
@@ -55,7 +57,27 @@ impl ListenerRecord {
     }
 }
 
+impl RuleRecord {
+    fn describe(&self, priority: u32) -> ListenerRule {
+        ListenerRule {
+            arn: RuleArn::parse(self.arn.as_str()).expect("begins with its prefix"),
+            priority,
+            conditions: self.conditions.iter().map(Condition::describe).collect(),
+            actions: vec![self.action.describe()],
+        }
+    }
+}
+
 impl World {
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html>
+    pub(crate) fn describe_rules(&self, listener: &ListenerArn, page: &Page) -> Outcome<Reply> {
+        let rules = self.listener(listener)?.rules.iter();
+        // By priority, which has five digits at most.
+        let found = rules.map(|(priority, rule)| (format!("{priority:0>5}"), rule.describe(*priority))).collect();
+        let (rules, next) = filters::page(found, page, self.config.page_size, "ValidationError")?;
+        Ok(Reply::Rules(rules, next))
+    }
+
     /// Which rule that ARN names.
     pub(crate) fn rule_place(&self, arn: &str) -> Outcome<Place> {
         let of_listener = arn.rsplit_once('/').map(|(path, _)| path.replacen(":listener-rule/", ":listener/", 1));

@@ -81,8 +81,11 @@ impl ListenerRecord {
     }
 
     pub fn describe(&self) -> Listener {
+        let sticky = matches!(&self.action.does, Does::Forward(forward) if forward.sticky);
         let (idle, busy): (Vec<_>, Vec<_>) = self.action.groups().iter().partition(|(_, weight)| *weight == 0);
         let (forwards_to, warms) = match (busy.as_slice(), idle.as_slice()) {
+            // Whoever was sent elsewhere before stays there: that is no plain forward.
+            _ if sticky => (None, None),
             ([(one, _)], []) => (Some(one.clone()), None),
             ([(one, _)], [(warm, _)]) => (Some(one.clone()), Some(warm.clone())),
             _ => (None, None),
@@ -94,6 +97,7 @@ impl ListenerRecord {
             protocol: word(self.protocol).to_owned(),
             forwards_to,
             warms,
+            actions: vec![self.action.describe()],
         }
     }
 }

@@ -57,6 +57,7 @@ mod target_groups;
 mod throttle;
 pub mod traffic;
 pub mod view;
+mod volumes;
 mod vpcs;
 mod wildcards;
 mod world;

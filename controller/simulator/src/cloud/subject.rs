@@ -24,6 +24,7 @@ fn of_read(read: &Read) -> String {
         Read::Subnets { filters, .. }
         | Read::SecurityGroups { filters, .. }
         | Read::Instances { filters, .. }
+        | Read::Volumes { filters, .. }
         | Read::ProfileAssociations { filters, .. } => filtered(filters),
         Read::InstanceTypeOfferings { types, .. } => types.join(","),
         Read::Images { ids } => joined(ids),
@@ -32,6 +33,7 @@ fn of_read(read: &Read) -> String {
         Read::LoadBalancerAttributes { load_balancer } | Read::Listeners { load_balancer, .. } => {
             load_balancer.to_string()
         }
+        Read::Rules { listener, .. } => listener.to_string(),
         Read::TargetGroupAttributes { target_group } | Read::TargetHealth { target_group } => target_group.to_string(),
         Read::Tags { resources } => resources.iter().map(elb).collect::<Vec<_>>().join(","),
     }
@@ -50,6 +52,7 @@ pub(crate) fn of_write(write: &Write) -> String {
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::SecurityGroup(group) => group.to_string(),
             Taggable::Instance(id) => id.to_string(),
+            Taggable::Volume(id) => id.to_string(),
         },
         Write::CreateLoadBalancer(create) => create.name.clone(),
         Write::SetLoadBalancerAttributes { load_balancer, .. } => load_balancer.to_string(),
@@ -106,7 +109,7 @@ pub(crate) fn unresolved(write: &Write) -> Option<String> {
         Write::CreateLoadBalancer(create) => create.groups.iter().find_map(made),
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::SecurityGroup(group) => made(group),
-            Taggable::Instance(_) => None,
+            Taggable::Instance(_) | Taggable::Volume(_) => None,
         },
         Write::SetLoadBalancerAttributes { load_balancer, .. } => made(load_balancer),
         Write::SetTargetGroupAttributes { target_group, .. } | Write::RegisterTargets { target_group, .. } => {

@@ -184,6 +184,7 @@ impl World {
     fn ec2_tags_mut(&mut self, resource: &Taggable) -> Outcome<&mut Tags> {
         Ok(match resource {
             Taggable::Instance(id) => &mut self.instance_mut(id)?.tags,
+            Taggable::Volume(id) => self.tags_mut(id.as_str())?,
             Taggable::SecurityGroup(Ref::Id(id)) => &mut self.group_mut(id)?.tags,
             Taggable::SecurityGroup(unresolved @ Ref::Made(_)) => {
                 let message = format!("'{unresolved}' is not an id that begins with {}", SecurityGroupId::PREFIX);

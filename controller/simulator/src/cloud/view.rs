@@ -123,6 +123,11 @@ impl View {
         listeners
     }
 
+    /// The priorities of a listener's rules, without the default one.
+    pub fn rules(&self, arn: &ListenerArn) -> Vec<u32> {
+        self.world.listeners.get(arn).map(|listener| listener.rules.keys().copied().collect()).unwrap_or_default()
+    }
+
     /// A listener's tags.
     pub fn listener_tags(&self, arn: &ListenerArn) -> Tags {
         self.world.listeners.get(arn).map(|listener| listener.tags.clone()).unwrap_or_default()

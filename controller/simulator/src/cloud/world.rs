@@ -159,11 +159,13 @@ impl World {
             Read::Instances { filters, page } => self.describe_instances(filters, page, at),
             Read::InstanceStatus { ids, page } => self.describe_instance_status(ids, page, at),
             Read::ProfileAssociations { filters, page } => self.describe_profile_associations(filters, page, at),
+            Read::Volumes { filters, page } => self.describe_volumes(filters, page, at),
             Read::LoadBalancers { names } => self.describe_balancers(names, at),
             Read::LoadBalancerAttributes { load_balancer } => {
                 Ok(Reply::Attributes(self.balancer(load_balancer)?.attributes.clone()))
             }
             Read::Listeners { load_balancer, page } => self.describe_listeners(load_balancer, page),
+            Read::Rules { listener, page } => self.describe_rules(listener, page),
             Read::TargetGroups { names } => self.describe_target_groups(names),
             Read::TargetGroupAttributes { target_group } => {
                 Ok(Reply::Attributes(self.target_group(target_group)?.attributes.clone()))

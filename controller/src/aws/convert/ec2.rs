@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use planner::id::{InstanceId, Zone};
 use planner::request::Ref;
 use planner::resource::{
-    Image, Instance, InstanceState, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags,
+    Image, Instance, InstanceState, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags, Volume,
 };
 
 use super::{Read, Unreadable, id, id_if_any, need, need_text, number, text};
@@ -114,6 +114,16 @@ pub(in crate::aws) fn profile_association(one: &sdk::IamInstanceProfileAssociati
             one.iam_instance_profile().and_then(|profile| profile.arn()),
             "IamInstanceProfile",
         )?),
+    })
+}
+
+/// A volume that is attached.
+pub(in crate::aws) fn volume(volume: &sdk::Volume) -> Read<Volume> {
+    let instance = volume.attachments().iter().find_map(|attachment| attachment.instance_id());
+    Ok(Volume {
+        id: id(volume.volume_id(), "VolumeId")?,
+        instance: id(instance, "InstanceId")?,
+        tags: tags(volume.tags())?,
     })
 }
 

@@ -9,10 +9,11 @@ use crds_schema::spec::{Protocol, Scheme};
 use planner::id::{TargetGroupArn, Zone};
 use planner::request::ElbTaggable;
 use planner::resource::{
-    Listener, LoadBalancer, LoadBalancerState, Tags, Target, TargetGroup, TargetHealth, TargetHealthCheck,
+    Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState, Tags, Target, TargetGroup, TargetHealth,
+    TargetHealthCheck,
 };
 
-use super::{Read, Unreadable, id, id_if_any, need, need_text, number, text};
+use super::{Read, Unreadable, each, id, id_if_any, need, need_text, number, text};
 
 pub(in crate::aws) fn load_balancer(balancer: &sdk::LoadBalancer) -> Read<LoadBalancer> {
     let zones = balancer.availability_zones().iter();
@@ -117,6 +118,7 @@ pub(in crate::aws) fn listener(listener: &sdk::Listener) -> Read<Listener> {
         protocol: need(listener.protocol(), "Protocol")?.as_str().to_owned(),
         forwards_to,
         warms,
+        actions: actions(listener.default_actions())?,
     })
 }
 
@@ -144,6 +146,90 @@ fn forwards(actions: &[sdk::Action]) -> Read<(Option<TargetGroupArn>, Option<Tar
         ([taking], [idle]) => Ok((Some(arn(taking)?), Some(arn(idle)?))),
         _ => Ok(OTHERWISE),
     }
+}
+
+/// A rule that is not the default one, whose priority would be `default`.
+pub(in crate::aws) fn rule(rule: &sdk::Rule) -> Read<ListenerRule> {
+    let priority = need_text(rule.priority(), "Priority")?;
+    Ok(ListenerRule {
+        arn: id(rule.rule_arn(), "RuleArn")?,
+        priority: priority.parse().map_err(|_| Unreadable::strange("Priority", &priority))?,
+        conditions: rule.conditions().iter().map(condition_words).collect(),
+        actions: actions(rule.actions())?,
+    })
+}
+
+/// A condition for people. AWS shows the values of the older kinds twice: as such, and within their own part.
+fn condition_words(condition: &sdk::RuleCondition) -> String {
+    let field = condition.field().unwrap_or("condition");
+    let mut values: Vec<String> = condition.values().to_vec();
+    let parts = [
+        condition.host_header_config().map(|part| part.values()),
+        condition.path_pattern_config().map(|part| part.values()),
+        condition.http_header_config().map(|part| part.values()),
+        condition.http_request_method_config().map(|part| part.values()),
+        condition.source_ip_config().map(|part| part.values()),
+        condition.host_header_config().map(|part| part.regex_values()),
+        condition.path_pattern_config().map(|part| part.regex_values()),
+        condition.http_header_config().map(|part| part.regex_values()),
+    ];
+    values.extend(parts.into_iter().flatten().flatten().cloned());
+    let pairs = condition.query_string_config().map(|part| part.values()).unwrap_or_default();
+    values.extend(pairs.iter().map(|pair| match pair.key() {
+        Some(key) => format!("{key}={}", pair.value().unwrap_or_default()),
+        None => pair.value().unwrap_or_default().to_owned(),
+    }));
+    let mut shown: Vec<String> = Vec::new();
+    for value in values {
+        if !shown.contains(&value) {
+            shown.push(value);
+        }
+    }
+    let header = condition.http_header_config().and_then(|part| part.http_header_name());
+    let name = header.map(|name| format!(" {name}")).unwrap_or_default();
+    format!("{field}{name} {}", shown.join(" or "))
+}
+
+/// What is done with a request. AWS shows a single group twice: as the action's own and in its forward configuration.
+fn actions(actions: &[sdk::Action]) -> Read<Vec<ListenerAction>> {
+    actions.iter().map(action).collect()
+}
+
+fn action(action: &sdk::Action) -> Read<ListenerAction> {
+    let kind = need(action.r#type(), "Action's Type")?.as_str();
+    Ok(match kind {
+        "forward" => forward(action)?,
+        "redirect" => {
+            let to = action.redirect_config();
+            let or = |value: Option<&str>, same: &str| text(value).unwrap_or_else(|| same.to_owned());
+            let protocol = or(to.and_then(|to| to.protocol()), "#{protocol}").to_lowercase();
+            let host = or(to.and_then(|to| to.host()), "#{host}");
+            let port = or(to.and_then(|to| to.port()), "#{port}");
+            let path = or(to.and_then(|to| to.path()), "/#{path}");
+            let status = to.and_then(|to| to.status_code()).map_or("", |status| status.as_str());
+            ListenerAction::Redirect { to: format!("{protocol}://{host}:{port}{path}"), status: status.to_owned() }
+        }
+        "fixed-response" => {
+            let status = action.fixed_response_config().and_then(|response| response.status_code());
+            ListenerAction::Respond(status.unwrap_or_default().to_owned())
+        }
+        other => ListenerAction::Other(other.to_owned()),
+    })
+}
+
+fn forward(action: &sdk::Action) -> Read<ListenerAction> {
+    let config = action.forward_config();
+    let sticky = config.and_then(|config| config.target_group_stickiness_config()).and_then(|sticky| sticky.enabled());
+    let weighted = |group: &sdk::TargetGroupTuple| {
+        let weight = number(group.weight().unwrap_or(1), "Weight")?;
+        Ok((id(group.target_group_arn(), "TargetGroupArn")?, weight))
+    };
+    let mut groups: Vec<(TargetGroupArn, u32)> =
+        each(config.map(|config| config.target_groups()).unwrap_or_default(), weighted)?;
+    if groups.is_empty() {
+        groups.extend(id_if_any(action.target_group_arn(), "TargetGroupArn")?.map(|arn| (arn, 1)));
+    }
+    Ok(ListenerAction::Forward { groups, sticky: sticky == Some(true) })
 }
 
 pub(in crate::aws) fn target(description: &sdk::TargetHealthDescription) -> Read<Target> {

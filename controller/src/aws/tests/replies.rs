@@ -9,8 +9,9 @@ use engine::error::ErrorKind;
 use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId, Zone};
 use planner::request::{ElbTaggable, Made, Ref, Write};
 use planner::resource::{
-    Image, Instance, InstanceState, Listener, LoadBalancer, LoadBalancerState, Peer, ProfileAssociation, Rule,
-    SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup, TargetHealth, TargetHealthCheck,
+    Image, Instance, InstanceState, Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState, Peer,
+    ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup, TargetHealth,
+    TargetHealthCheck, Volume,
 };
 
 use super::requests::{create_group, create_listener, create_load_balancer, create_target_group, id, launch};
@@ -347,6 +348,7 @@ async fn a_listener_that_forwards_to_one_group_says_so() {
         protocol: "HTTP".into(),
         forwards_to: Some(id(GROUP)),
         warms: None,
+        actions: vec![ListenerAction::Forward { groups: vec![(id(GROUP), 1)], sticky: false }],
     };
     assert_eq!(the_listener(LISTENERS).await, expected);
 }
@@ -372,6 +374,70 @@ async fn a_listener_that_does_more_than_forward_is_no_plain_forward() {
         let listener = the_listener(&LISTENERS.replacen(from, to, 1)).await;
         assert_eq!((listener.forwards_to, listener.warms), (None, None), "{from} -> {to}");
     }
+}
+
+#[tokio::test]
+async fn rules_are_read_but_for_the_default_one() {
+    let arn = "arn:aws:elasticloadbalancing:us-east-2:123456789012:listener-rule/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
+    let rule = |priority: &str, conditions: &str, action: &str| {
+        format!(
+            "<member><RuleArn>{arn}</RuleArn><Priority>{priority}</Priority><IsDefault>{}</IsDefault>\
+             <Conditions>{conditions}</Conditions><Actions><member>{action}</member></Actions></member>",
+            priority == "default"
+        )
+    };
+    let values = |values: &[&str]| values.iter().map(|value| format!("<member>{value}</member>")).collect::<String>();
+    let path = format!(
+        "<member><Field>path-pattern</Field><Values>{0}</Values><PathPatternConfig><Values>{0}</Values></PathPatternConfig>\
+         </member><member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>X-Canary</HttpHeaderName>\
+         <Values>{1}</Values></HttpHeaderConfig></member><member><Field>query-string</Field><QueryStringConfig><Values><member>\
+         <Key>v</Key><Value>2</Value></member></Values></QueryStringConfig></member>",
+        values(&["/a/*", "/b"]),
+        values(&["on"])
+    );
+    let fixed = "<Type>fixed-response</Type><FixedResponseConfig><StatusCode>503</StatusCode></FixedResponseConfig>";
+    let redirect = "<Type>redirect</Type><RedirectConfig><Protocol>HTTPS</Protocol><Port>443</Port>\
+                    <StatusCode>HTTP_301</StatusCode></RedirectConfig>";
+    let forward = format!("<Type>forward</Type><TargetGroupArn>{GROUP}</TargetGroupArn>");
+    let all = [rule("1", &path, fixed), rule("2", "", redirect), rule("30", "", &forward), rule("default", "", fixed)];
+    let body = elbv2("DescribeRules", &format!("<Rules>{}</Rules><NextMarker>more</NextMarker>", all.concat()));
+    let read = || Read::Rules { listener: id(ALB), page: None };
+    let Reply::Rules(rules, page) = reply(read(), &body).await else { panic!("another reply") };
+    let wanted = |priority, conditions: &[&str], action| ListenerRule {
+        arn: id(arn),
+        priority,
+        conditions: conditions.iter().map(|words| (*words).to_owned()).collect(),
+        actions: vec![action],
+    };
+    let to = "https://#{host}:443/#{path}".to_owned();
+    let expected = [
+        wanted(
+            1,
+            &["path-pattern /a/* or /b", "http-header X-Canary on", "query-string v=2"],
+            ListenerAction::Respond("503".into()),
+        ),
+        wanted(2, &[], ListenerAction::Redirect { to, status: "HTTP_301".into() }),
+        wanted(30, &[], ListenerAction::Forward { groups: vec![(id(GROUP), 1)], sticky: false }),
+    ];
+    assert_eq!(rules, expected);
+    assert_eq!(page.as_deref(), Some("more"));
+    let strange = elbv2("DescribeRules", &format!("<Rules>{}</Rules>", rule("first", "", fixed)));
+    unreadable(read(), &strange, "Priority is `first`").await;
+}
+
+#[tokio::test]
+async fn volumes_are_read_with_the_instance_that_they_are_attached_to() {
+    let attachment =
+        "<attachmentSet><item><instanceId>i-1</instanceId><device>/dev/xvda</device></item></attachmentSet>";
+    let tags = "<tagSet><item><key>Name</key><value>shop-1</value></item></tagSet>";
+    let body = format!(
+        "<volumeSet><item><volumeId>vol-1</volumeId>{attachment}{tags}</item>\
+         <item><volumeId>vol-2</volumeId><attachmentSet/></item></volumeSet>"
+    );
+    let expected =
+        Volume { id: id("vol-1"), instance: id("i-1"), tags: Tags::from([("Name".into(), "shop-1".into())]) };
+    let read = Read::Volumes { filters: vec![], page: None };
+    assert_eq!(reply(read, &ec2("DescribeVolumes", &body)).await, Reply::Volumes(vec![expected], None));
 }
 
 #[tokio::test]

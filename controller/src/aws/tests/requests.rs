@@ -507,6 +507,7 @@ async fn ec2_is_read_by_filters_and_the_largest_pages() {
     reads(Read::Subnets { filters: filters(), page: page() }, &of("DescribeSubnets")).await;
     reads(Read::SecurityGroups { filters: filters(), page: page() }, &of("DescribeSecurityGroups")).await;
     reads(Read::Instances { filters: filters(), page: page() }, &of("DescribeInstances")).await;
+    reads(Read::Volumes { filters: filters(), page: page() }, &of("DescribeVolumes")).await;
     let read = Read::ProfileAssociations { filters: filters(), page: page() };
     reads(read, &of("DescribeIamInstanceProfileAssociations")).await;
     reads(Read::Instances { filters: vec![], page: None }, "Action=DescribeInstances\nMaxResults=1000").await;
@@ -543,6 +544,9 @@ async fn elbv2_is_read_by_name_and_arn() {
     reads(read, &format!("Action=DescribeLoadBalancerAttributes\n{balancer}")).await;
     let read = Read::Listeners { load_balancer: alb(), page: Some("more".into()) };
     reads(read, &format!("Action=DescribeListeners\n{balancer}\nMarker=more\nPageSize=400")).await;
+    let read = Read::Rules { listener: listener(), page: Some("more".into()) };
+    let of = format!("Action=DescribeRules\nListenerArn={}\nMarker=more\nPageSize=400", listener());
+    reads(read, &of).await;
     let targets = format!("TargetGroupArn={}", group("web/1"));
     let read = Read::TargetGroupAttributes { target_group: group("web/1") };
     reads(read, &format!("Action=DescribeTargetGroupAttributes\n{targets}")).await;

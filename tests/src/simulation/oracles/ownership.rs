@@ -47,6 +47,11 @@ pub fn touched(changed: &Changed) -> Vec<String> {
         Write::CreateTags { resource, .. } | Write::DeleteTags { resource, .. } => match resource {
             Taggable::Instance(instance) => vec![instance.to_string()],
             Taggable::SecurityGroup(group) => id(group),
+            // It is whose instance it is attached to.
+            Taggable::Volume(volume) => {
+                let attached = changed.before.volumes().remove(volume.as_str()).and_then(|known| known.attached_to);
+                vec![attached.map_or_else(|| volume.to_string(), |instance| instance.to_string())]
+            }
         },
         Write::SetLoadBalancerAttributes { load_balancer, .. } => id(load_balancer),
         Write::SetSubnets { load_balancer, .. }
