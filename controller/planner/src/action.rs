@@ -21,6 +21,8 @@ use crate::status::{Status, Wait};
 pub struct Plan {
     /// What to do. An action's dependencies stand before it.
     pub actions: Vec<Action>,
+    /// What stands in the way of something that is wanted.
+    pub blocked: Vec<Why>,
     /// What was seen and is not touched.
     pub left_alone: Vec<LeftAlone>,
     /// What is waited for.
@@ -144,6 +146,7 @@ impl Plan {
     pub fn nothing(status: Status) -> Self {
         Self {
             actions: Vec::new(),
+            blocked: Vec::new(),
             left_alone: Vec::new(),
             waiting_for: Vec::new(),
             status,

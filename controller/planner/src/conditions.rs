@@ -247,7 +247,8 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
         return no(Reason::RecordDamaged, damage(draft));
     }
     if record.deleting {
-        return no(Reason::Deleting, "being torn down");
+        let words = if is_paused(draft) { "to be torn down once spec.paused is false" } else { "being torn down" };
+        return no(Reason::Deleting, words);
     }
     let enter = [
         ConditionType::SpecValid,
@@ -259,17 +260,23 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     let against: Vec<&(ConditionType, Verdict)> =
         verdicts.iter().filter(|(kind, (truth, _))| enter.contains(kind) && *truth != Truth::True).collect();
     let unfinished = unfinished(draft);
+    if against.is_empty() && unfinished.is_empty() && is_paused(draft) {
+        let healthy = format!("{} of {} healthy", draft.status.ready, draft.status.desired);
+        return yes(Reason::Paused, format!("{healthy}; nothing is changed while spec.paused is true"));
+    }
     if against.is_empty() && unfinished.is_empty() && is_scaled_to_zero(draft) {
         return yes(Reason::ScaledToZero, "spec.instances.count is 0: no members are wanted, and none are there");
     }
     if against.is_empty() && unfinished.is_empty() {
         return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
     }
-    // What a person has to do comes first, whichever condition it is of: it is what holds.
-    let held = draft.troubles.iter().filter(|why| why.reason.row().severity == Severity::Person);
-    let held = held.filter(|why| !enter.contains(&why.reason.row().condition)).map(ToString::to_string);
-    let words = against.iter().map(|(kind, (_, why))| format!("{kind}: {}", why.message));
-    no(not_ready_reason(draft, &against), held.chain(words).chain(unfinished).collect::<Vec<_>>().join("; "))
+    let message = not_ready_message(draft, verdicts, &against);
+    let message = std::iter::once(message).filter(|message| !message.is_empty()).chain(unfinished);
+    no(not_ready_reason(draft, &against), message.collect::<Vec<_>>().join("; "))
+}
+
+fn is_paused(draft: &Draft<'_>) -> bool {
+    draft.sight.record.spec.as_ref().is_some_and(|spec| spec.paused)
 }
 
 fn is_scaled_to_zero(draft: &Draft<'_>) -> bool {
@@ -286,6 +293,27 @@ fn unfinished(draft: &Draft<'_>) -> Vec<String> {
     let few = format!("{} of {} members of the current revision healthy", status.ready, status.desired);
     let few = (draft.has_outdated && status.ready < status.desired).then_some(few);
     few.into_iter().chain(draft.older.iter().cloned()).collect()
+}
+
+/// What holds comes first, with what would let it go on; then what is not yet as it should be.
+fn not_ready_message(
+    draft: &Draft<'_>,
+    verdicts: &[(ConditionType, Verdict)],
+    against: &[&(ConditionType, Verdict)],
+) -> String {
+    let of = |kind: ConditionType| draft.troubles.iter().filter(move |why| why.reason.row().condition == kind);
+    let holds = |(kind, (truth, _)): &&(ConditionType, Verdict)| *truth != Truth::True && of(*kind).next().is_some();
+    let mut held: Vec<&(ConditionType, Verdict)> = verdicts.iter().filter(holds).collect();
+    held.sort_by_key(|(_, (_, why))| std::cmp::Reverse(why.reason.row().severity));
+    let full = |kind: ConditionType| of(kind).map(Why::in_full).collect::<Vec<_>>().join("; ");
+    let causes = held.iter().map(|(kind, (truth, why))| format!("{kind} is {truth} ({}): {}", why.reason, full(*kind)));
+    let is_told = |kind: ConditionType, message: &str| {
+        held.iter().any(|(held, _)| *held == kind) || draft.troubles.iter().any(|why| why.message == message)
+    };
+    let rest = against.iter().filter(|(kind, (_, why))| !is_told(*kind, &why.message));
+    let own = Some(full(ConditionType::Ready)).filter(|own| !own.is_empty());
+    let rest = rest.map(|(kind, (_, why))| format!("{kind}: {}", why.message));
+    own.into_iter().chain(causes).chain(rest).collect::<Vec<_>>().join("; ")
 }
 
 fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) -> Reason {

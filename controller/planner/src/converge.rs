@@ -99,6 +99,7 @@ fn say_apart(draft: &mut Draft<'_>, spec: &Spec, next: &BTreeSet<InstanceId>, me
             "new members serve the new port only, and the old ones the old port only; set spec.rollout.maxSurge: {count}, or let \
              the new image serve both ports"
         );
+        draft.trouble(Reason::Held, message.clone());
         draft.wait(WaitOn::Person, message, None);
     }
 }

@@ -164,7 +164,7 @@ pub fn wanted(record: &Record, spec: &Spec, observed: &Observed) -> Result<Wante
     let balancer_subnets = first_of_each_zone(&subnets);
     if balancer_subnets.len() < 2 {
         let zones: Vec<_> = balancer_subnets.iter().map(|(zone, _)| zone.to_string()).collect();
-        let message = format!("the subnets lie in {} only; an ALB needs two zones", zones.join(", "));
+        let message = format!("the subnets lie in {} only, and an ALB needs two zones", zones.join(", "));
         return Err(Why::new(Reason::TooFewZones, message));
     }
     let offering = |zones: Option<&BTreeSet<Zone>>| {

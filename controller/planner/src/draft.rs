@@ -142,6 +142,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn finish(self, torn_down: bool) -> Plan {
         Plan {
             actions: self.actions,
+            blocked: self.troubles,
             left_alone: self.left_alone,
             waiting_for: self.waiting_for,
             status: self.status,

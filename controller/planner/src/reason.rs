@@ -191,6 +191,26 @@ impl Why {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
+
+    /// The sentence, and what happens next or what would let it go on.
+    pub fn in_full(&self) -> String {
+        // Where a message of ours has two halves, the second says what to do, more exactly than the list of reasons can.
+        if self.message.contains("; ") {
+            return self.message.clone();
+        }
+        let next = self.reason.row().next.trim_end_matches('.');
+        let next = sentence_end(next);
+        if self.message.is_empty() { next } else { format!("{}; {next}", self.message) }
+    }
+}
+
+/// A sentence as the end of another one. A word in capitals keeps them.
+fn sentence_end(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(letters).collect(),
+        (Some(_) | None, _) => sentence.to_owned(),
+    }
 }
 
 impl fmt::Display for Why {

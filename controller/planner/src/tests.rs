@@ -14,6 +14,7 @@ mod exits;
 mod fallback;
 mod fixed;
 mod found;
+mod held;
 mod lint;
 mod memory;
 mod ours;

@@ -100,7 +100,9 @@ fn it_holds_and_says_what_would_let_it_go_on() {
     assert_eq!(launches(&plan), [] as [&Intent; 0], "nobody is broken: {plan}");
     let ready = condition(&plan, ConditionType::Ready);
     assert_eq!(ready.reason, Reason::Held);
-    let cause = format!("ImageMissing: spec.image.amiId: {TYPO} does not exist in this region or may not be used");
+    let cause = format!(
+        "ImageAvailable is False (ImageMissing): spec.image.amiId: {TYPO} does not exist in this region or may not be used"
+    );
     assert!(ready.message.starts_with(&cause), "{}", ready.message);
     assert_eq!(condition(&plan, ConditionType::InSync).reason, Reason::MemberOutdated);
     assert!(plan.to_string().contains(&format!("? spec.image.amiId: {TYPO}")), "{plan}");

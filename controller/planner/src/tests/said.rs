@@ -141,7 +141,7 @@ fn members_on_their_way_out_are_no_drift_and_anything_else_that_is_done_is() {
 fn what_keeps_anything_from_being_planned_is_no_sync_either() {
     let mut world = World::healthy(1);
     seen(&mut world.observed.subnets).truncate(1);
-    let too_few = "False Drifted the subnets lie in us-east-2a only; an ALB needs two zones";
+    let too_few = "False Drifted the subnets lie in us-east-2a only, and an ALB needs two zones";
     assert_eq!(said(&mut world, ConditionType::InSync), too_few);
 }
 
