@@ -179,5 +179,23 @@ pub async fn events(store: &dyn RecordStore, name: &str, now: Timestamp) -> Resu
     Ok(found.filter_map(|item| serde_json::from_value(Value::Object(item)).ok()).collect())
 }
 
+/// The same, with those that are about every environment, such as that another controller leads, since `began`.
+///
+/// # Errors
+/// As [`events`].
+pub async fn events_of_all(
+    store: &dyn RecordStore,
+    name: &str,
+    now: Timestamp,
+    began: Option<Timestamp>,
+) -> Result<Vec<Told>, StoreError> {
+    let mut all = events(store, name, now).await?;
+    let began = began.or(all.first().map(|first| first.time));
+    let shared = events(store, items::CONTROLLER, now).await?.into_iter();
+    all.extend(shared.filter(|event| began.is_some_and(|began| event.time >= began)));
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(all)
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

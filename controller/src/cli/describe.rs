@@ -1,5 +1,6 @@
 //! `describe`: an environment at length, for people: conditions, instances with reasons, resources, waits, events.
 
+use engine::heartbeat::Beat;
 use engine::recorder;
 use planner::status::{MemberStatus, Status, Wait};
 use serde_json::Value;
@@ -32,7 +33,8 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         Output::Json => printer.json(&view.document())?,
         Output::Yaml => printer.yaml(&view.document())?,
         Output::Table | Output::Wide => {
-            let events = recorder::events(&store, &args.name, view.now).await?;
+            let began = view.status.as_ref().map(|status| status.creation_timestamp);
+            let events = recorder::events_of_all(&store, &args.name, view.now, began).await?;
             let mut page = Page { printer, lines: Vec::new() };
             page.view(&view);
             page.events(&events[events.len().saturating_sub(EVENTS_SHOWN)..], &view);
@@ -99,6 +101,13 @@ impl Page {
         }
         if view.deleting() {
             row("Deleting", "yes".to_owned());
+        }
+        if let Some(beat) = &view.beat {
+            row("Controller", leader(beat, view));
+            if let Some(seconds) = beat.looks_every_seconds {
+                let why = "the controller's share of AWS's quota has no room for more";
+                row("Looked at", format!("every {seconds}s at most, which is less often than asked: {why}"));
+            }
         }
         self.lines.extend(columns.lines(self.printer));
     }
@@ -196,6 +205,13 @@ impl Page {
         }
         self.table(&columns);
     }
+}
+
+/// Which controller leads, since when, and in whose place.
+fn leader(beat: &Beat, view: &View) -> String {
+    let since = beat.leads_since.map(|since| format!(", leads since {since:.0} ({} ago)", view::age(since, view.now)));
+    let before = beat.before.as_ref().map(|before| format!(", before it {before}"));
+    format!("{}{}{}", beat.holder, since.unwrap_or_default(), before.unwrap_or_default())
 }
 
 fn labels(view: &View) -> Vec<(String, String)> {

@@ -61,7 +61,8 @@ async fn look(store: &DynamoDb, name: &str) -> Result<Look, StoreError> {
     // Whether it is there first: what the end of a teardown tells is then not missed.
     let view = view::read(store, name).await?;
     let now = view.as_ref().map_or_else(Timestamp::now, |view| view.now);
-    Ok(Look { exists: view.is_some(), events: recorder::events(store, name, now).await? })
+    let began = view.as_ref().and_then(|view| Some(view.status.as_ref()?.creation_timestamp));
+    Ok(Look { exists: view.is_some(), events: recorder::events_of_all(store, name, now, began).await? })
 }
 
 fn print(printer: Printer, events: &[&Told], output: Output, first: bool) -> Result<(), Failure> {

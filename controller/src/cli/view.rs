@@ -39,8 +39,8 @@ pub struct View {
     pub status: Option<Status>,
     /// The wish to delete, if there is one.
     pub deletion: Option<Item>,
-    /// When the controller last reported.
-    heartbeat: Option<Timestamp>,
+    /// The controller's last report.
+    pub beat: Option<Beat>,
     /// DynamoDB's clock.
     pub now: Timestamp,
 }
@@ -78,7 +78,7 @@ async fn read_some(store: &DynamoDb, names: &[String]) -> Result<Vec<View>, Stor
     let (beat, date) = store.get_with_date(&Key::new(CONTROLLER, HEARTBEAT)).await?;
     // Only an endpoint that sends no Date leaves the local clock as the second best.
     let now = date.unwrap_or_else(Timestamp::now);
-    let heartbeat = beat.and_then(|item| parsed::<Beat>("HEARTBEAT", item)).map(|beat| beat.at);
+    let beat = beat.and_then(|item| parsed::<Beat>("HEARTBEAT", item));
     let keys: Vec<Key> = names.iter().flat_map(|name| [SPEC, STATUS, DELETION].map(|sk| Key::new(name, sk))).collect();
     let mut found: BTreeMap<Key, Item> =
         store.get_many(&keys).await?.into_iter().map(|item| (items::key_of(&item), item)).collect();
@@ -86,7 +86,7 @@ async fn read_some(store: &DynamoDb, names: &[String]) -> Result<Vec<View>, Stor
         let mut take = |sk| found.remove(&Key::new(name, sk));
         let (spec, status_item, deletion) = (take(SPEC), take(STATUS), take(DELETION));
         let status = status_item.clone().and_then(|item| parsed("STATUS", item));
-        View { name: name.clone(), spec, status_item, status, deletion, heartbeat, now }
+        View { name: name.clone(), spec, status_item, status, deletion, beat: beat.clone(), now }
     });
     Ok(views.filter(View::exists).collect())
 }
@@ -121,7 +121,7 @@ impl View {
 
     /// Why no controller can be believed to run, if so.
     pub fn unattended(&self) -> Option<String> {
-        match self.heartbeat {
+        match self.beat.as_ref().map(|beat| beat.at) {
             None => Some("no controller has ever reported; start `understudy controller`".to_owned()),
             Some(at) if self.now.duration_since(at) <= HEARTBEAT_MAX => None,
             Some(at) => Some(format!("the last report of a controller is of {at:.0}; start `understudy controller`")),
@@ -288,14 +288,17 @@ mod tests {
         });
         let mut item = object(serde_json::to_value(&status).unwrap());
         item.extend(object(json!({"pk": "a", "sk": "STATUS", "kind": STATUS_KIND})));
-        let heartbeat = beat_age.map(|age| now - SignedDuration::from_secs(age));
+        let beat = beat_age.map(|age| {
+            let at = now - SignedDuration::from_secs(age);
+            serde_json::from_value(json!({"at": at, "holder": "a-1-0", "epoch": 1, "passes": {}})).unwrap()
+        });
         View {
             name: "a".into(),
             spec: Some(spec),
             status_item: Some(item),
             status: Some(status),
             deletion: None,
-            heartbeat,
+            beat,
             now,
         }
     }

@@ -15,8 +15,15 @@ fn it_tells_who_is_alive_and_when_each_environment_was_looked_at() {
     heartbeat.note("b", replica.now());
     heartbeat.forget("a");
     replica.clock.run(heartbeat.beat(&replica.clock, &writer)).unwrap();
-    let expected =
-        Beat { at: replica.now(), holder: "r".into(), epoch: 1, passes: [("b".to_owned(), replica.now())].into() };
+    let expected = Beat {
+        at: replica.now(),
+        holder: "r".into(),
+        epoch: 1,
+        passes: [("b".to_owned(), replica.now())].into(),
+        leads_since: Some(replica.now()),
+        before: None,
+        looks_every_seconds: None,
+    };
     assert_eq!(replica.clock.run(read(&table)).unwrap(), Some(expected));
 }
 
@@ -42,4 +49,29 @@ fn a_replica_without_the_lease_is_not_heard() {
     let error = b.clock.run(Heartbeat::default().beat(&b.clock, &Writer::new(&other))).unwrap_err();
     assert_eq!(error, WriteError::LeaseLost);
     assert_eq!(table.keys(CONTROLLER), ["LEASE"]);
+}
+
+#[test]
+fn a_new_leader_tells_once_whose_place_it_took() {
+    let (table, a, b) = (Table::default(), Replica::new("a"), Replica::new("b"));
+    let first = a.leading(&table);
+    let mut heartbeat = Heartbeat::default();
+    let told = || table.keys(CONTROLLER).into_iter().filter(|sk| sk.starts_with("EVENT#")).collect::<Vec<_>>();
+    a.clock.run(heartbeat.beat(&a.clock, &Writer::new(&first))).unwrap();
+    assert_eq!(told(), [""; 0], "nobody led before");
+    a.clock.run(first.release()).unwrap();
+    let second = b.leading(&table);
+    let mut heartbeat = Heartbeat::default();
+    let looks_every = Some(Duration::from_secs(20));
+    for _ in 0..2 {
+        heartbeat.note_interval(looks_every);
+        b.clock.run(heartbeat.beat(&b.clock, &Writer::new(&second))).unwrap();
+        let [event] = &told()[..] else { panic!("{:?}", told()) };
+        let event = table.item(CONTROLLER, event).unwrap();
+        assert_eq!(event["reason"], "LeaderChanged");
+        assert!(event["message"].as_str().unwrap().starts_with("b leads in epoch 2, in place of a, "), "{event}");
+        let beat = b.clock.run(read(&table)).unwrap().unwrap();
+        assert_eq!((beat.before.as_deref(), beat.looks_every_seconds), (Some("a"), Some(20)));
+        assert!(beat.leads_since.is_some());
+    }
 }
