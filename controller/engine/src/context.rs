@@ -40,7 +40,16 @@ pub struct Ctx<'a> {
     pub reference: &'a Reference,
 }
 
-impl Ctx<'_> {
+impl<'a> Ctx<'a> {
+    /// The same, but for another way to AWS.
+    pub(crate) fn by_way_of<'b>(&'b self, cloud: &'b dyn Cloud) -> Ctx<'b>
+    where
+        'a: 'b,
+    {
+        let this: &Ctx<'b> = self;
+        Ctx { cloud, default_region: this.default_region.clone(), ..*this }
+    }
+
     /// Makes one AWS call and waits for its reply, at most [`WRITE_MAX`] or [`READ_MAX`].
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! Never: acts without the lease (promise I4), or lets one environment hold up another (promise I8). What happens while
 //! it leads is in [`tenure`].
 
+mod pace;
 mod tenure;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 //! Codes: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-codes.html> and
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html>.
 
+use std::time::Duration;
+
 pub use planner::outcome::ErrorKind;
 
 use crate::operation::Operation;
@@ -22,6 +24,8 @@ pub struct CloudError {
     pub request_id: Option<String>,
     /// What kind of failure it was.
     pub kind: ErrorKind,
+    /// In how long our own share of the quota has room for it: it was not sent for want of that, and AWS knows nothing of it.
+    pub room_in: Option<Duration>,
 }
 
 impl CloudError {
@@ -29,17 +33,25 @@ impl CloudError {
     pub fn coded(operation: Operation, code: impl Into<String>, message: impl Into<String>) -> Self {
         let code = code.into();
         let kind = kind_of(&code);
-        Self { operation, code: Some(code), message: message.into(), request_id: None, kind }
+        Self { operation, code: Some(code), message: message.into(), request_id: None, kind, room_in: None }
     }
 
     /// A failure without a reply: a timeout, a reset, an endpoint that does not answer.
     pub fn unanswered(operation: Operation, message: impl Into<String>) -> Self {
-        Self { operation, code: None, message: message.into(), request_id: None, kind: ErrorKind::Transient }
+        let kind = ErrorKind::Transient;
+        Self { operation, code: None, message: message.into(), request_id: None, kind, room_in: None }
+    }
+
+    /// One that was not sent: our own share of the quota has room for it only in so long.
+    pub fn unsent(operation: Operation, room_in: Duration) -> Self {
+        let message = format!("not sent: our share of the quota has room in {} ms only", room_in.as_millis());
+        Self { kind: ErrorKind::Throttled, room_in: Some(room_in), ..Self::unanswered(operation, message) }
     }
 
     /// A fault of ours.
     pub fn bug(operation: Operation, message: impl Into<String>) -> Self {
-        Self { operation, code: None, message: message.into(), request_id: None, kind: ErrorKind::Bug }
+        let kind = ErrorKind::Bug;
+        Self { operation, code: None, message: message.into(), request_id: None, kind, room_in: None }
     }
 
     /// Whether AWS certainly did nothing. Only such a failure closes an intent (promise I1).

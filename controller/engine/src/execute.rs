@@ -205,6 +205,11 @@ impl Execution<'_> {
             }
             match self.send(write).await {
                 Ok(reply) => made = made.or(reply),
+                // AWS was asked nothing; the next pass plans it again.
+                Err(error) if error.room_in.is_some() && nth == 0 => {
+                    failed = Some(Outcome::NotTried(error.message));
+                    break;
+                }
                 Err(error) => {
                     told.aws_request_id = error.request_id.clone();
                     let definite = error.is_definite();

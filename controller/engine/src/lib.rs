@@ -26,6 +26,7 @@ pub mod heartbeat;
 pub mod context;
 pub mod cloud;
 pub mod throttle;
+mod allowance;
 pub mod operation;
 pub mod error;
 pub mod store;

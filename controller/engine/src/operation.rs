@@ -3,6 +3,7 @@
 //! Counting, throttling, faults and the IAM policy are written once over it. A new call starts here: the compiler then
 //! names every place that must know it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use planner::request::{ProfileChange, Write};
@@ -42,6 +43,9 @@ pub enum Bucket {
     /// Other mutating calls of ELBv2: 20, refilled by 3 a second (not documented either).
     Elbv2Mutate,
 }
+
+/// So many calls of each bucket.
+pub type Calls = BTreeMap<Bucket, u32>;
 
 impl Bucket {
     /// Size, and tokens refilled a second.

@@ -22,6 +22,7 @@ use planner::status::{Condition, ConditionType, Status, Truth, Wait};
 use planner::{Sight, plan};
 use tracing::Instrument;
 
+use crate::allowance::Needs;
 use crate::clock::Purpose;
 use crate::context::Ctx;
 use crate::execute::{Site, execute};
@@ -37,6 +38,10 @@ use crate::writer::{WriteError, Writer};
 
 /// Longest read of a record: several calls to the table, and one environment must not hold up a worker for good.
 const RECORD_READ_MAX: Duration = Duration::from_secs(15);
+
+/// How often in a row a pass is put off for want of reads: then it goes on with what it sees, however little, since it needs
+/// more at once than our share ever has room for.
+const PUT_OFF_MAX: u32 = 3;
 
 /// By what a pass writes. A replica that only observes has none.
 pub struct Desk<'a> {
@@ -57,6 +62,12 @@ pub struct Remembered {
     rarely: Rarely,
     /// Whether a pass may have ended without being concluded: one of an earlier leader, or a failed one of ours.
     unconcluded: bool,
+    /// The region that it was last looked at in.
+    pub(crate) region: Option<String>,
+    /// How many reads a pass needs.
+    pub(crate) needs: Needs,
+    /// How often in a row a pass was put off for want of reads.
+    put_off: u32,
 }
 
 impl Default for Remembered {
@@ -67,6 +78,9 @@ impl Default for Remembered {
             changed: Cell::default(),
             rarely: Rarely::default(),
             unconcluded: true,
+            region: None,
+            needs: Needs::default(),
+            put_off: 0,
         }
     }
 }
@@ -84,6 +98,8 @@ pub struct Pass {
     pub requeue: Option<Duration>,
     /// Whether the environment is no more: there is no record, or its teardown is done.
     pub is_gone: bool,
+    /// Whether it was put off, since our share of the quota has no room for all of its reads: nothing is known or done.
+    pub is_put_off: bool,
     /// Why it could not be completed.
     pub halt: Option<Halt>,
 }
@@ -128,6 +144,10 @@ impl Pass {
         Self { is_gone: true, ..Self::default() }
     }
 
+    fn put_off(room_in: Duration) -> Self {
+        Self { is_put_off: true, requeue: Some(room_in), ..Self::default() }
+    }
+
     fn halted(halt: Halt) -> Self {
         Self { halt: Some(halt), ..Self::default() }
     }
@@ -145,6 +165,7 @@ impl Pass {
             status: Some(conclusion.status),
             requeue: conclusion.requeue,
             is_gone: false,
+            is_put_off: false,
             halt: refused,
         }
     }
@@ -180,7 +201,16 @@ async fn attempt(
 ) -> Result<Pass, Halt> {
     let Some(stored) = read(ctx, desk, name, kept).await? else { return Ok(Pass::gone()) };
     let region = stored.region(&ctx.default_region);
+    kept.region = Some(region.to_owned());
     let observed = look(ctx, region, &stored.record, kept).await;
+    if let Some(room_in) = ctx.cloud.short_by().filter(|_| kept.put_off < PUT_OFF_MAX) {
+        kept.put_off += 1;
+        return Ok(Pass::put_off(room_in));
+    }
+    kept.put_off = 0;
+    for (part, why) in observed.gaps() {
+        tracing::warn!(part, why, "part not read");
+    }
     let (record, now) = (&stored.record, ctx.clock.now());
     let sight = Sight {
         record,
@@ -248,9 +278,6 @@ async fn look(ctx: &Ctx<'_>, region: &str, record: &Record, kept: &mut Remembere
     if is_due && observed.volumes.values().all(|part| part.seen().is_some()) {
         kept.rarely.note(record, volumes, started);
     }
-    for (part, why) in observed.gaps() {
-        tracing::warn!(part, why, "part not read");
-    }
     observed
 }
 
@@ -316,6 +343,9 @@ fn log(pass: &Pass, elapsed: Duration) {
     let requeue_ms = pass.requeue.map(|requeue| u64::try_from(requeue.as_millis()).unwrap_or(u64::MAX));
     match &pass.halt {
         Some(error) => tracing::warn!(%error, planned, done, failed, not_tried, elapsed_ms, "pass not completed"),
+        None if pass.is_put_off => {
+            tracing::debug!(requeue_ms, elapsed_ms, "pass put off: no room for all of its reads")
+        }
         None if pass.is_gone => tracing::info!(elapsed_ms, "environment is gone"),
         None if pass.acted() => {
             tracing::info!(planned, done, failed, not_tried, waits, requeue_ms, elapsed_ms, "pass acted");

@@ -2,6 +2,8 @@
 //!
 //! In: any [`Cloud`]. Out: the same, each call sent when its bucket has a token. Half of AWS's documented buckets is
 //! ours by default (promise I9), so that the rest of the account never pays for us.
+//! A pass sets the reads that it needs aside before it begins ([`crate::allowance`]); who asks without having done so waits
+//! for what is left.
 //! Never: waits longer than it was told (the call is then refused, unsent), reads any clock but the one given, or drops
 //! a call's place in the queue. The buckets are [`crate::operation::Bucket::limits`].
 
@@ -11,8 +13,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Reply, Request};
-use crate::error::{CloudError, ErrorKind};
-use crate::operation::{Bucket, Operation};
+use crate::error::CloudError;
+use crate::operation::{Bucket, Calls, Operation};
 use futures::future::LocalBoxFuture;
 
 /// How much of the quota is ours, and how long a call may be held back for it.
@@ -20,14 +22,17 @@ use futures::future::LocalBoxFuture;
 pub struct Share {
     /// Percent of each bucket's size and rate, 1 to 100.
     pub percent: u32,
-    /// The longest that one call is held back.
+    /// The longest that one mutating call is held back.
     pub wait_max: Duration,
+    /// The longest that one read is.
+    pub read_wait_max: Duration,
 }
 
 impl Default for Share {
-    /// Half, and a wait that with the call after it still ends well within the lease of 15 s.
+    /// Half; a wait that with the call after it still ends well within the lease of 15 s, and for a read one that leaves
+    /// the call some of the 10 s that it may take in all.
     fn default() -> Self {
-        Self { percent: 50, wait_max: Duration::from_secs(3) }
+        Self { percent: 50, wait_max: Duration::from_secs(3), read_wait_max: Duration::from_secs(6) }
     }
 }
 
@@ -62,15 +67,18 @@ impl<'c, C: Cloud> Throttled<'c, C> {
         self.pressure.get()
     }
 
+    fn with_bucket<T>(&self, region: &str, bucket: Bucket, on: impl FnOnce(&mut TokenBucket) -> T) -> T {
+        let mut buckets = self.buckets.borrow_mut();
+        let tokens = (buckets.entry((region.to_owned(), bucket)))
+            .or_insert_with(|| TokenBucket::new(bucket.limits(), self.share.percent));
+        on(tokens)
+    }
+
     /// Takes a token, and says how long to wait until it is there.
     fn take(&self, region: &str, operation: Operation) -> Result<Duration, CloudError> {
         let now = self.clock.elapsed();
-        let taken = {
-            let mut buckets = self.buckets.borrow_mut();
-            let bucket = (buckets.entry((region.to_owned(), operation.bucket())))
-                .or_insert_with(|| TokenBucket::new(operation.bucket().limits(), self.share.percent));
-            bucket.take(now, self.share.wait_max)
-        };
+        let wait_max = if operation.is_write() { self.share.wait_max } else { self.share.read_wait_max };
+        let taken = self.with_bucket(region, operation.bucket(), |tokens| tokens.take(now, wait_max));
         let mut pressure = self.pressure.get();
         match taken {
             Ok(Duration::ZERO) => {}
@@ -81,20 +89,14 @@ impl<'c, C: Cloud> Throttled<'c, C> {
             Err(_) => pressure.refused += 1,
         }
         self.pressure.set(pressure);
-        taken.map_err(|wait| {
-            let message = format!("not sent: our share of the quota has room in {} ms only", wait.as_millis());
-            CloudError { kind: ErrorKind::Throttled, ..CloudError::unanswered(operation, message) }
-        })
+        taken.map_err(|wait| CloudError::unsent(operation, wait))
     }
 }
 
 impl<C: Cloud> Cloud for Throttled<'_, C> {
     fn call<'a>(&'a self, region: &'a str, request: Request) -> LocalBoxFuture<'a, Result<Reply, CloudError>> {
         Box::pin(async move {
-            let operation = match &request {
-                Request::Read(read) => Operation::from(read),
-                Request::Write(write) => Operation::from(write),
-            };
+            let operation = request.operation();
             let wait = self.take(region, operation)?;
             if !wait.is_zero() {
                 tracing::debug!(%operation, region, wait_ms = wait.as_millis(), "aws call held back");
@@ -103,16 +105,48 @@ impl<C: Cloud> Cloud for Throttled<'_, C> {
             self.inner.call(region, request).await
         })
     }
+
+    fn set_aside(&self, region: &str, calls: &Calls) -> Result<Calls, Duration> {
+        let now = self.clock.elapsed();
+        let waits = calls.iter().map(|(bucket, calls)| self.with_bucket(region, *bucket, |b| b.room_in(now, *calls)));
+        let wait = waits.max().unwrap_or_default();
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        let aside = calls.iter().map(|(bucket, calls)| {
+            let aside = self.with_bucket(region, *bucket, |tokens| tokens.set_aside(*calls));
+            (*bucket, aside)
+        });
+        Ok(aside.collect())
+    }
+
+    fn give_back(&self, region: &str, calls: &Calls) {
+        for (bucket, calls) in calls {
+            self.with_bucket(region, *bucket, |tokens| tokens.aside = tokens.aside.saturating_sub(*calls));
+        }
+    }
+
+    fn call_set_aside<'a>(
+        &'a self,
+        region: &'a str,
+        request: Request,
+    ) -> LocalBoxFuture<'a, Result<Reply, CloudError>> {
+        let now = self.clock.elapsed();
+        self.with_bucket(region, request.operation().bucket(), |tokens| tokens.take_from_aside(now));
+        self.inner.call(region, request)
+    }
 }
 
-/// A token bucket as one instant: when it will be full again. Exact, and nothing happens while nobody calls.
+/// A token bucket as one instant: when it will be full again. Exact, and nothing happens while nobody calls. What is set
+/// aside is still in it, so that it never holds more than its size, however late it is spent.
 #[derive(Debug, Clone, Copy)]
 struct TokenBucket {
+    size: u32,
     /// Time in which one token is refilled.
     per_token: Duration,
-    /// Time in which an empty bucket is full.
-    capacity: Duration,
     full_at: Duration,
+    /// Tokens that are somebody's already.
+    aside: u32,
 }
 
 impl TokenBucket {
@@ -121,19 +155,36 @@ impl TokenBucket {
         // At least one token, or nothing would ever be sent.
         let size = (size * percent / 100).max(1);
         let per_token = Duration::from_secs(100) / (per_second.max(1) * percent);
-        Self { per_token, capacity: per_token * size, full_at: Duration::ZERO }
+        Self { size, per_token, full_at: Duration::ZERO, aside: 0 }
+    }
+
+    /// In how long there are so many tokens that are nobody's; of more than the size, as many as that.
+    fn room_in(&self, now: Duration, tokens: u32) -> Duration {
+        let spoken_for = self.per_token * (self.aside.saturating_add(tokens.min(self.size)));
+        (self.full_at.max(now) + spoken_for).saturating_sub(now + self.per_token * self.size)
     }
 
     /// Takes a token that is there now or will be within `wait_max`, and says in how long; or leaves all as it is, and
     /// says how long it would have been.
     fn take(&mut self, now: Duration, wait_max: Duration) -> Result<Duration, Duration> {
-        let full_at = self.full_at.max(now) + self.per_token;
-        let wait = full_at.saturating_sub(now + self.capacity);
+        let wait = self.room_in(now, 1);
         if wait > wait_max {
             return Err(wait);
         }
-        self.full_at = full_at;
+        self.full_at = self.full_at.max(now) + self.per_token;
         Ok(wait)
+    }
+
+    /// Sets tokens aside for which there is room, and says how many.
+    fn set_aside(&mut self, tokens: u32) -> u32 {
+        let aside = tokens.min(self.size);
+        self.aside = self.aside.saturating_add(aside);
+        aside
+    }
+
+    fn take_from_aside(&mut self, now: Duration) {
+        self.aside = self.aside.saturating_sub(1);
+        self.full_at = self.full_at.max(now) + self.per_token;
     }
 }
 

@@ -12,7 +12,9 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
 use jiff::Timestamp;
 
+use super::pace::Pace;
 use super::{Options, RunOutcome, Standing};
+use crate::allowance::{Allowance, Needs};
 use crate::backoff::{Backoff, part_of};
 use crate::clock::Clock;
 use crate::context::Ctx;
@@ -66,6 +68,14 @@ struct Passed {
     name: String,
     kept: Remembered,
     pass: Pass,
+}
+
+/// A pass that may begin.
+struct Admitted<'a> {
+    name: String,
+    trigger: Trigger,
+    kept: Remembered,
+    allowance: Allowance<'a>,
 }
 
 /// What was found by a poll of the table: names whose wishes changed.
@@ -150,6 +160,9 @@ struct Tenure<'a> {
     backoff: Backoff,
     kept: BTreeMap<String, Remembered>,
     standings: BTreeMap<String, Standing>,
+    /// Regions in which our share of the quota has no room for the next pass, and until when.
+    no_room: BTreeMap<String, Duration>,
+    pace: Pace,
     /// `once`: passes in a row that did nothing.
     quiet: BTreeMap<String, u32>,
     /// Absent while it is being written.
@@ -179,6 +192,8 @@ impl<'a> Tenure<'a> {
             backoff: Backoff::default(),
             kept: BTreeMap::new(),
             standings: BTreeMap::new(),
+            no_room: BTreeMap::new(),
+            pace: Pace::default(),
             quiet: BTreeMap::new(),
             heartbeat: Some(Heartbeat::default()),
             news: BTreeMap::new(),
@@ -208,20 +223,55 @@ impl<'a> Tenure<'a> {
             return;
         }
         while under.workers.len() < WORKERS_MAX {
-            let Some((name, trigger)) = self.queue.take(self.now()) else { break };
-            let mut kept = self.kept.remove(&name).unwrap_or_default();
+            let Some(Admitted { name, trigger, mut kept, allowance }) = self.admit() else { break };
             let (ctx, desk) = (self.ctx, self.desk);
             let worker = async move {
-                let pass = reconcile(ctx, desk, &name, &mut kept, trigger).await;
+                let pass = reconcile(&ctx.by_way_of(&allowance), desk, &name, &mut kept, trigger).await;
+                kept.needs.note(allowance.made());
                 Box::new(Passed { name, kept, pass })
             };
             under.workers.push(worker.boxed_local());
         }
+        self.pace.tell(self.ctx.clock.elapsed(), self.options.resync_interval);
         if self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.next_due() <= self.now())
             && let (Some(desk), Some(heartbeat)) = (self.desk, self.take_heartbeat())
         {
             under.beat = beat(heartbeat, self.ctx.clock, desk.writer).boxed_local().fuse();
         }
+    }
+
+    /// The next that is due and that our share of the quota has room for. Where there is none, nobody in that region goes
+    /// before those who have waited longer.
+    fn admit(&mut self) -> Option<Admitted<'a>> {
+        let now = self.now();
+        self.no_room.retain(|_, until| *until > now);
+        for name in self.queue.due_at(now) {
+            let region = self.region_of(&name).to_owned();
+            if self.no_room.contains_key(&region) {
+                continue;
+            }
+            let needs = self.kept.get(&name).map_or_else(|| Needs::default().calls(), |kept| kept.needs.calls());
+            match Allowance::new(self.ctx.cloud, &region, &needs) {
+                Ok(allowance) => {
+                    let (due, trigger) = self.queue.take(&name)?;
+                    if trigger == Trigger::Resync {
+                        self.pace.note(now.saturating_sub(due));
+                    }
+                    let kept = self.kept.remove(&name).unwrap_or_default();
+                    return Some(Admitted { name, trigger, kept, allowance });
+                }
+                Err(room_in) => {
+                    self.no_room.insert(region, now + room_in);
+                }
+            }
+        }
+        None
+    }
+
+    /// Where an environment was last looked at.
+    fn region_of(&self, name: &str) -> &str {
+        let known = self.kept.get(name).and_then(|kept| kept.region.as_deref());
+        known.unwrap_or(&self.ctx.default_region)
     }
 
     /// Ends when something is due that [`Self::begin`] would begin, or that ends the tenure.
@@ -231,7 +281,8 @@ impl<'a> Tenure<'a> {
         }
         let has_room = under.workers.len() < WORKERS_MAX;
         let heartbeat = self.heartbeat.as_ref().filter(|_| self.desk.is_some());
-        let due = [self.queue.next_due().filter(|_| has_room), heartbeat.map(Heartbeat::next_due)];
+        let until_room = |name: &str| self.no_room.get(self.region_of(name)).copied().unwrap_or_default();
+        let due = [self.queue.next_due(until_room).filter(|_| has_room), heartbeat.map(Heartbeat::next_due)];
         let due = match due.into_iter().flatten().min() {
             Some(due) => self.ctx.clock.sleep(due.saturating_sub(self.now())),
             None => pending().boxed_local(),
@@ -332,6 +383,12 @@ impl<'a> Tenure<'a> {
     /// Notes what came of a pass, and when the next is due.
     fn settle(&mut self, passed: Passed) {
         let Passed { name, kept, pass } = passed;
+        if pass.is_put_off {
+            self.kept.insert(name.clone(), kept);
+            let pause = pass.requeue.unwrap_or_default().max(REQUEUE_MIN);
+            self.queue.done(&name, Some((self.now() + pause, Trigger::Requeue)));
+            return;
+        }
         if self.options.once {
             self.standings.entry(name.clone()).or_default().note(&pass);
         }
@@ -391,6 +448,7 @@ impl<'a> Tenure<'a> {
     /// The heartbeat, with all news in it.
     fn take_heartbeat(&mut self) -> Option<Heartbeat> {
         let mut heartbeat = self.heartbeat.take()?;
+        heartbeat.note_interval(self.pace.stretched());
         for (name, completed) in std::mem::take(&mut self.news) {
             match completed {
                 Some(at) => heartbeat.note(&name, at),

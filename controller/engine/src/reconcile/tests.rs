@@ -5,6 +5,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use planner::action::{Action, Does};
 use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use planner::ownership::TAG_INTENT;
@@ -14,7 +16,8 @@ use planner::resource::Tags;
 use serde_json::json;
 
 use super::*;
-use crate::cloud::Reply;
+use crate::cloud::{Cloud, Reply, Request};
+use crate::error::CloudError;
 use crate::fake_table::{Fault, Replica, Table};
 use crate::observe::reference::Reference;
 use crate::operation::Operation;
@@ -249,4 +252,45 @@ fn a_refused_plan_becomes_one_that_holds_and_says_so() {
     assert!(ready.message.contains("twice"));
     let event = refusal("a", &refused.unwrap());
     assert_eq!((event.reason, event.severity), (Reason::Held, Severity::Person));
+}
+
+/// An AWS of which our share has no room for any read.
+struct Short<'a>(&'a FakeCloud);
+
+const ROOM_IN: Duration = Duration::from_secs(2);
+
+impl Cloud for Short<'_> {
+    fn call<'a>(&'a self, region: &'a str, request: Request) -> LocalBoxFuture<'a, Result<Reply, CloudError>> {
+        match request {
+            Request::Read(read) => {
+                std::future::ready(Err(CloudError::unsent(Operation::from(&read), ROOM_IN))).boxed_local()
+            }
+            write => self.0.call(region, write),
+        }
+    }
+
+    fn short_by(&self) -> Option<Duration> {
+        Some(ROOM_IN)
+    }
+}
+
+#[test]
+fn a_pass_that_would_see_by_half_for_want_of_quota_is_put_off_and_writes_nothing() {
+    let scene = Scene::new();
+    let lease = scene.replica.leading(&scene.table);
+    let (writer, recorder) = (Writer::new(&lease), Recorder::default());
+    let desk = Desk { writer: &writer, recorder: &recorder };
+    let mut kept = Remembered::default();
+    let short = Short(&scene.cloud);
+    let ctx = Ctx { cloud: &short, ..scene.ctx() };
+    let mut pass = || scene.replica.clock.run(reconcile(&ctx, Some(&desk), "a", &mut kept, Trigger::Resync));
+    scene.table.take_sent();
+    for _ in 0..PUT_OFF_MAX {
+        let put_off = pass();
+        assert_eq!((put_off.is_put_off, put_off.requeue, put_off.status), (true, Some(ROOM_IN), None));
+        assert_eq!(scene.table.take_sent(), 0);
+    }
+    // What needs more than there ever is room for is looked at all the same, as far as it goes.
+    let blind = pass();
+    assert!(!blind.is_put_off && blind.status.is_some() && blind.outcomes.is_empty(), "{blind:?}");
 }

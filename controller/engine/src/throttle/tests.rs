@@ -11,6 +11,7 @@ use planner::request::Write;
 
 use super::*;
 use crate::cloud::Read;
+use crate::error::ErrorKind;
 
 /// Time that passes only while somebody sleeps.
 #[derive(Default)]
@@ -58,8 +59,11 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 #[test]
 fn half_of_the_bucket_goes_at_once_and_then_half_of_its_rate() {
     let clock = Virtual::default();
-    let throttled =
-        Throttled::new(Noted(&clock, RefCell::default()), &clock, Share { percent: 50, wait_max: A_MINUTE });
+    let throttled = Throttled::new(
+        Noted(&clock, RefCell::default()),
+        &clock,
+        Share { percent: 50, wait_max: A_MINUTE, ..Share::default() },
+    );
     // Terminations: AWS's bucket holds 100 and refills 5 a second, so ours 50 and one each 400 ms.
     for _ in 0..53 {
         now(throttled.call("us-east-2", terminate())).unwrap();
@@ -73,7 +77,11 @@ fn half_of_the_bucket_goes_at_once_and_then_half_of_its_rate() {
 #[test]
 fn calls_at_the_same_time_queue_in_order() {
     let clock = Virtual::default();
-    let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, Share { percent: 1, wait_max: A_MINUTE });
+    let throttled = Throttled::new(
+        Noted(&clock, RefCell::default()),
+        &clock,
+        Share { percent: 1, wait_max: A_MINUTE, ..Share::default() },
+    );
     // One percent of 100 is one token, refilled each 20 s.
     let waits = (0..3).map(|_| throttled.take("us-east-2", Operation::TerminateInstances).unwrap());
     assert_eq!(waits.collect::<Vec<_>>(), [0, 20, 40].map(Duration::from_secs));
@@ -82,7 +90,7 @@ fn calls_at_the_same_time_queue_in_order() {
 #[test]
 fn a_call_that_would_wait_too_long_is_refused_unsent_and_takes_no_token() {
     let clock = Virtual::default();
-    let share = Share { percent: 1, wait_max: Duration::from_secs(19) };
+    let share = Share { percent: 1, wait_max: Duration::from_secs(19), ..Share::default() };
     let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, share);
     now(throttled.call("us-east-2", terminate())).unwrap();
     for _ in 0..2 {
@@ -99,7 +107,7 @@ fn a_call_that_would_wait_too_long_is_refused_unsent_and_takes_no_token() {
 #[test]
 fn a_bucket_and_a_region_leave_the_others_alone() {
     let clock = Virtual::default();
-    let share = Share { percent: 1, wait_max: Duration::ZERO };
+    let share = Share { percent: 1, wait_max: Duration::ZERO, ..Share::default() };
     let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, share);
     now(throttled.call("us-east-2", terminate())).unwrap();
     now(throttled.call("us-east-2", terminate())).unwrap_err();
@@ -110,11 +118,57 @@ fn a_bucket_and_a_region_leave_the_others_alone() {
 #[test]
 fn an_idle_bucket_fills_up_to_its_size_and_no_further() {
     let clock = Virtual::default();
-    let share = Share { percent: 50, wait_max: Duration::ZERO };
+    let share = Share { percent: 50, wait_max: Duration::ZERO, ..Share::default() };
     let throttled = Throttled::new(Noted(&clock, RefCell::default()), &clock, share);
     for idle in [0, 3600] {
         clock.0.set(Duration::from_secs(idle));
         let sent = (0..200).take_while(|_| now(throttled.call("us-east-2", terminate())).is_ok()).count();
         assert_eq!(sent, 50, "after {idle} s");
     }
+}
+
+fn reads(calls: u32) -> Calls {
+    [(Bucket::Ec2Describe, calls)].into()
+}
+
+/// Ours of Ec2Describe is 50, one more each 100 ms.
+fn describing(clock: &Virtual) -> Throttled<'_, Noted<'_>> {
+    let share = Share { percent: 50, wait_max: Duration::ZERO, read_wait_max: Duration::ZERO };
+    Throttled::new(Noted(clock, RefCell::default()), clock, share)
+}
+
+#[test]
+fn what_is_set_aside_is_nobody_elses_and_is_all_there_or_none_of_it() {
+    let clock = Virtual::default();
+    let throttled = describing(&clock);
+    assert_eq!(throttled.set_aside("us-east-2", &reads(30)), Ok(reads(30)));
+    assert_eq!(throttled.set_aside("us-east-2", &reads(22)), Err(Duration::from_millis(200)));
+    let both: Calls = [(Bucket::Elbv2Describe, 1), (Bucket::Ec2Describe, 21)].into();
+    assert_eq!(throttled.set_aside("us-east-2", &both), Err(Duration::from_millis(100)));
+    for _ in 0..20 {
+        now(throttled.call("us-east-2", read())).unwrap();
+    }
+    let error = now(throttled.call("us-east-2", read())).unwrap_err();
+    assert_eq!(error.room_in, Some(Duration::from_millis(100)));
+    for _ in 0..30 {
+        now(throttled.call_set_aside("us-east-2", read())).unwrap();
+    }
+    assert_eq!(throttled.set_aside("us-east-2", &reads(1)), Err(Duration::from_millis(100)), "all of it is spent");
+}
+
+#[test]
+fn what_is_set_aside_and_spent_late_makes_no_bucket_larger() {
+    let clock = Virtual::default();
+    let throttled = describing(&clock);
+    throttled.set_aside("us-east-2", &reads(30)).unwrap();
+    clock.0.set(Duration::from_secs(3600));
+    assert_eq!(throttled.set_aside("us-east-2", &reads(21)), Err(Duration::from_millis(100)));
+    throttled.give_back("us-east-2", &reads(30));
+    assert_eq!(throttled.set_aside("us-east-2", &reads(50)), Ok(reads(50)));
+}
+
+#[test]
+fn more_than_a_bucket_holds_is_set_aside_as_far_as_it_goes() {
+    let clock = Virtual::default();
+    assert_eq!(describing(&clock).set_aside("us-east-2", &reads(1000)), Ok(reads(50)));
 }
