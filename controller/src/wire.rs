@@ -5,6 +5,8 @@
 //! was throttled at the second attempt may have gone through at the first.
 //! `store` gives one to each call; `aws` one to each client, all of whose calls go to one endpoint.
 
+use std::error::Error;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -12,6 +14,7 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
@@ -27,6 +30,8 @@ struct Seen {
     date: Option<Timestamp>,
     sent: u32,
     answered: u32,
+    /// Attempts that found no connection: they never left.
+    unconnected: u32,
 }
 
 impl Wire {
@@ -44,7 +49,7 @@ impl Wire {
     /// at the same time.
     pub fn is_uncertain(&self) -> bool {
         let seen = self.seen();
-        seen.sent > seen.answered
+        seen.sent > seen.answered + seen.unconnected
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -90,6 +95,10 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         // A 5xx says that something went wrong, not that nothing was done.
         let replied = context.response().is_some_and(|response| response.status().as_u16() < 500);
+        let error = context.output_or_error().and_then(Result::err);
+        if error.and_then(OrchestratorError::as_connector_error).is_some_and(|error| never_connected(error)) {
+            self.seen().unconnected += 1;
+        }
         let readable = context.output_or_error().is_some_and(|output| match output {
             Ok(_) => true,
             Err(error) => error.is_operation_error(),
@@ -99,6 +108,15 @@ impl Intercept for Wire {
         }
         Ok(())
     }
+}
+
+/// Whether the far end took no connection, so that nothing was sent to it. What was sent on one that broke is another matter.
+fn never_connected(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |cause: &&(dyn Error + 'static)| Error::source(*cause));
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => true,
+        _ => false,
+    })
 }
 
 /// `https://host:port` of a URI: all before its path.

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, Entropy, Purpose};
 use crate::lease::{Attempt, Lease};
-use crate::store::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
+use crate::store::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use crate::testing::TestClock;
 
 /// What goes wrong with one write.
@@ -142,7 +142,7 @@ impl Table {
 }
 
 fn unanswered() -> StoreError {
-    StoreError::Unanswered { endpoint: "http://table".into(), message: "reset".into() }
+    StoreError::Unanswered { endpoint: "http://table".into(), message: "reset".into(), sent: Sent::Write }
 }
 
 impl RecordStore for Table {

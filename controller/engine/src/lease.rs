@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::clock::{Clock, Entropy, Purpose};
 use crate::items::{self, CONTROLLER, LEASE};
-use crate::store::{Change, Condition, Key, RecordStore, StoreError};
+use crate::store::{Change, Condition, Key, RecordStore, Sent, StoreError};
 use crate::writer::backoff;
 
 /// How long a lease holds after its last renewal.
@@ -347,6 +347,7 @@ pub(crate) async fn bounded<T>(
         Either::Right(((), _)) => Err(StoreError::Unanswered {
             endpoint: "DynamoDB".into(),
             message: format!("no reply within {} s", most.as_secs()),
+            sent: Sent::Write,
         }),
     }
 }

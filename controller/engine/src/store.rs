@@ -108,13 +108,15 @@ pub enum StoreError {
         /// What was tried.
         message: String,
     },
-    /// The endpoint did not answer; a write may have gone through.
+    /// The endpoint did not answer.
     #[error("{endpoint} did not answer: {message}")]
     Unanswered {
         /// Where it was sent.
         endpoint: String,
         /// The transport's words.
         message: String,
+        /// What was sent there.
+        sent: Sent,
     },
     /// Too many requests; a write did not go through.
     #[error("the record store is throttled: {message}")]
@@ -130,6 +132,17 @@ pub enum StoreError {
         /// AWS's words.
         message: String,
     },
+}
+
+/// What was sent to an endpoint that did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Nothing: there was no connection.
+    Nothing,
+    /// A read, which changes nothing.
+    Read,
+    /// A write, which may have gone through.
+    Write,
 }
 
 /// One DynamoDB table.

@@ -80,7 +80,8 @@ fn spec_valid(draft: &Draft<'_>) -> Verdict {
         }
         Stored::Missing if record.deleting => yes(Reason::Valid, "being deleted"),
         Stored::Missing => {
-            no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force", record.revision))
+            let shown = format!("`understudy get {} --revision in-force -o yaml` shows it", record.name);
+            no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force ({shown})", record.revision))
         }
         Stored::Valid => troubled(draft, ConditionType::SpecValid).unwrap_or_else(|| yes(Reason::Valid, "")),
     }

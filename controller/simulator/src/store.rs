@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use engine::clock::Clock;
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
+use engine::store::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
@@ -199,6 +199,7 @@ impl SimStore {
         let unanswered = || StoreError::Unanswered {
             endpoint: "the simulated table".to_owned(),
             message: format!("{operation} was not answered"),
+            sent: Sent::Write,
         };
         let result = match fault {
             None | Some(StoreFault::NameDropped | StoreFault::NameDoubled | StoreFault::Unprocessed) => {

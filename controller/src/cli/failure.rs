@@ -7,7 +7,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crds_schema::Fault;
-use engine::store::StoreError;
+use engine::store::{Sent, StoreError};
 
 use crate::store::table::TableError;
 
@@ -128,12 +128,9 @@ impl From<StoreError> for Failure {
                 format!("none were found ({message})"),
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is given",
             ),
-            StoreError::Unanswered { endpoint, message } => Complaint::new(
-                endpoint,
-                format!("did not answer ({message})"),
-                "check that it runs and can be reached, and --endpoint-url, --region and AWS_ENDPOINT_URL; \
-                 a write may have gone through, and the same command can be run again",
-            ),
+            StoreError::Unanswered { endpoint, message, sent } => {
+                Complaint::new(endpoint, format!("did not answer ({message})"), after_silence(sent))
+            }
             StoreError::Throttled { message } => Complaint::new(
                 "DynamoDB",
                 format!("refuses so many requests ({message})"),
@@ -159,6 +156,24 @@ impl From<TableError> for Failure {
             TableError::NotReady { ref table, .. } => {
                 Self::failed(Complaint::new(format!("table {table}"), error, "run `understudy bootstrap` again"))
             }
+        }
+    }
+}
+
+/// What to do about an endpoint that did not answer, by what may have become of the call.
+fn after_silence(sent: Sent) -> &'static str {
+    match sent {
+        Sent::Nothing => {
+            "nothing was sent; start what should listen there (for --local, `understudy cloud`), or correct \
+             --endpoint-url, --region or AWS_ENDPOINT_URL"
+        }
+        Sent::Read => {
+            "nothing was changed; check that it runs and can be reached, and --endpoint-url, --region and \
+             AWS_ENDPOINT_URL, then run the same command again"
+        }
+        Sent::Write => {
+            "check that it runs and can be reached, and --endpoint-url, --region and AWS_ENDPOINT_URL; \
+             a write may have gone through, and the same command can be run again"
         }
     }
 }

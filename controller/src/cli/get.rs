@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::failure::{Ended, Failure, Verdict};
 use super::output::{Columns, Printer, Tone};
 use super::poll::{self, Until};
+use super::revision;
 use super::session;
 use super::view::{self, View};
 use crate::config::{Config, Output};
@@ -18,7 +19,8 @@ const WIDE_COLUMNS: [&str; 4] = ["GENERATION", "VPC", "ZONES", "WAITING-FOR"];
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status: 0 printed (without NAME also when there are none); 1 not found; 2 usage or failure.\n\n\
-    Example:\n  understudy get\n  understudy get chatmrpt-staging -o json | jq -r .status.loadBalancer.dnsName"
+    Example:\n  understudy get\n  understudy get chatmrpt-staging -o json | jq -r .status.loadBalancer.dnsName\n  \
+    understudy get chatmrpt-staging --revision in-force -o yaml"
 )]
 pub struct Args {
     /// The environment; all of them without it.
@@ -27,12 +29,20 @@ pub struct Args {
     #[arg(short, long, env = "UNDERSTUDY_WATCH", hide_env_values = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     watch: bool,
+    /// Show that stored revision of NAME as it was applied: its number, or in-force; also when SPEC is gone or faulty. As
+    /// YAML unless -o json.
+    #[arg(long, env = "UNDERSTUDY_REVISION", hide_env_values = true, value_name = "NUMBER|in-force")]
+    #[arg(requires = "name", conflicts_with = "watch")]
+    revision: Option<String>,
 }
 
 /// Prints environments, once or whenever they change.
 pub async fn run(args: Args, config: &Config) -> Ended {
     let store = session::open(config).await?.store;
     let printer = Printer::new();
+    if let (Some(name), Some(revision)) = (&args.name, &args.revision) {
+        return revision::show(&store, name, revision, config.output).await;
+    }
     let views = read(&store, args.name.as_deref()).await?;
     if let (Some(name), true) = (&args.name, views.is_empty()) {
         return Err(Failure::not_found(name));

@@ -19,6 +19,7 @@ mod bootstrap;
 mod apply;
 mod edit;
 mod get;
+mod revision;
 mod describe;
 mod events;
 mod plan;

@@ -10,7 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use engine::error::{ErrorKind, kind_of};
-use engine::store::StoreError;
+use engine::store::{Sent, StoreError};
 
 use crate::wire::Wire;
 
@@ -41,7 +41,7 @@ impl Call {
             SdkError::ServiceError(service) => self.refused(service.err()),
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
                 match self.wire.endpoint() {
-                    Some(endpoint) => StoreError::Unanswered { endpoint, message: message() },
+                    Some(endpoint) => StoreError::Unanswered { endpoint, message: message(), sent: self.sent() },
                     // It did not come to be sent: no region, no way to sign, no time left.
                     None => self.other(message()),
                 }
@@ -143,11 +143,23 @@ impl Call {
         StoreError::Denied { action, resource: format!("table/{}", self.table), code: code.to_owned(), message }
     }
 
+    fn sent(&self) -> Sent {
+        let reads = ["Get", "BatchGet", "Query", "Describe", "List"];
+        if !self.wire.is_uncertain() {
+            Sent::Nothing
+        } else if reads.iter().any(|read| self.operation.starts_with(read)) {
+            Sent::Read
+        } else {
+            Sent::Write
+        }
+    }
+
     /// That error, which says that nothing was written, unless an attempt before it may have written.
     fn unless_uncertain(&self, error: StoreError) -> StoreError {
         match self.wire.endpoint().filter(|_| self.wire.is_uncertain()) {
             Some(endpoint) => {
-                StoreError::Unanswered { endpoint, message: format!("{error}, after an attempt that was not answered") }
+                let message = format!("{error}, after an attempt that was not answered");
+                StoreError::Unanswered { endpoint, message, sent: self.sent() }
             }
             None => error,
         }

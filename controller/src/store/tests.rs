@@ -13,7 +13,7 @@ use aws_credential_types::provider::future::ProvideCredentials as ProvidesCreden
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType};
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
+use engine::store::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -402,9 +402,29 @@ fn an_endpoint_that_does_not_answer_is_named() {
     let embedded = Embedded::start().unwrap();
     let endpoint = embedded.endpoint_url();
     drop(embedded);
+    let store = DynamoDb::new(&elsewhere(&endpoint), "t");
+    let put = vec![Change::Put(numbered("p", "s", 1), vec![])];
     block_on(async {
-        let error = DynamoDb::new(&elsewhere(&endpoint), "t").get(&Key::new("p", "s")).await.unwrap_err();
-        assert!(matches!(&error, StoreError::Unanswered { endpoint: named, .. } if *named == endpoint), "{error}");
+        for error in [store.get(&Key::new("p", "s")).await.unwrap_err(), store.write(put).await.unwrap_err()] {
+            let StoreError::Unanswered { endpoint: named, sent, .. } = &error else { panic!("{error:?}") };
+            assert_eq!((named, sent), (&endpoint, &Sent::Nothing), "nobody took the connection");
+        }
+    });
+}
+
+#[test]
+fn a_lost_reply_leaves_a_write_uncertain_and_a_read_not() {
+    let lost = || elsewhere(&canned(vec![String::new(); 3]).0);
+    let put = vec![Change::Put(numbered("p", "s", 1), vec![])];
+    let sent = |error| match error {
+        StoreError::Unanswered { sent, .. } => sent,
+        other => panic!("{other:?}"),
+    };
+    block_on(async {
+        let read = DynamoDb::new(&lost(), "t").get(&Key::new("p", "s")).await.unwrap_err();
+        assert_eq!(sent(read), Sent::Read);
+        let write = DynamoDb::new(&lost(), "t").write(put).await.unwrap_err();
+        assert_eq!(sent(write), Sent::Write);
     });
 }
 

@@ -145,3 +145,32 @@ fn events_in_json_are_a_line_each_in_their_order() {
     let table = world.run(&["events", "shop"]).yes().out;
     assert_eq!((table.lines().count(), rows(&table)[0].as_str()), (3, "TIME TYPE REASON RESOURCE MESSAGE"));
 }
+
+#[test]
+fn a_stored_revision_is_shown_and_can_be_applied_again() {
+    let world = World::with_shop();
+    world.seen(("True", "AllHealthy", "well"));
+    let document = world.run(&["get", "shop", "-o", "json"]).yes().json();
+    let document = serde_json::json!({
+        "apiVersion": document["apiVersion"], "kind": document["kind"], "metadata": { "name": "shop" },
+        "spec": document["spec"],
+    });
+    let revision = |number: u32, valid: bool, faults: &[&str]| {
+        world.put(serde_json::json!({
+            "pk": "shop", "sk": format!("REV#{number:010}"), "generation": number, "valid": valid, "faults": faults,
+            "document": document,
+        }));
+    };
+    revision(1, true, &[]);
+    revision(2, false, &["spec.region: it is us-east-2"]);
+    world.remove("shop", "SPEC");
+    let shown = world.run(&["get", "shop", "--revision", "in-force", "-o", "yaml"]).yes().out;
+    assert_eq!(world.run(&["get", "shop", "--revision", "1"]).yes().out, shown);
+    assert_eq!(world.run(&["get", "shop", "--revision", "1", "-o", "json"]).yes().json(), document);
+    let refused = world.run(&["get", "shop", "--revision", "2"]).yes();
+    refused.tells(&["revision 2 was not taken: spec.region: it is us-east-2"]);
+    world.run(&["get", "shop", "--revision", "3"]).complains(1, &["no stored revision 3", "1, 2", "in force is 1"]);
+    world.run(&["get", "shop", "--revision", "last"]).complains(2, &["--revision: `last` is no revision"]);
+    assert_eq!(world.run(&["get", "--revision", "1"]).status, 2);
+    assert_eq!(world.apply(&shown), "stagingenvironment/shop created\n");
+}

@@ -48,9 +48,11 @@ fn a_condition_keeps_the_time_of_its_last_transition_and_no_others_do() {
 fn a_spec_that_is_gone_is_missed_unless_it_is_being_deleted() {
     let mut world = World::healthy(1);
     world.record.stored = Stored::Missing;
-    let missing = "False SpecMissing SPEC is gone; revision 1 stays in force";
+    let missing = "False SpecMissing SPEC is gone; revision 1 stays in force \
+        (`understudy get shop --revision in-force -o yaml` shows it)";
     assert_eq!(said(&mut world, ConditionType::SpecValid), missing);
-    let ready = "False SpecMissing SpecValid: SPEC is gone; revision 1 stays in force";
+    let ready = "False SpecMissing SpecValid: SPEC is gone; revision 1 stays in force \
+        (`understudy get shop --revision in-force -o yaml` shows it)";
     assert_eq!(said(&mut world, ConditionType::Ready), ready);
     world.record.deleting = true;
     assert_eq!(said(&mut world, ConditionType::SpecValid), "True Valid being deleted");
