@@ -20,7 +20,7 @@ const TRIES_MAX: u32 = 5;
 /// `apply`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status: 0 applied, or nothing to change; 1 the file is missing, unreadable or invalid, \
-    or the environment is being deleted; 2 usage or failure.\n\n\
+    asks for another of what is fixed (such as the region), or the environment is being deleted; 2 usage or failure.\n\n\
     Example:\n  understudy apply -f staging.yaml\n  understudy get -o yaml | understudy apply -f - --dry-run")]
 pub struct Args {
     /// The file with one or several documents; - for stdin.
@@ -39,9 +39,11 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     let store = session::open(config).await?.store;
     let mut judged = Vec::new();
     let mut complaints = Vec::new();
+    let several = documents.len() > 1;
+    let within = |name: &str| if several { format!("stagingenvironment/{name} ") } else { String::new() };
     for document in documents {
         let wishes = record::read(&store, &document.name).await?;
-        match wishes.edit(&document) {
+        match wishes.edit(&document, &within(&document.name)) {
             Ok(edit) => judged.push((document, wishes, edit)),
             Err(refused) => complaints.extend(refused.complaints),
         }
@@ -70,7 +72,7 @@ async fn store_it(store: &DynamoDb, document: &Document, wishes: Wishes, edit: E
             Ok(()) => break,
             Err(StoreError::ConditionFailed { .. } | StoreError::TransactionConflict) if tries < TRIES_MAX => {
                 wishes = record::read(store, &document.name).await?;
-                edit = wishes.edit(document)?;
+                edit = wishes.edit(document, "")?;
             }
             Err(error) => return Err(record::not_stored(store, &document.name, error).await),
         }

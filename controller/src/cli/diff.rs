@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use super::document::{self, labels};
-use super::failure::{Ended, Failure, Verdict};
+use super::failure::{Complaint, Ended, Failure, Verdict};
 use super::output::{Printer, Tone, yaml};
 use super::{record, session};
 use crate::config::Config;
@@ -18,11 +18,9 @@ const CONTEXT_LINES: usize = 3;
 
 /// `diff`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Exit status: 0 the record says the same; 1 it differs; 2 failure, a missing file and an invalid \
-    document too.\n\n\
-    Example:\n  understudy diff -f staging.yaml"
-)]
+#[command(after_help = "Exit status: 0 the record says the same; 1 it differs; 2 failure, a missing file, an invalid \
+    document and one that `apply` would refuse for what is fixed too.\n\n\
+    Example:\n  understudy diff -f staging.yaml")]
 pub struct Args {
     /// The file with one or several documents; - for stdin.
     #[arg(short, long, env = "UNDERSTUDY_FILE", hide_env_values = true, value_name = "FILE")]
@@ -35,9 +33,17 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     let store = session::open(config).await?.store;
     let printer = Printer::new();
     let mut verdict = Verdict::Yes;
+    let mut complaints = Vec::new();
     for document in documents {
         let wanted = Value::Object(document.item());
-        let stored = record::read(&store, &document.name).await?.spec.map(Value::Object);
+        let wishes = record::read(&store, &document.name).await?;
+        complaints.extend(
+            wishes
+                .fixed(&document)
+                .iter()
+                .map(|fault| Complaint::of_fault(&format!("stagingenvironment/{} ", document.name), fault)),
+        );
+        let stored = wishes.spec.map(Value::Object);
         if stored.as_ref().is_some_and(|stored| record::same(stored, &wanted)) {
             continue;
         }
@@ -45,7 +51,7 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         let old = stored.as_ref().map(canonical).unwrap_or_default();
         print(printer, &document.name, &old, &canonical(&wanted))?;
     }
-    Ok(verdict)
+    if complaints.is_empty() { Ok(verdict) } else { Err(Failure::usage(complaints)) }
 }
 
 fn print(printer: Printer, name: &str, old: &str, new: &str) -> Result<(), Failure> {

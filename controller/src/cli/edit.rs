@@ -25,7 +25,7 @@ const EDITOR: &str = "vi";
 /// `edit`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 0 applied, or nothing to change; 1 not found, invalid, being deleted, or changed by \
+    after_help = "Exit status: 0 applied, or nothing to change; 1 not found, invalid, fixed, being deleted, or changed by \
     somebody else meanwhile (the draft is kept); 2 usage or failure. The editor is $VISUAL, $EDITOR or vi.\n\n\
     Example:\n  understudy edit chatmrpt-staging\n  EDITOR='code --wait' understudy edit chatmrpt-staging"
 )]
@@ -97,13 +97,13 @@ async fn apply(store: &DynamoDb, wishes: &Wishes, name: &str, text: &str) -> Res
         let wrong = format!("is `{}`, but a record cannot be renamed", document.name);
         return Err(Failure::no(Complaint::new("metadata.name", wrong, format!("write {name}, or use `apply`"))));
     }
-    let edit = wishes.edit(&document)?;
+    let edit = wishes.edit(&document, "")?;
     if edit == Edit::Unchanged {
         return Ok(edit);
     }
     match wishes.store(store, &document).await {
         Ok(()) => Ok(edit),
-        Err(StoreError::ConditionFailed { .. }) if record::read(store, name).await? != *wishes => {
+        Err(StoreError::ConditionFailed { .. }) if !record::read(store, name).await?.are_as(wishes) => {
             let wrong = "somebody else changed it while the editor was open";
             Err(Failure::no(Complaint::of_environment(name, wrong, "edit it again, with the draft beside it")))
         }

@@ -109,7 +109,11 @@ fn complaints(name: &str, plan: &Plan) -> Vec<Complaint> {
             Complaint::of_environment(name, wrong, reason.row().next)
         })
     };
-    of(Reason::SpecInvalid).chain(of(Reason::Unread)).chain(of(Reason::RecordDamaged)).collect()
+    of(Reason::SpecInvalid)
+        .chain(of(Reason::ImmutableField))
+        .chain(of(Reason::Unread))
+        .chain(of(Reason::RecordDamaged))
+        .collect()
 }
 
 fn print(plan: &Plan, output: Output) -> Result<(), Failure> {

@@ -1,9 +1,13 @@
-//! Writes of a user's wishes: SPEC, on the condition that it is still what was read, and never into a teardown.
+//! Writes of a user's wishes: SPEC, on the condition that it is still what was read, and never into a teardown or against
+//! what is fixed of what stands.
 //!
 //! Never: writes STATUS or anything else of the controller's.
 
-use engine::items::{DELETION, SPEC};
-use engine::store::{Change, Condition, Item, Key, RecordStore as _, StoreError};
+use crds_schema::Fault;
+use engine::items::{DELETION, OPEN_INTENTS, SPEC, STATUS};
+use engine::store::{Change, Condition, Item, Key, Query, RecordStore as _, StoreError};
+use planner::fixed;
+use planner::status::Status;
 use serde_json::Value;
 
 use super::document::{Document, labels};
@@ -32,47 +36,76 @@ impl Edit {
     }
 }
 
-/// What people wrote of an environment, as it was read.
-#[derive(Debug, Clone, PartialEq)]
+/// What people wrote of an environment, as it was read, and what it stands in the way of.
+#[derive(Debug, Clone)]
 pub struct Wishes {
     /// Its SPEC.
     pub spec: Option<Item>,
     deleting: bool,
+    /// What the controller says stands; absent too when this version cannot read it.
+    status: Option<Status>,
+    has_open_intents: bool,
 }
 
-/// Reads SPEC and DELETION.
+/// Reads SPEC and DELETION, and STATUS for what is fixed.
 pub async fn read(store: &DynamoDb, name: &str) -> Result<Wishes, StoreError> {
-    let keys = [Key::new(name, SPEC), Key::new(name, DELETION)];
-    let mut wishes = Wishes { spec: None, deleting: false };
+    let keys = [SPEC, DELETION, STATUS].map(|sk| Key::new(name, sk));
+    let mut wishes = Wishes { spec: None, deleting: false, status: None, has_open_intents: false };
     for item in store.get_many(&keys).await? {
         match item.get("sk").and_then(Value::as_str) {
             Some(SPEC) => wishes.spec = Some(item),
+            Some(STATUS) => wishes.status = serde_json::from_value(Value::Object(item)).ok(),
             _ => wishes.deleting = true,
         }
+    }
+    // What may come to exist fixes where, though nothing stands yet.
+    if wishes.status.as_ref().is_some_and(Status::holds_nothing) {
+        let prefix = OPEN_INTENTS.to_owned();
+        let query = Query { pk: name.to_owned(), prefix, descending: false, limit: Some(1) };
+        wishes.has_open_intents = !store.query(&query).await?.is_empty();
     }
     Ok(wishes)
 }
 
 impl Wishes {
-    /// What storing the document would come to.
+    /// Whether the same is wished for; what the controller says of it may differ.
+    pub fn are_as(&self, others: &Self) -> bool {
+        self.spec == others.spec && self.deleting == others.deleting
+    }
+
+    /// Every field of the document that asks for another of what is fixed.
+    pub fn fixed(&self, document: &Document) -> Vec<Fault> {
+        let wanted = Value::Object(document.item());
+        let (Some(status), Ok(parsed)) = (&self.status, crds_schema::parse(&wanted)) else { return Vec::new() };
+        let hash = crds_schema::spec_hash(&wanted);
+        fixed::refused(&document.name, &hash, &parsed.spec, status, self.has_open_intents)
+    }
+
+    /// What storing the document would come to. `within` stands before the paths of its fields.
     ///
     /// # Errors
-    /// Status 1 while the environment is being deleted, unless the document changes only what a teardown reads.
-    pub fn edit(&self, document: &Document) -> Result<Edit, Failure> {
+    /// Status 1 while the environment is being deleted, unless the document changes only what a teardown reads; and when
+    /// it asks for another of what is fixed, with every such field.
+    pub fn edit(&self, document: &Document, within: &str) -> Result<Edit, Failure> {
         let wanted = Value::Object(document.item());
         let stored = self.spec.clone().map(Value::Object);
-        if stored.as_ref().is_some_and(|stored| same(stored, &wanted)) {
-            return Ok(Edit::Unchanged);
-        }
-        if self.deleting
-            && !stored.as_ref().is_some_and(|stored| same(&beside_teardown(stored), &beside_teardown(&wanted)))
-        {
+        let is_same = stored.as_ref().is_some_and(|stored| same(stored, &wanted));
+        // Who applies the same again believes that it will be there.
+        let is_teardowns = |stored: &Value| !is_same && same(&beside_teardown(stored), &beside_teardown(&wanted));
+        if self.deleting && !stored.as_ref().is_some_and(is_teardowns) {
             let instead = format!(
                 "change nothing but spec.paused, spec.deletionPolicy and spec.loadBalancer.deletionProtection, \
                  or wait until it is gone: `understudy wait {} --for delete`",
                 document.name
             );
             return Err(Failure::no(Complaint::of_environment(&document.name, "is being deleted", instead)));
+        }
+        let fixed = if self.deleting { Vec::new() } else { self.fixed(document) };
+        if !fixed.is_empty() {
+            return Err(Failure::all_no(fixed.iter().map(|fault| Complaint::of_fault(within, fault)).collect()));
+        }
+        if is_same {
+            return Ok(Edit::Unchanged);
         }
         Ok(if stored.is_some() { Edit::Configured } else { Edit::Created })
     }

@@ -93,7 +93,9 @@ fn only_what_a_teardown_reads_can_be_applied_while_deleting() {
     world.run(&["delete", "shop"]).yes();
     let before = world.item("shop", "SPEC");
     let counted = world.file("counted.yaml", SHOP.replace("count: 2", "count: 3"));
-    let refusal = ["stagingenvironment/shop", "deleted", "spec.paused", "spec.deletionPolicy"];
+    let refusal = ["stagingenvironment/shop: is being deleted", "spec.paused", "spec.deletionPolicy"];
+    // Who applies the same again believes that it will be there.
+    world.run_with_input(&["apply", "-f", "-"], SHOP).complains(1, &refusal);
     world.run(&["apply", "-f", &counted]).complains(1, &refusal);
     world.run(&["apply", "-f", &counted, "--dry-run"]).complains(1, &refusal);
     assert_eq!(world.item("shop", "SPEC"), before);
@@ -103,4 +105,27 @@ fn only_what_a_teardown_reads_can_be_applied_while_deleting() {
         assert_eq!(world.apply(&edited), "stagingenvironment/shop configured\n", "{line}");
     }
     assert_eq!(world.apply(SHOP), "stagingenvironment/shop configured\n");
+}
+
+#[test]
+fn an_edit_of_what_is_fixed_is_refused_whole_with_every_such_field() {
+    let world = World::with_shop();
+    let balancer = serde_json::json!({ "arn": "arn:lb", "name": "shop-alb", "scheme": "internet-facing" });
+    let network = serde_json::json!({ "vpcId": "vpc-1", "region": "us-east-2" });
+    let stands = serde_json::json!({ "network": network, "loadBalancer": balancer });
+    world.seen_but(("True", "AllHealthy", ""), stands);
+    let before = world.item("shop", "SPEC");
+    let moved = format!("{SHOP}  region: eu-west-1\n  loadBalancer: {{name: other, scheme: internal}}\n");
+    let moved = world.file("moved.yaml", moved.replace("count: 2", "count: 3"));
+    for args in [&["apply", "-f", &moved][..], &["apply", "-f", &moved, "--dry-run"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.status, ran.out.as_str(), ran.complaints().len()), (1, "", 3), "{ran:?}");
+        ran.tells(&["error: spec.region: it is us-east-2", "spec.loadBalancer.name: ", "spec.loadBalancer.scheme: "]);
+    }
+    assert_eq!(world.run(&["diff", "-f", &moved]).tells(&["spec.region: it is us-east-2"]).status, 2);
+    assert_eq!(world.item("shop", "SPEC"), before);
+    // Nothing is fixed of what does not stand.
+    world.seen(("False", "Converging", ""));
+    world.remove("shop", "STATUS");
+    world.run(&["apply", "-f", &moved]).says("stagingenvironment/shop configured\n");
 }
