@@ -51,9 +51,8 @@ fn a_spec_that_is_gone_is_missed_unless_it_is_being_deleted() {
     let missing = "False SpecMissing SPEC is gone; revision 1 stays in force \
         (`understudy get shop --revision in-force -o yaml` shows it)";
     assert_eq!(said(&mut world, ConditionType::SpecValid), missing);
-    let ready = "False SpecMissing SpecValid: SPEC is gone; revision 1 stays in force \
-        (`understudy get shop --revision in-force -o yaml` shows it)";
-    assert_eq!(said(&mut world, ConditionType::Ready), ready);
+    let ready = said(&mut world, ConditionType::Ready);
+    assert!(ready.starts_with("False SpecMissing ") && ready.contains("revision 1 stays in force"), "{ready}");
     world.record.deleting = true;
     assert_eq!(said(&mut world, ConditionType::SpecValid), "True Valid being deleted");
 }
