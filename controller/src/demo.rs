@@ -12,7 +12,6 @@ mod narrator;
 mod visitors;
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use cloud::client::{Client, Unanswered};
@@ -140,7 +139,7 @@ fn say(line: &str) -> Result<(), DemoError> {
 /// Where `--local` looks for it, or where there is room.
 fn start(speed: u32) -> Result<Running, StartError> {
     let usual = Options { speed, seed: Some(SEED), ..Options::default() };
-    let elsewhere = Options { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..usual.clone() };
+    let elsewhere = Options { listen: cloud::listening::localhost(0), ..usual.clone() };
     match cloud::start(&usual) {
         Err(StartError::Listen(_, error)) if error.kind() == std::io::ErrorKind::AddrInUse => cloud::start(&elsewhere),
         started => started,

@@ -22,7 +22,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
     while let Some(flag) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{flag} wants a value"))?;
         match (flag.as_str(), value.as_str()) {
-            ("--listen", address) => options.listen = address.parse()?,
+            ("--listen", address) => options.listen = vec![address.parse()?],
             ("--speed", speed) => options.speed = speed.parse()?,
             ("--consistency", "strong") => options.lag = ReadLag::None,
             ("--consistency", "eventual") => options.lag = cloud::EVENTUAL,

@@ -17,6 +17,7 @@ pub mod envelope;
 pub mod faults;
 mod front;
 pub mod keeping;
+pub mod listening;
 pub mod log;
 pub mod operations;
 pub mod parameters;

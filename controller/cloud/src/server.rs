@@ -1,4 +1,4 @@
-//! The HTTP server: one port, bounded in everything, on a thread of its own.
+//! The HTTP server: one port, on as many addresses as it is told, bounded in everything, on a thread of its own.
 //!
 //! What a request becomes is in [`crate::requests`]. Never: listens beyond loopback unless it is told to.
 
@@ -18,9 +18,12 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::account::{Account, Behaviour};
 use crate::dynamodb::{self, DynamoDb, Passage};
 use crate::front::Opened;
+use crate::listening;
 use crate::replay::{self, ReplayError};
 use crate::requests::{Shared, handle};
 
+/// Where it listens unless it is told otherwise: the port by which LocalStack, and so many a script, goes.
+pub const PORT: u16 = 4566;
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 1024;
 /// Headers of one request, and the bytes of all of them.
@@ -35,8 +38,8 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(97);
 /// How a cloud behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where it listens.
-    pub listen: SocketAddr,
+    /// Where it listens: on all of these that the machine has, on the same port where that is 0.
+    pub listen: Vec<SocketAddr>,
     /// Whether it may listen where others than this machine can reach it.
     pub allow_remote: bool,
     /// How many times as fast as real time its time goes.
@@ -59,7 +62,7 @@ pub const EVENTUAL: ReadLag = ReadLag::Sometimes { one_in: 10, most: Duration::f
 impl Default for Options {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 4566)),
+            listen: listening::localhost(PORT),
             allow_remote: false,
             speed: 1,
             seed: None,
@@ -74,6 +77,9 @@ impl Default for Options {
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// It was told to listen nowhere.
+    #[error("no address is named to listen on")]
+    Nowhere,
     /// It was told to listen beyond this machine.
     #[error("{0} can be reached from other machines, and this cloud asks nobody who they are; add --allow-remote")]
     Remote(SocketAddr),
@@ -94,7 +100,7 @@ type Visit = Box<dyn FnOnce(&mut Account) + Send>;
 /// A running cloud. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Running {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     visits: UnboundedSender<Visit>,
@@ -103,9 +109,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Where it listens; where on several addresses, the first.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Everywhere it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Looks at a region, or breaks something in it, past every protocol: for whoever shows or judges a cloud in the same
@@ -145,15 +156,17 @@ impl Drop for Running {
 /// # Errors
 /// When it may not, or cannot, listen there, or cannot use its directory.
 pub fn start(options: &Options) -> Result<Running, StartError> {
-    if !options.listen.ip().is_loopback() && !options.allow_remote {
-        return Err(StartError::Remote(options.listen));
+    let Some(first) = options.listen.first() else { return Err(StartError::Nowhere) };
+    let remote = options.listen.iter().find(|address| !address.ip().is_loopback());
+    if let Some(remote) = remote.filter(|_| !options.allow_remote) {
+        return Err(StartError::Remote(*remote));
     }
-    let failed = |error| StartError::Listen(options.listen, error);
+    let failed = |error| StartError::Listen(*first, error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
     let (visits, visitors) = unbounded_channel();
     let (told, opened) = mpsc::channel();
-    let (open, doors) = mpsc::channel::<(TcpListener, Passage)>();
+    let (open, doors) = mpsc::channel::<(Vec<TcpListener>, Passage)>();
     let wanted = options.clone();
     let serve = move || {
         // Made here, since it stays on one thread.
@@ -163,14 +176,14 @@ pub fn start(options: &Options) -> Result<Running, StartError> {
         };
         // Whoever starts it waits for both, or has given up.
         let _ = told.send(outcome);
-        let (Some(account), Ok((listener, passage))) = (account, doors.recv()) else { return };
+        let (Some(account), Ok((listeners, passage))) = (account, doors.recv()) else { return };
         let shared = Rc::new(Shared::new(account, passage, wanted.opens));
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
             tokio::select! {
                 biased;
                 _ = stopped => {}
-                () = accept(listener, Rc::clone(&shared), visitors) => {}
+                () = serve_all(listeners, Rc::clone(&shared), visitors) => {}
             }
         });
         drop(local);
@@ -179,10 +192,10 @@ pub fn start(options: &Options) -> Result<Running, StartError> {
     let thread = std::thread::Builder::new().name("cloud".into()).spawn(serve).map_err(failed)?;
     let opened = opened.recv().unwrap_or_else(|_| Err(failed(std::io::Error::other("its thread ended"))));
     match opened.and_then(|()| listen(options)) {
-        Ok((listener, address, dynamodb)) => {
+        Ok((listeners, addresses, dynamodb)) => {
             // It ended by itself already if nobody receives, which it has told of.
-            let _ = open.send((listener, Passage::to(dynamodb.address())));
-            Ok(Running { address, stop: Some(stop), thread: Some(thread), visits, _dynamodb: dynamodb })
+            let _ = open.send((listeners, Passage::to(dynamodb.address())));
+            Ok(Running { addresses, stop: Some(stop), thread: Some(thread), visits, _dynamodb: dynamodb })
         }
         Err(error) => {
             drop(open);
@@ -202,37 +215,40 @@ fn account(options: &Options) -> Result<Account, StartError> {
 }
 
 /// Opens DynamoDB, and then the port.
-fn listen(options: &Options) -> Result<(TcpListener, SocketAddr, DynamoDb), StartError> {
-    let failed = |error| StartError::Listen(options.listen, error);
+fn listen(options: &Options) -> Result<(Vec<TcpListener>, Vec<SocketAddr>, DynamoDb), StartError> {
     let dynamodb = match &options.data_dir {
         Some(dir) => DynamoDb::at(&replay::dynamodb(dir))?,
         None => DynamoDb::in_memory()?,
     };
-    let listener = TcpListener::bind(options.listen).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address, dynamodb))
+    let listeners = listening::bind(&options.listen).map_err(|(address, error)| StartError::Listen(address, error))?;
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<Vec<_>>>();
+    let addresses = addresses.map_err(|error| StartError::Listen(options.listen[0], error))?;
+    Ok((listeners, addresses, dynamodb))
 }
 
-async fn accept(listener: TcpListener, shared: Rc<Shared>, mut visitors: UnboundedReceiver<Visit>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "cannot listen"),
-    };
+/// Serves until it is dropped.
+async fn serve_all(listeners: Vec<TcpListener>, shared: Rc<Shared>, mut visitors: UnboundedReceiver<Visit>) {
     let visited = Rc::clone(&shared);
     tokio::task::spawn_local(async move {
         while let Some(visit) = visitors.recv().await {
             visited.visit(visit);
         }
     });
-    let idle = Rc::clone(&shared);
-    tokio::task::spawn_local(async move {
-        loop {
-            tokio::time::sleep(TICK).await;
-            idle.tick();
-        }
-    });
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    for listener in listeners {
+        tokio::task::spawn_local(accept(listener, Rc::clone(&shared), Arc::clone(&places)));
+    }
+    loop {
+        tokio::time::sleep(TICK).await;
+        shared.tick();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Rc<Shared>, places: Arc<Semaphore>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "cannot listen"),
+    };
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {

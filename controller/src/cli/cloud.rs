@@ -1,6 +1,5 @@
 //! `cloud`: the simulated AWS alone, on a port, for any client.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use cloud::{Opened, Options, StartError};
@@ -8,6 +7,7 @@ use simulator::cloud::ReadLag;
 
 use super::controller::terminated;
 use super::failure::{Complaint, Ended, Failure, Verdict};
+use super::listen::Listen;
 use super::output::Printer;
 
 /// What can follow `--consistency`.
@@ -31,10 +31,11 @@ enum Switch {
 #[command(after_help = "Exit status: 0 ended by SIGTERM or Ctrl-C; 2 usage or failure.\n\n\
     Example:\n  understudy cloud --speed 20\n  aws --endpoint-url http://127.0.0.1:4566 ec2 describe-vpcs")]
 pub struct Args {
-    /// Where it listens; port 0 takes a free one.
-    #[arg(long, env = "UNDERSTUDY_LISTEN", hide_env_values = true, value_name = "ADDR:PORT")]
-    #[arg(default_value = "127.0.0.1:4566")]
-    listen: SocketAddr,
+    /// Where it listens: a port, HOST:PORT, or an address. A port alone and localhost are 127.0.0.1 and ::1; port 0 takes a
+    /// free one.
+    #[arg(long, env = "UNDERSTUDY_LISTEN", hide_env_values = true, value_name = "[HOST:]PORT")]
+    #[arg(default_value = "localhost:4566")]
+    listen: Listen,
     /// How many times as fast as the wall clock its time runs, 1 to 3600.
     #[arg(long, env = "UNDERSTUDY_SPEED", hide_env_values = true, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
@@ -70,9 +71,17 @@ pub async fn run(args: Args) -> Ended {
         Consistency::Eventual => cloud::EVENTUAL,
         Consistency::Strong => ReadLag::None,
     };
+    let listen = args.listen.addresses().map_err(|(host, error)| {
+        let instead = "write an address of this machine, or localhost";
+        Failure::failed(Complaint::new(
+            "--listen",
+            format!("`{host}` is no host that is known here ({error})"),
+            instead,
+        ))
+    })?;
     let (opens, mut opened) = tokio::sync::mpsc::unbounded_channel();
     let options = Options {
-        listen: args.listen,
+        listen,
         allow_remote: args.allow_remote,
         speed: args.speed,
         seed: args.seed,
@@ -111,7 +120,7 @@ pub async fn run(args: Args) -> Ended {
 fn not_started(error: StartError) -> Failure {
     let instead = match &error {
         StartError::Remote(_) => "or listen on 127.0.0.1",
-        StartError::Listen(..) => "write another --listen; port 0 takes a free one",
+        StartError::Nowhere | StartError::Listen(..) => "write another --listen; port 0 takes a free one",
         StartError::Kept(_) => "write another --data-dir, or none; nothing in this one was changed",
         StartError::DynamoDb(_) => "free a port, or try again",
     };

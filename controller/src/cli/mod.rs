@@ -14,6 +14,7 @@ mod record;
 mod view;
 mod poll;
 mod policy;
+mod listen;
 
 mod bootstrap;
 mod apply;

@@ -19,3 +19,4 @@ mod watching;
 mod controlling;
 mod usage;
 mod on_the_cloud;
+mod listening;

@@ -1,4 +1,4 @@
-//! An open port: connections are taken in, so many at once, until it is closed.
+//! An open port, on each loopback: connections are taken in, so many at once, until it is closed.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,13 +18,13 @@ const CONNECTIONS_MAX: usize = 1024;
 /// See the module. It is closed when this is dropped; who is connected is told so.
 #[derive(Debug)]
 pub(super) struct Door {
-    accepts: JoinHandle<()>,
+    accepts: Vec<JoinHandle<()>>,
     _open: watch::Sender<()>,
 }
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.accepts.abort();
+        self.accepts.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -38,29 +38,32 @@ impl Door {
     where
         F: Future<Output = ()> + 'static,
     {
-        let listener = match ports.bind(whose).and_then(TcpListener::from_std) {
-            Ok(listener) => listener,
-            Err(error) => {
-                ports.close(whose);
-                tracing::warn!(%error, whose, "no port could be had");
-                return None;
-            }
-        };
+        let bound = ports.bind(whose);
+        let listeners: Vec<TcpListener> =
+            match bound.and_then(|all| all.into_iter().map(TcpListener::from_std).collect()) {
+                Ok(listeners) => listeners,
+                Err(error) => {
+                    ports.close(whose);
+                    tracing::warn!(%error, whose, "no port could be had");
+                    return None;
+                }
+            };
         let (open, closed) = watch::channel(());
-        let accepts = tokio::task::spawn_local(accept(listener, serve, closed));
+        let (places, serve) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), Rc::new(serve));
+        let accept_at = |listener| accept(listener, Arc::clone(&places), Rc::clone(&serve), closed.clone());
+        let accepts = listeners.into_iter().map(|listener| tokio::task::spawn_local(accept_at(listener))).collect();
         Some(Self { accepts, _open: open })
     }
 }
 
 async fn accept<F>(
     listener: TcpListener,
-    serve: impl Fn(TcpStream, SocketAddr, watch::Receiver<()>) -> F + 'static,
+    places: Arc<Semaphore>,
+    serve: Rc<impl Fn(TcpStream, SocketAddr, watch::Receiver<()>) -> F + 'static>,
     closed: watch::Receiver<()>,
 ) where
     F: Future<Output = ()> + 'static,
 {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let serve = Rc::new(serve);
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {

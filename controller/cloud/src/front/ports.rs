@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use simulator::entropy::Prng;
 
+use crate::listening;
+
 /// The first port, and how many there are.
 const FIRST: u16 = 20_000;
 const PORTS: u16 = 10_000;
@@ -76,27 +78,26 @@ impl Ports {
         self.kept.get(whose).map(|port| at(*port))
     }
 
-    /// Binds the port of whoever is called that: its own, or one that it keeps from now on.
+    /// Binds the port of whoever is called that, on each loopback: its own, or one that it keeps from now on.
     ///
     /// # Errors
     /// When its own is taken by somebody else, or no other is free.
-    pub(crate) fn bind(&mut self, whose: &str) -> std::io::Result<TcpListener> {
-        let listener = match self.kept.get(whose) {
+    pub(crate) fn bind(&mut self, whose: &str) -> std::io::Result<Vec<TcpListener>> {
+        let listeners = match self.kept.get(whose) {
             // It was given to somebody else while nothing was served here.
-            Some(port) => TcpListener::bind(at(*port)).or_else(|error| {
+            Some(port) => bind(*port).or_else(|error| {
                 let is_new = error.kind() == std::io::ErrorKind::AddrInUse && !self.bound.contains(whose);
                 if is_new { self.bind_any(whose) } else { Err(error) }
             })?,
             None => self.bind_any(whose)?,
         };
         self.bound.insert(whose.to_owned());
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+        let port = listeners[0].local_addr()?.port();
         if self.kept.insert(whose.to_owned(), port) != Some(port) {
             self.save();
         }
         self.open.insert(whose.to_owned());
-        Ok(listener)
+        Ok(listeners)
     }
 
     /// It is not open any more.
@@ -114,19 +115,24 @@ impl Ports {
         self.open.retain(|whose| self.kept.contains_key(whose));
     }
 
-    fn bind_any(&self, whose: &str) -> std::io::Result<TcpListener> {
+    fn bind_any(&self, whose: &str) -> std::io::Result<Vec<TcpListener>> {
         let first = preferred(whose);
         let taken: BTreeSet<u16> = self.kept.values().copied().collect();
         let tries = (0..TRIES_MAX).map(|by| FIRST + (first - FIRST + by) % PORTS).filter(|port| !taken.contains(port));
         let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
         for port in tries {
-            match TcpListener::bind(at(port)) {
-                Ok(listener) => return Ok(listener),
+            match bind(port) {
+                Ok(listeners) => return Ok(listeners),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
+}
+
+/// There is at least one of them.
+fn bind(port: u16) -> std::io::Result<Vec<TcpListener>> {
+    listening::bind(&listening::localhost(port)).map_err(|(_, error)| error)
 }
 
 /// Only this machine reaches it, whoever may reach the cloud itself.
@@ -148,19 +154,29 @@ mod tests {
     fn a_port_is_kept_while_its_owner_lives_and_another_is_taken_where_it_is_not_free() {
         let whose = "arn:aws:elasticloadbalancing:us-east-2:1:listener/app/ports/1/2";
         let mut ports = Ports::default();
-        let listener = ports.bind(whose).unwrap();
+        let listeners = ports.bind(whose).unwrap();
         let address = ports.address(whose).unwrap();
         let mut others = Ports::default();
         let other = others.bind(whose).unwrap();
         assert_ne!(others.address(whose), Some(address), "it is taken");
         ports.close(whose);
         assert_eq!((ports.address(whose), ports.kept(whose)), (None, Some(address)));
-        drop(listener);
+        drop(listeners);
         let again = ports.bind(whose).unwrap();
         assert_eq!(ports.address(whose), Some(address));
         drop((again, other));
         ports.retain(|other| other != whose);
         assert_eq!((ports.kept(whose), ports.address(whose)), (None, None), "it is gone for good");
+    }
+
+    #[test]
+    fn a_port_is_open_on_each_loopback_that_there_is() {
+        let mut ports = Ports::default();
+        let bound = ports.bind("arn:aws:elasticloadbalancing:us-east-2:1:listener/app/both/1/2").unwrap();
+        let addresses: Vec<SocketAddr> = bound.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let has_v6 = TcpListener::bind("[::1]:0").is_ok();
+        let wanted = crate::listening::localhost(addresses[0].port());
+        assert_eq!(addresses, wanted[..if has_v6 { 2 } else { 1 }]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const KILLS: u32 = 20;
 fn options(dir: &Path, seed: u64) -> Options {
     Options {
         seed: Some(seed),
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         speed: 60,
         lag: ReadLag::None,
         throttling: false,

@@ -89,7 +89,7 @@ impl Cloud {
 
     pub fn of_seed(seed: u64, instances: usize, user_data: &str) -> Self {
         let options = Options {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             lag: ReadLag::None,
             throttling: false,
             seed: Some(seed),
