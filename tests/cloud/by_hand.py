@@ -80,6 +80,10 @@ def groups(vpc):
         {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "UserIdGroupPairs": [{"GroupId": front}]}])
     shown = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": ["ba*"]}])["SecurityGroups"]
     check("a group by its tag", [group["GroupId"] for group in shown] == [back], shown)
+    shown = ec2.describe_security_groups(Filters=[{"Name": "tag:Name", "Values": ["ba\\*"]}])["SecurityGroups"]
+    check("an escaped wildcard is itself", shown == [], shown)
+    refused("51 filters", "FilterLimitExceeded", 400,
+            lambda: ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}] * 51))
     refused("a group that another refers to", "DependencyViolation", 400, lambda: ec2.delete_security_group(GroupId=front))
     return front, back
 
