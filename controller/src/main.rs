@@ -7,6 +7,7 @@ mod telemetry;
 mod system;
 mod local_clock;
 
+mod proxies;
 mod wire;
 mod aws;
 mod store;

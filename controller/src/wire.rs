@@ -20,6 +20,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
+use crate::proxies;
+
 /// An interceptor for one call or one client; its clones share what they see.
 #[derive(Debug, Clone, Default)]
 pub struct Wire(Arc<Mutex<Seen>>);
@@ -35,9 +37,15 @@ struct Seen {
 }
 
 impl Wire {
-    /// Scheme, host and port that the last attempt went to; absent when none was sent.
+    /// Scheme, host and port that the last attempt went to, with the proxy that it went through; absent when none was sent.
     pub fn endpoint(&self) -> Option<String> {
-        self.seen().endpoint.clone()
+        let endpoint = self.seen().endpoint.clone();
+        endpoint.map(|endpoint| proxies::told(&endpoint))
+    }
+
+    /// Whether the last attempt went through a proxy, which may have answered in the server's place.
+    pub fn is_by_proxy(&self) -> bool {
+        self.seen().endpoint.as_deref().is_some_and(|endpoint| proxies::on_the_way_to(endpoint).is_some())
     }
 
     /// The server's time, by the `Date` header of its last reply: to the second.

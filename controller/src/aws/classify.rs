@@ -18,6 +18,7 @@ use planner::request::Ref;
 
 use super::convert::Unreadable;
 use super::{Answer, Answered, Failed};
+use crate::proxies;
 
 /// Where credentials are looked for, in order; told to the user when there are none.
 const CREDENTIALS_TRIED: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile of AWS_PROFILE (SSO and \
@@ -123,7 +124,8 @@ fn without_credentials(operation: Operation, missing: &CredentialsError) -> Clou
         | CredentialsError::Unhandled(_)
         | _ => ErrorKind::Denied,
     };
-    let message = format!("no credentials ({}); tried {CREDENTIALS_TRIED}", words(missing));
+    let by_proxy = if kind == ErrorKind::Transient { proxies::of_credentials() } else { String::new() };
+    let message = format!("no credentials ({}{by_proxy}); tried {CREDENTIALS_TRIED}", words(missing));
     CloudError { kind, ..CloudError::unanswered(operation, message) }
 }
 

@@ -1,6 +1,6 @@
 //! Where the SDK's clients come from: region, endpoint, credentials, and how long a call may take.
 //!
-//! The usual AWS variables and profiles hold, and a flag beats them. Retries here are for transport only (a reset, a
+//! The usual AWS variables and profiles hold, and a flag beats them. Of proxies, see [`proxies`]. Retries here are for transport only (a reset, a
 //! 5xx, a throttle: once more, soon); everything else is tried again by the work queue, with fresh sight.
 
 use std::time::Duration;
@@ -11,6 +11,8 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+
+use crate::proxies;
 
 /// The name by which AWS's logs know our calls.
 const APP_NAME: &str = "understudy";
@@ -47,6 +49,7 @@ pub async fn load(asked: &Asked<'_>, call_max: Duration) -> SdkConfig {
     let identities = IdentityCache::lazy().load_timeout(call_max * 3 / 4).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .app_name(AppName::new(APP_NAME).expect("the name is of letters only"))
+        .http_client(proxies::client())
         .retry_config(retries)
         .timeout_config(timeouts)
         .identity_cache(identities)
@@ -59,6 +62,8 @@ pub async fn load(asked: &Asked<'_>, call_max: Duration) -> SdkConfig {
         loader = loader.endpoint_url(endpoint);
     }
     if asked.without_credentials {
+        // That is a cloud of our own, wherever it listens.
+        proxies::never();
         loader = loader.credentials_provider(Credentials::new("local", "local", None, None, "local"));
     }
     loader.load().await

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use engine::error::{ErrorKind, kind_of};
 use engine::store::{Sent, StoreError};
 
+use crate::proxies;
 use crate::wire::Wire;
 
 /// One call, for what its errors have to name.
@@ -35,9 +36,16 @@ impl Call {
     {
         let message = || chain(error);
         if lacks_credentials(error) {
-            return self.unless_uncertain(StoreError::NoCredentials { message: message() });
+            let message = message() + &proxies::of_credentials();
+            return self.unless_uncertain(StoreError::NoCredentials { message });
         }
         match error {
+            // A proxy's own answer, such as that it asks for a password: DynamoDB's refusals have codes.
+            SdkError::ServiceError(service) if service.err().code().is_none() && self.wire.is_by_proxy() => {
+                let endpoint = self.wire.endpoint().unwrap_or_default();
+                let message = format!("HTTP {} without an error code", service.raw().status());
+                StoreError::Unanswered { endpoint, message }
+            }
             SdkError::ServiceError(service) => self.refused(service.err()),
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
                 match self.wire.endpoint() {

@@ -44,6 +44,7 @@ impl Embedded {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
             .endpoint_url(self.endpoint_url())
+            .http_client(crate::proxies::client())
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build()
     }

@@ -20,3 +20,4 @@ mod controlling;
 mod usage;
 mod on_the_cloud;
 mod listening;
+mod by_proxy;
