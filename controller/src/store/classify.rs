@@ -44,7 +44,7 @@ impl Call {
             SdkError::ServiceError(service) if service.err().code().is_none() && self.wire.is_by_proxy() => {
                 let endpoint = self.wire.endpoint().unwrap_or_default();
                 let message = format!("HTTP {} without an error code", service.raw().status());
-                StoreError::Unanswered { endpoint, message }
+                StoreError::Unanswered { endpoint, message, sent: self.sent() }
             }
             SdkError::ServiceError(service) => self.refused(service.err()),
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
