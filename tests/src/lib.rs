@@ -309,6 +309,13 @@ impl Stage {
         self.world(NAME).says(words)
     }
 
+    /// The messages of the events of that reason, as they are stored.
+    pub fn events(&self, reason: &str) -> Vec<String> {
+        let all = self.store.user().partition(NAME);
+        let told = all.iter().filter(|(sk, item)| sk.starts_with("EVENT#") && item["reason"] == *reason);
+        told.map(|(_, item)| item["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// The cloud without ids, names' hashes and slots: what two runs that came to the same have in common.
     pub fn canonical(&self) -> String {
         canonical(&self.cloud)

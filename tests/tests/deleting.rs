@@ -131,6 +131,22 @@ fn deletion_protection_holds_names_the_edit_and_is_lifted_by_it() {
 }
 
 #[test]
+fn a_protection_that_somebody_switches_on_holds_the_delete_until_it_is_switched_off() {
+    let mut stage = running(59);
+    let balancer = stage.cloud.view().load_balancers()[0].arn.clone();
+    let switch = |stage: &Stage, to: &str| {
+        stage.cloud.console().set_load_balancer_attribute(&balancer, "deletion_protection.enabled", to).unwrap();
+    };
+    switch(&stage, "true");
+    stage.delete();
+    stage.is_quiet_for(HOUR);
+    assert_eq!(stage.cloud.view().live_instances().len(), 2, "{}", stage.report());
+    assert!(stage.says("DeletionProtected"), "{}", stage.report());
+    switch(&stage, "false");
+    ends(&mut stage, "its protection switched off");
+}
+
+#[test]
 fn retain_takes_our_tags_and_nothing_else() {
     let mut stage = running(56);
     stage.apply(&changed(|r| r["spec"]["deletionPolicy"] = json!("Retain")));

@@ -8,6 +8,8 @@ use e2e::{NAME, Stage, record, record_with};
 use engine::operation::Operation;
 use engine::store::Key;
 use planner::id::AmiId;
+use planner::request::Ref;
+use planner::resource::{Direction, Peer, Rule};
 use serde_json::{Value, json};
 use simulator::cloud::{Answer, App, Fault, Kind};
 use simulator::{Builder, Cut};
@@ -111,6 +113,40 @@ fn a_load_balancer_whose_rename_was_refused_is_rebuilt_when_it_is_lost() {
     stage.run_for(Duration::from_secs(60));
     let arn = stage.cloud.view().load_balancers()[0].arn.clone();
     stage.cloud.console().delete_load_balancer(&arn).unwrap();
+    stage.settle();
+}
+
+/// As many as a group takes: what goes in needs the place of what goes out.
+#[test]
+fn one_of_sixty_ranges_is_replaced_and_then_all_by_one() {
+    let ranges = |ranges: Vec<String>| {
+        record_with(2, |record| {
+            record["spec"]["access"]["loadBalancer"] = ranges.iter().map(|range| json!({"cidr": range})).collect();
+        })
+    };
+    let sixty = |other: &str| (0..59).map(|nth| format!("10.0.{nth}.0/24")).chain([other.to_owned()]).collect();
+    let mut stage = running(83, &ranges(sixty("10.1.0.0/24")));
+    stage.apply(&ranges(sixty("10.2.0.0/24")));
+    stage.settle();
+    stage.apply(&ranges(vec!["10.3.0.0/24".into()]));
+    stage.settle();
+}
+
+#[test]
+fn a_rogue_rule_in_the_last_place_of_a_group_makes_way_for_ours() {
+    let mut stage = running(84, &record(2));
+    let balancer = stage.cloud.view().group("shop-alb-sg").unwrap().id;
+    let group = stage.cloud.view().group("shop-instance-sg").unwrap().id;
+    let rule = |port: i32, peer: Peer| Rule { protocol: "tcp".into(), from: Some(port), to: Some(port), peer };
+    let console = stage.cloud.console();
+    console.revoke(&group, Direction::Ingress, rule(8080, Peer::Group(Ref::Id(balancer)))).unwrap();
+    for nth in 0..59 {
+        let range = Peer::Cidr(format!("10.0.{nth}.0/24").parse().unwrap());
+        console.authorize(&group, Direction::Ingress, rule(8080, range)).unwrap();
+    }
+    stage.until("ours, and nothing else", |world| {
+        world.cloud.view().group("shop-instance-sg").is_some_and(|group| group.ingress.len() == 2)
+    });
     stage.settle();
 }
 

@@ -80,6 +80,13 @@ fn drifts() -> Vec<(&'static str, Drift)> {
             let (key, value) = ("load_balancing.algorithm.type", "least_outstanding_requests");
             s.cloud.console().set_target_group_attribute(&p.target_group, key, value)
         }),
+        ("algorithm, and what goes with no other", |s, p| {
+            let set =
+                |key: &str, value: &str| s.cloud.console().set_target_group_attribute(&p.target_group, key, value);
+            set("stickiness.enabled", "false")?;
+            set("load_balancing.algorithm.type", "weighted_random")?;
+            set("load_balancing.algorithm.anomaly_mitigation", "on")
+        }),
         ("idle timeout", |s, p| {
             s.cloud.console().set_load_balancer_attribute(&p.balancer, "idle_timeout.timeout_seconds", "5")
         }),
@@ -256,6 +263,24 @@ fn an_existing_target_group_survives_its_load_balancers_rebuild() {
     assert_eq!(stage.totals()[&Kind::TargetGroup], (1, 0));
     assert_eq!(stage.totals()[&Kind::LoadBalancer], (2, 1));
     assert_eq!(stage.totals()[&Kind::Instance], (2, 0));
+}
+
+#[test]
+fn a_load_balancer_that_is_deleted_by_hand_serves_again_within_200_seconds() {
+    let mut stage = running(15);
+    let at = stage.clock.since_epoch();
+    let balancer = parts(&stage).balancer;
+    stage.cloud.console().delete_load_balancer(&balancer).unwrap();
+    stage.until("another that is active and listens", |world| {
+        let view = world.cloud.view();
+        let active = |one: &planner::resource::LoadBalancer| one.state == planner::resource::LoadBalancerState::Active;
+        view.load_balancers().iter().any(|one| active(one) && !view.listeners(&one.arn).is_empty())
+    });
+    let took = stage.clock.since_epoch() - at;
+    assert!(took <= Duration::from_secs(200), "{took:?}");
+    stage.settle();
+    let told = stage.events("DnsNameChanged");
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use planner::lookup::Lookups;
 use planner::observed::{Observed, Part};
 use planner::ownership::TAG_UID;
-use planner::request::ElbTaggable;
+use planner::request::{ElbTaggable, Made};
 use planner::resource::{
     Instance, InstanceState, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks,
     Tags, Target, TargetGroup, Volume,
@@ -212,9 +212,27 @@ impl Sight {
             }),
             targets: parts(&groups, |arn| self.targets.part_of(arn, since, group_is_absent(arn))),
             tags: self.tags.part(&self.tagged_of(lookups), since).map(|all| all.into_iter().collect()),
+            unknown: self.unknown_of(&balancers, &groups, since),
             load_balancers,
             target_groups,
         }
+    }
+
+    /// Those whose ARN AWS does not know, by what it answered to any read of what hangs on them.
+    fn unknown_of(
+        &self,
+        balancers: &BTreeSet<LoadBalancerArn>,
+        groups: &BTreeSet<TargetGroupArn>,
+        since: Duration,
+    ) -> BTreeSet<Made> {
+        let balancer = |arn: &&LoadBalancerArn| {
+            self.load_balancer_attributes.is_unknown(arn, since) || self.listeners.is_unknown(arn, since)
+        };
+        let group = |arn: &&TargetGroupArn| {
+            self.target_group_attributes.is_unknown(arn, since) || self.targets.is_unknown(arn, since)
+        };
+        let balancers = balancers.iter().filter(balancer).cloned().map(Made::LoadBalancer);
+        balancers.chain(groups.iter().filter(group).cloned().map(Made::TargetGroup)).collect()
     }
 
     fn instances_of(&self, sought: &Sought) -> Part<BTreeMap<InstanceId, Instance>> {

@@ -14,9 +14,11 @@ use crate::outcome::{ErrorKind, Fault, Outcome, Outcomes};
 use crate::reason::{Reason, Severity, Why};
 use crate::record::{Intent, Makes};
 use crate::request::{ActionId, Made, Write};
+use crate::retries::Pace;
 use crate::status::{
     ConditionType, ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, Status, TargetGroupStatus, Truth, WaitOn,
 };
+use crate::subject::{self, attempt, unknown_to_aws};
 
 /// What follows.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +74,10 @@ pub fn conclude(plan: &Plan, outcomes: &Outcomes, before: &Status, memory: &mut 
         Conclusion { status: plan.status.clone(), closed: Vec::new(), events: Vec::new(), requeue: None };
     for (resource, why) in &plan.noticed {
         conclusion.events.push(event(resource, why, why.message.clone()));
+    }
+    // Told in the same write as the event.
+    if plan.noticed.iter().any(|(_, why)| why.reason == Reason::DnsNameChanged) {
+        conclusion.status.former_dns_name = None;
     }
     transitions(before, &plan.status, &mut conclusion.events);
     for action in &plan.actions {
@@ -131,13 +137,14 @@ fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
 }
 
 fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestamp, conclusion: &mut Conclusion) {
-    memory.note_success(&action.id);
+    memory.retries.succeeded(&attempt(action));
     for (entry, value) in &action.puts {
         memory.put_entry(entry.clone(), value.clone());
     }
     match &action.does {
         Does::Create(intent) | Does::Replay(intent) => {
             if let Some(made) = made {
+                memory.note_made(made.clone(), now);
                 record(&mut conclusion.status, intent, made, now);
                 // An earlier sending may arrive when this is deleted again, and make another.
                 let by_name = matches!(action.does, Does::Replay(_)) && intent.makes.by_name();
@@ -151,11 +158,33 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
                 }
             }
         }
-        Does::Terminate { member, .. } => memory.note_removed(Made::Instance(member.id().clone()), now),
-        Does::DeleteGroup(group) => memory.note_removed(Made::SecurityGroup(group.id().clone()), now),
-        Does::DeleteLoadBalancer(arn) => memory.note_removed(Made::LoadBalancer(arn.id().clone()), now),
+        Does::Terminate { member, .. } => {
+            memory.note_removed(Made::Instance(member.id().clone()), now);
+            memory.note_released(now);
+        }
+        Does::DeleteGroup(group) => {
+            memory.note_removed(Made::SecurityGroup(group.id().clone()), now);
+            memory.note_released(now);
+        }
+        Does::DeleteLoadBalancer(arn) => {
+            memory.note_removed(Made::LoadBalancer(arn.id().clone()), now);
+            memory.note_released(now);
+        }
         Does::DeleteTargetGroup(arn) => memory.note_removed(Made::TargetGroup(arn.id().clone()), now),
-        Does::Change(_) | Does::TakeOut { .. } => {}
+        Does::Change(write) => {
+            // A target group, or a group, that it used until now may be in use for a while yet.
+            if matches!(
+                **write,
+                Write::SetListener { .. }
+                    | Write::DeleteListener { .. }
+                    | Write::RevokeRules(_)
+                    | Write::SetInstanceGroups { .. }
+                    | Write::SetLoadBalancerGroups { .. }
+            ) {
+                memory.note_released(now);
+            }
+        }
+        Does::TakeOut { .. } => {}
     }
     let what = made.map_or_else(|| action.resource.clone(), ToString::to_string);
     let told = event(&what, &action.why, format!("{}: {}", action.id, action.why.message));
@@ -253,7 +282,9 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
 }
 
 fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, conclusion: &mut Conclusion) {
-    let why = explain(action, fault);
+    let lags = lags(action, fault, memory, now);
+    let why = if lags { lagging(fault) } else { explain(action, fault) };
+    let pace = if lags { Pace::Lagging } else { pace(fault, memory, now) };
     if let Does::Create(intent) | Does::Replay(intent) = &action.does {
         if let (Write::RunInstances(run), ErrorKind::Capacity) = (&intent.write, fault.kind) {
             memory.note_no_capacity(run.zone.clone(), now);
@@ -267,9 +298,66 @@ fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, c
             conclusion.closed.push(Closed { intent: intent.id.clone(), made: None, message: why.message.clone() });
         }
     }
+    if let (true, false, Some(code)) = (fault.definite, lags, &fault.code) {
+        for write in action.does.writes() {
+            memory.full.note(&write, code, now);
+            memory.batches.refused(&attempt(action), &write, fault);
+        }
+        let unknown = action.does.writes().iter().find_map(|write| unknown_to_aws(write, code));
+        if let Some(unknown) = unknown.filter(|unknown| conclusion.status.records(unknown)) {
+            memory.note_refused_as_unknown(unknown, now);
+        }
+    }
+    let why = memory.retries.failed(attempt(action), pace, fault.code.clone(), why, now);
     let told = event(&action.resource, &why, why.message.clone());
     conclusion.events.push(Event { action: Some(action.id.clone()), ..told });
-    memory.note_failure(action.id.clone(), why, now);
+}
+
+/// Whether AWS does not know yet what we have just made.
+fn lags(action: &Action, fault: &Fault, memory: &Memory, now: Timestamp) -> bool {
+    let Some(code) = fault.code.as_deref().filter(|_| fault.definite) else { return false };
+    action.does.writes().iter().any(|write| subject::lags(write, code, |id| memory.is_new(id, now)))
+}
+
+fn lagging(fault: &Fault) -> Why {
+    Why::new(
+        Reason::NotVisibleYet,
+        format!("{}; it was made a moment ago, and AWS does not know it everywhere yet", said(fault)),
+    )
+}
+
+/// How soon it is worth asking again.
+fn pace(fault: &Fault, memory: &Memory, now: Timestamp) -> Pace {
+    match (fault.code.as_deref(), fault.kind) {
+        (Some("DependencyViolation" | "ResourceInUse" | "InvalidGroup.InUse"), _) if memory.is_releasing(now) => {
+            Pace::Lagging
+        }
+        // Other conflicts are states on their way, but for a protection that somebody has set.
+        (
+            Some("DependencyViolation" | "ResourceInUse" | "InvalidGroup.InUse" | "OperationNotPermitted"),
+            ErrorKind::Conflict,
+        ) => Pace::Refused,
+        // Credentials are renewed, and an instance that is not running yet runs soon.
+        (Some("RequestExpired" | "ExpiredToken" | "ExpiredTokenException" | "InvalidTarget"), _) => Pace::Quick,
+        (_, ErrorKind::Denied | ErrorKind::Invalid) => Pace::Refused,
+        (
+            _,
+            ErrorKind::Conflict
+            | ErrorKind::Throttled
+            | ErrorKind::NotFound
+            | ErrorKind::Exists
+            | ErrorKind::Capacity
+            | ErrorKind::Transient
+            | ErrorKind::Bug,
+        ) => Pace::Quick,
+    }
+}
+
+fn said(fault: &Fault) -> String {
+    match &fault.code {
+        Some(code) => format!("{}: {code}: {}", fault.operation, fault.message),
+        None => format!("{}: {}", fault.operation, fault.message),
+    }
 }
 
 /// Whether a failed create is certain to have made nothing. That its name or token is taken may be our own doing.
@@ -280,10 +368,7 @@ fn closes(fault: &Fault) -> bool {
 
 /// A failure in the user's terms.
 fn explain(action: &Action, fault: &Fault) -> Why {
-    let said = match &fault.code {
-        Some(code) => format!("{}: {code}: {}", fault.operation, fault.message),
-        None => format!("{}: {}", fault.operation, fault.message),
-    };
+    let said = said(fault) + &what_then(action, fault);
     let is_launch = matches!(&action.does, Does::Create(intent) | Does::Replay(intent) if matches!(intent.makes, Makes::Member { .. }));
     match fault.kind {
         ErrorKind::Denied => Why::new(
@@ -310,6 +395,25 @@ fn explain(action: &Action, fault: &Fault) -> Why {
     }
 }
 
+/// What was asked for where AWS's words do not name it, and what makes room where a quota is used up.
+fn what_then(action: &Action, fault: &Fault) -> String {
+    let sets = |write: &Write| {
+        matches!(write, Write::SetTargetGroupAttributes { .. } | Write::SetLoadBalancerAttributes { .. })
+    };
+    match (fault.code.as_deref(), fault.kind) {
+        (Some("RulesPerSecurityGroupLimitExceeded"), _) => {
+            "; name fewer sources in spec.access, or have the account's quota of rules per security group raised".into()
+        }
+        (Some("TooManyListeners"), _) => {
+            "; name fewer of spec.loadBalancer.listeners, or have the account's quota raised".into()
+        }
+        (_, ErrorKind::Invalid) if action.does.writes().iter().any(sets) => {
+            format!("; it was to set {}", action.why.message)
+        }
+        (_, _) => String::new(),
+    }
+}
+
 fn requeue(plan: &Plan, outcomes: &Outcomes, memory: &Memory, now: Timestamp) -> Option<Duration> {
     // What was due before waits for something else by now, and that is looked for at the next resync.
     let until = |at: Timestamp| (at >= now).then(|| elapsed(now, at).max(SOONEST));
@@ -319,6 +423,6 @@ fn requeue(plan: &Plan, outcomes: &Outcomes, memory: &Memory, now: Timestamp) ->
         (WaitOn::Time, Some(at)) => until(at),
         (WaitOn::Time, None) | (WaitOn::Person, _) => None,
     });
-    let retries = memory.failures().filter_map(|(_, failure)| until(failure.retry_at));
+    let retries = memory.retries.all().filter_map(|(_, failure)| until(failure.retry_at));
     waits.chain(retries).chain(acted.then_some(AFTER_ACTING)).min()
 }

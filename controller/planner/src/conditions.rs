@@ -45,6 +45,10 @@ pub(crate) fn set(draft: &mut Draft<'_>) {
         ));
     }
     verdicts.insert(0, (ConditionType::Ready, ready(draft, &verdicts)));
+    let is_in_sync = verdicts.iter().any(|(kind, (truth, _))| *kind == ConditionType::InSync && *truth == Truth::True);
+    if is_in_sync && !draft.sight.record.deleting {
+        draft.status.in_sync_revision = draft.sight.record.revision;
+    }
     let before = std::mem::take(&mut draft.status.conditions);
     draft.status.conditions = verdicts
         .into_iter()

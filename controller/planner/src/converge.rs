@@ -15,7 +15,7 @@ use crate::open;
 use crate::order::{self, Scene};
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::Ref;
+use crate::request::{Made, Ref};
 use crate::resource::{Instance, Target, TargetHealth};
 use crate::status::{ImageStatus, MemberStatus, NetworkStatus, Origin, WaitOn, WantedStatus};
 
@@ -52,7 +52,9 @@ pub(crate) fn converge(draft: &mut Draft<'_>, spec: &Spec) {
         members::assess(draft, serving.as_ref(), next, &template, |instance| is_current(&wanted, instance));
     members::note_altered(&mut members, &template, &wanted.template.instance_type);
     let verdicts = healing::judge(draft, &spec.healing, spec.instances.count, &members);
-    let instances = groups.get(&GroupRole::Instances).cloned();
+    // Nothing is launched into, or attached to, a group that AWS does not show.
+    let instances =
+        groups.get(&GroupRole::Instances).filter(|group| !draft.doubts(group, Made::SecurityGroup)).cloned();
     let next = healthy_next(draft, next, serving.as_ref(), &members);
     let scene = Scene { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances, next: &next };
     if draft.sight.observed.volumes.values().any(|part| part.seen().is_some()) {

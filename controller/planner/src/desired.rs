@@ -324,6 +324,10 @@ pub fn attribute_default(key: &str) -> Option<&'static str> {
         "deregistration_delay.timeout_seconds" => Some("300"),
         "slow_start.duration_seconds" => Some("0"),
         "load_balancing.algorithm.type" => Some("round_robin"),
+        // Not named by the schema, but AWS refuses some of their values beside what it names.
+        "load_balancing.algorithm.anomaly_mitigation" => Some("off"),
+        "load_balancing.cross_zone.enabled" => Some("use_load_balancer_configuration"),
+        "stickiness.app_cookie.cookie_name" => Some(""),
         _ => None,
     }
 }

@@ -2,16 +2,18 @@
 //!
 //! It carries the status as this pass's sight has it, so that each part sees what the ones before it recognised.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::action::{Action, Does, LeftAlone, Plan};
-use crate::id::IntentId;
+use crate::id::{IntentId, LoadBalancerArn};
 use crate::memory::{Entry, Memory, Reading};
 use crate::ownership;
 use crate::pass::Sight;
 use crate::reason::{Reason, Why};
 use crate::record::{Intent, Makes};
-use crate::request::{ActionId, Write};
+use crate::request::{ActionId, Made, Ref, Write};
 use crate::status::{Status, Wait, WaitOn};
 
 /// A plan in the making.
@@ -91,7 +93,9 @@ impl<'a> Draft<'a> {
     ) -> Adding<'_> {
         let record = self.sight.record;
         let is_open = |intent: &&Intent| !self.settled.iter().any(|settled| settled.id == intent.id);
-        if let Some(open) = record.intents.iter().filter(is_open).find(|open| same_thing(&open.makes, &makes)) {
+        let balancer = self.status.load_balancer.as_ref().map(|balancer| balancer.arn.clone());
+        let same = |open: &&Intent| same_thing(&open.makes, &makes) && hangs_on(open, balancer.as_ref());
+        if let Some(open) = record.intents.iter().filter(is_open).find(same) {
             let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", open.id));
             return self.act(id, Does::Replay(Box::new(open.clone())), resource, why);
         }
@@ -135,6 +139,38 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Why an entry that differs does: `drift` where AWS was changed without the record, `SpecChanged` where AWS is as we
+    /// left it and the record is another.
+    pub(crate) fn cause(&self, entry: &Entry, wanted: Option<&str>, seen: Option<&str>, drift: Reason) -> Reason {
+        let record = self.sight.record;
+        match self.memory.left(entry) {
+            Some(left) if left == seen => return Reason::SpecChanged,
+            Some(_) => return drift,
+            None => {}
+        }
+        // Neither put nor seen as wanted since this controller began. What nobody wants among what is known is rogue.
+        let is_rogue = wanted.is_none() && self.memory.knows(&entry.parent);
+        if is_rogue || record.status.in_sync_revision == record.revision {
+            drift
+        } else if record.status.in_sync_revision == 0 {
+            Reason::NotYetMade
+        } else {
+            Reason::SpecChanged
+        }
+    }
+
+    /// The reason of a change that sets several things right: that of a drift, if one of them drifted.
+    pub(crate) fn worst(&self, reasons: impl IntoIterator<Item = Reason>, drift: Reason) -> Reason {
+        let all: BTreeSet<Reason> = reasons.into_iter().collect();
+        if all.contains(&drift) { drift } else { all.into_iter().next_back().unwrap_or(drift) }
+    }
+
+    /// Whether a complete reading does not show what that names: nothing is asked of it then. What is being made in this
+    /// plan is not in doubt.
+    pub(crate) fn doubts<T: Clone>(&self, reference: &Ref<T>, made: impl Fn(T) -> Made) -> bool {
+        reference.id().is_some_and(|id| self.sight.observed.doubts(&made(id.clone())))
+    }
+
     pub(crate) fn planned(&self, id: &str) -> Option<ActionId> {
         self.actions.iter().find(|action| action.id.0 == id).map(|action| action.id.clone())
     }
@@ -159,6 +195,12 @@ fn same_thing(open: &Makes, wanted: &Makes) -> bool {
         (Makes::TargetGroup { name: open, .. }, Makes::TargetGroup { name: wanted, .. }) => open == wanted,
         (open, wanted) => open == wanted,
     }
+}
+
+/// Whether what it makes would hang on what stands there: a listener of a load balancer that is gone is never made again.
+fn hangs_on(open: &Intent, balancer: Option<&LoadBalancerArn>) -> bool {
+    let Write::CreateListener(create) = &open.write else { return true };
+    create.load_balancer.id() == balancer
 }
 
 /// An action that was just added.

@@ -120,7 +120,7 @@ fn offerings(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<Obstacle> {
 /// What AWS said of the last launch, if it will say the same again. The failure itself tells the trouble.
 fn refusal(draft: &Draft<'_>) -> Option<Obstacle> {
     let refused = |reason: Reason| matches!(reason, Reason::LaunchRejected | Reason::ActionDenied);
-    let mut launches = draft.memory.failures().filter(|(action, _)| action.0.starts_with("launch/"));
+    let mut launches = draft.memory.retries.all().filter(|(attempt, _)| attempt.action.0.starts_with("launch/"));
     launches
         .find(|(_, failure)| refused(failure.why.reason))
         .map(|(_, failure)| Obstacle::Refused(failure.why.message.clone()))

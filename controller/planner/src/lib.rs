@@ -15,6 +15,10 @@ pub mod resource;
 pub mod observed;
 pub mod lookup;
 pub mod memory;
+pub mod retries;
+pub mod batches;
+pub mod room;
+pub mod subject;
 pub mod ownership;
 
 mod draft;

@@ -9,20 +9,42 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::id::{InstanceId, IntentId, TargetGroupArn, Zone};
-use crate::request::{ActionId, Made};
+use crate::batches::Batches;
+use crate::id::{InstanceId, IntentId, LoadBalancerArn, TargetGroupArn, Zone};
+use crate::request::Made;
+use crate::retries::Retries;
+use crate::room::Full;
+use crate::status::{LoadBalancerStatus, TargetGroupStatus};
 
 /// Complete readings without it before a recorded resource is missing.
 pub const MISSING_READS: u32 = 3;
+/// The same of what has a unique name in AWS, once AWS says besides that it does not know its ARN.
+pub const MISSING_READS_BY_NAME: u32 = 2;
 
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
     absences: BTreeMap<Made, Absence>,
     entries: BTreeMap<Entry, Expected>,
+    /// The parents of entries that were known when the last pass ended.
+    known: BTreeSet<String>,
     removed: BTreeMap<Made, Timestamp>,
     capacity: BTreeMap<Zone, Timestamp>,
-    failures: BTreeMap<ActionId, Failure>,
+    /// What failed, and when it is tried again.
+    pub retries: Retries,
+    /// Batches that were refused for one of their members.
+    pub batches: Batches,
+    /// Sets that AWS has refused to take more of.
+    pub full: Full,
+    /// What was shown at least once: before, an older reading may not know it yet.
+    shown: BTreeSet<Made>,
+    /// By their names, what was recorded until it was believed gone: an ARN is given once, so what is shown under it is ours.
+    lost_balancers: BTreeMap<String, LoadBalancerStatus>,
+    lost_groups: BTreeMap<String, TargetGroupStatus>,
+    /// What was made, or recognised, and when.
+    made: BTreeMap<Made, Timestamp>,
+    /// When something of ours was last removed that holds other things in use for a while.
+    released: Option<Timestamp>,
     unwanted: BTreeMap<IntentId, Timestamp>,
     unanswered: BTreeMap<IntentId, Unanswered>,
     dropped_tags: BTreeMap<String, Timestamp>,
@@ -45,6 +67,8 @@ struct Unanswered {
 struct Absence {
     since: Timestamp,
     reads: u32,
+    /// Whether AWS answered that it does not know its ARN.
+    unknown: bool,
 }
 
 /// An entry of a parent: a rule of a group, a tag, an attribute, a listener's port, a target.
@@ -80,21 +104,6 @@ pub enum Reading {
     Unconfirmed,
 }
 
-/// An action that failed, and when it may be tried again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// How often in a row.
-    pub times: u32,
-    /// When it may be tried again.
-    pub retry_at: Timestamp,
-    /// What to tell the user.
-    pub why: crate::reason::Why,
-}
-
-/// First pause after a failure; each further one doubles it.
-pub const RETRY_FIRST: Duration = Duration::from_secs(2);
-/// Longest pause after a failure: a person's remedy is noticed within it.
-pub const RETRY_MAX: Duration = Duration::from_secs(120);
 /// How long a zone without capacity is not tried again. Karpenter uses the same three minutes.
 pub const CAPACITY_PAUSE: Duration = Duration::from_secs(180);
 
@@ -102,15 +111,95 @@ pub const CAPACITY_PAUSE: Duration = Duration::from_secs(180);
 /// long has been given up by both ends.
 pub const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 
+/// How long AWS may answer that it does not know what it has just made.
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>: back off up to minutes.
+pub const KNOWN_WITHIN: Duration = Duration::from_secs(120);
+/// How long AWS may hold in use what something of ours used that is gone: the network interfaces of a deleted load balancer
+/// are released by AWS, minutes later.
+/// <https://repost.aws/knowledge-center/elb-delete-network-interface>
+pub const RELEASED_WITHIN: Duration = Duration::from_secs(600);
+
 impl Memory {
     /// Notes a complete reading of where `resource`, which is recorded, should be.
     pub fn note_resource(&mut self, resource: Made, present: bool, now: Timestamp) {
         if present {
             self.absences.remove(&resource);
+            self.shown.insert(resource);
         } else {
-            let absence = self.absences.entry(resource).or_insert(Absence { since: now, reads: 0 });
+            let absence = self.absences.entry(resource).or_insert(Absence { since: now, reads: 0, unknown: false });
             absence.reads = absence.reads.saturating_add(1);
         }
+    }
+
+    /// Notes that AWS answered a read by its ARN with NotFound, in a pass whose reading does not show it either.
+    pub fn note_unknown(&mut self, resource: &Made) {
+        if let Some(absence) = self.absences.get_mut(resource) {
+            absence.unknown = true;
+        }
+    }
+
+    /// Notes that AWS answered a write to a recorded ARN with a definite NotFound: that is a complete reading without it.
+    pub fn note_refused_as_unknown(&mut self, resource: Made, now: Timestamp) {
+        self.note_resource(resource.clone(), false, now);
+        self.note_unknown(&resource);
+    }
+
+    /// Whether what has a unique name in AWS is believed gone before its time: two complete readings do not show it, AWS
+    /// does not know its ARN, and it was shown before, so that none of them is older than it. A create under its name
+    /// cannot double it.
+    pub fn is_missing_by_name(&self, resource: &Made) -> bool {
+        let unique = match resource {
+            Made::LoadBalancer(_) | Made::TargetGroup(_) => true,
+            Made::SecurityGroup(_) | Made::Listener(_) | Made::Instance(_) => false,
+        };
+        let is_absent = |absence: &Absence| absence.unknown && absence.reads >= MISSING_READS_BY_NAME;
+        unique && self.shown.contains(resource) && self.absences.get(resource).is_some_and(is_absent)
+    }
+
+    /// Whether AWS says that it does not know the ARN of what the last reading did not show.
+    pub fn is_unknown(&self, resource: &Made) -> bool {
+        self.absences.get(resource).is_some_and(|absence| absence.unknown)
+    }
+
+    /// Notes that the load balancer of that name was believed gone.
+    pub(crate) fn note_lost_balancer(&mut self, balancer: LoadBalancerStatus) {
+        self.lost_balancers.insert(balancer.name.clone(), balancer);
+    }
+
+    /// What was recorded of the load balancer of that name and ARN until it was believed gone. One of another ARN under the
+    /// name says that the first is gone for good.
+    pub(crate) fn takes_back_balancer(&mut self, name: &str, arn: &LoadBalancerArn) -> Option<LoadBalancerStatus> {
+        self.lost_balancers.remove(name).filter(|lost| lost.arn == *arn)
+    }
+
+    /// Notes that a target group was believed gone.
+    pub(crate) fn note_lost_group(&mut self, group: TargetGroupStatus) {
+        self.lost_groups.insert(group.name.clone(), group);
+    }
+
+    /// What was recorded of the target group of that name and ARN until it was believed gone.
+    pub(crate) fn takes_back_group(&mut self, name: &str, arn: &TargetGroupArn) -> Option<TargetGroupStatus> {
+        self.lost_groups.remove(name).filter(|lost| lost.arn == *arn)
+    }
+
+    /// Notes that something was made, or recognised as made.
+    pub fn note_made(&mut self, resource: Made, now: Timestamp) {
+        self.made.insert(resource, now);
+    }
+
+    /// Whether that id belongs to what was made so short a time ago that AWS may not know it everywhere yet.
+    pub fn is_new(&self, id: &str, now: Timestamp) -> bool {
+        self.made.iter().any(|(made, at)| made.to_string() == id && elapsed(*at, now) < KNOWN_WITHIN)
+    }
+
+    /// Whether something of ours went so short a time ago that AWS may still hold in use what it used.
+    pub fn is_releasing(&self, now: Timestamp) -> bool {
+        self.released.is_some_and(|at| elapsed(at, now) < RELEASED_WITHIN)
+    }
+
+    /// Notes that something of ours that uses other things went, or no longer uses one.
+    pub fn note_released(&mut self, now: Timestamp) {
+        self.released = Some(now);
     }
 
     /// Whether a recorded resource is believed gone: absent from three complete readings over `missing_after`, or from
@@ -152,12 +241,16 @@ impl Memory {
 
     /// Forgets resources that are no longer recorded, and their entries.
     pub fn keep_resources(&mut self, recorded: impl Fn(&Made) -> bool) {
-        let known = self.absences.keys().chain(self.removed.keys());
-        let gone: Vec<Made> = known.filter(|made| !recorded(made)).cloned().collect();
+        let known = self.absences.keys().chain(self.removed.keys()).chain(&self.shown).chain(self.made.keys());
+        let gone: BTreeSet<Made> = known.filter(|made| !recorded(made)).cloned().collect();
         for made in gone {
             self.absences.remove(&made);
             self.removed.remove(&made);
+            self.shown.remove(&made);
+            self.made.remove(&made);
             self.entries.retain(|entry, _| !entry.parent.starts_with(&made.to_string()));
+            self.batches.forget(&made.to_string());
+            self.full.forget(&made.to_string());
         }
     }
 
@@ -188,6 +281,21 @@ impl Memory {
         self.entries.get(entry).is_some_and(|expected| expected.value.is_some())
     }
 
+    /// How we left an entry, or saw it last as it was wanted; the inner `None` is absence, the outer one: neither.
+    pub fn left(&self, entry: &Entry) -> Option<Option<&str>> {
+        self.entries.get(entry).map(|expected| expected.value.as_deref())
+    }
+
+    /// Whether the entries of a parent were known before this pass: then what is not known among them was never ours.
+    pub fn knows(&self, parent: &str) -> bool {
+        self.known.contains(parent)
+    }
+
+    /// Notes that a pass has compared what it has seen.
+    pub(crate) fn note_compared(&mut self) {
+        self.known = self.entries.keys().map(|entry| entry.parent.clone()).collect();
+    }
+
     /// Notes that AWS acknowledged our putting (`Some`) or removing (`None`) of an entry.
     pub fn put_entry(&mut self, entry: Entry, value: Option<String>) {
         self.entries.insert(entry, Expected { value, contradicted: 0 });
@@ -195,6 +303,7 @@ impl Memory {
 
     /// Replaces the name of something that was being made by the id that it has now, in keys and values.
     pub(crate) fn rename_entries(&mut self, from: &str, to: &str) {
+        self.retries.rename(from, to);
         self.entries = std::mem::take(&mut self.entries)
             .into_iter()
             .map(|(entry, mut expected)| {
@@ -281,28 +390,6 @@ impl Memory {
     /// Forgets that volumes were to be read again, since they were.
     pub(crate) fn note_volumes_seen(&mut self) {
         self.volumes_again = false;
-    }
-
-    /// Notes that an action failed.
-    pub fn note_failure(&mut self, action: ActionId, why: crate::reason::Why, now: Timestamp) {
-        let times = self.failures.get(&action).map_or(0, |failure| failure.times).saturating_add(1);
-        let pause = RETRY_FIRST.saturating_mul(1 << (times - 1).min(10)).min(RETRY_MAX);
-        self.failures.insert(action, Failure { times, retry_at: later(now, pause), why });
-    }
-
-    /// Notes that an action succeeded, or is no longer planned.
-    pub fn note_success(&mut self, action: &ActionId) {
-        self.failures.remove(action);
-    }
-
-    /// Keeps only the failures of actions that are still planned.
-    pub fn keep_failures(&mut self, planned: impl Fn(&ActionId) -> bool) {
-        self.failures.retain(|action, _| planned(action));
-    }
-
-    /// Every failure that stands.
-    pub fn failures(&self) -> impl Iterator<Item = (&ActionId, &Failure)> {
-        self.failures.iter()
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
-use crate::request::ElbTaggable;
+use crate::request::{ElbTaggable, Made};
 use crate::resource::{
     Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
     Tags, Target, TargetGroup, Volume,
@@ -98,6 +98,8 @@ pub struct Observed {
     pub targets: BTreeMap<TargetGroupArn, Part<Vec<Target>>>,
     /// Tags of ELBv2 resources.
     pub tags: Part<BTreeMap<ElbTaggable, Tags>>,
+    /// Load balancers and target groups whose ARN AWS answered with NotFound.
+    pub unknown: BTreeSet<Made>,
 }
 
 impl Observed {
@@ -121,6 +123,23 @@ impl Observed {
             target_group_attributes: BTreeMap::new(),
             targets: BTreeMap::new(),
             tags: Part::Unread(why.into()),
+            unknown: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a complete reading does not show what is recorded: it is gone, or in doubt, and nothing is asked of it.
+    pub fn doubts(&self, made: &Made) -> bool {
+        match made {
+            Made::LoadBalancer(arn) => {
+                self.load_balancers.seen().is_some_and(|all| all.iter().all(|balancer| balancer.arn != *arn))
+            }
+            Made::TargetGroup(arn) => {
+                self.target_groups.seen().is_some_and(|all| all.iter().all(|group| group.arn != *arn))
+            }
+            Made::SecurityGroup(id) => self.groups.seen().is_some_and(|all| all.iter().all(|group| group.id != *id)),
+            Made::Instance(id) => self.instances.seen().is_some_and(|all| !all.contains_key(id)),
+            // An entry of its load balancer.
+            Made::Listener(_) => false,
         }
     }
 

@@ -3,7 +3,7 @@
 //! `engine::reconcile` calls, in this order: [`crate::lookup::lookups`], [`plan`], [`crate::lint::lint`], and, after
 //! executing, [`crate::conclude::conclude`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crds_schema::spec::DeletionPolicy;
@@ -20,6 +20,7 @@ use crate::recognise;
 use crate::record::Record;
 use crate::request::ActionId;
 use crate::status::WaitOn;
+use crate::subject::{Attempt, attempt};
 use crate::teardown;
 
 /// All that a plan is made from, beside the memory.
@@ -73,21 +74,28 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
         pause(&mut draft);
     }
     draft.status.waiting_for = draft.waiting_for.clone();
+    draft.memory.note_compared();
     draft.finish(torn_down)
 }
 
 /// Holds back what failed a moment ago, and all that depends on it. The rest goes on (promise I8).
 fn withhold_failed(draft: &mut Draft<'_>) {
-    let planned: BTreeSet<ActionId> = draft.actions.iter().map(|action| action.id.clone()).collect();
-    let intents = &draft.sight.record.intents;
-    draft.memory.keep_unanswered(|id| intents.iter().any(|intent| intent.id == *id));
-    draft.memory.keep_failures(|action| planned.contains(action));
+    let planned: BTreeMap<Attempt, ActionId> =
+        draft.actions.iter().map(|action| (attempt(action), action.id.clone())).collect();
+    let record = draft.sight.record;
+    draft.memory.keep_unanswered(|id| record.intents.iter().any(|intent| intent.id == *id));
+    draft.memory.retries.asked_for(record.generation, record.deleting);
+    // A launch that was refused stays known while another image stands in for it in its slot.
+    let stands_in = |id: &ActionId| id.0.starts_with("launch/") && planned.values().any(|planned| planned == id);
+    draft.memory.retries.keep(|attempt| planned.contains_key(attempt) || stands_in(&attempt.action));
     let now = draft.now();
-    let failures: Vec<_> = draft.memory.failures().map(|(id, failure)| (id.clone(), failure.clone())).collect();
+    let failures: Vec<_> =
+        draft.memory.retries.all().map(|(attempt, failure)| (attempt.clone(), failure.clone())).collect();
     let mut withheld: BTreeSet<ActionId> = BTreeSet::new();
-    for (id, failure) in failures {
+    for (attempt, failure) in failures {
         draft.trouble(failure.why.reason, failure.why.message.clone());
-        if failure.retry_at > now {
+        let id = attempt.action.clone();
+        if failure.retry_at > now && planned.contains_key(&attempt) {
             draft.wait(
                 WaitOn::Time,
                 format!("{id} to be tried again: {}", failure.why.message),

@@ -104,6 +104,7 @@ reasons! {
     LoadBalancerCreating LoadBalancerReady Normal "The load balancer or a listener of it is being made." "It goes on by itself.";
     LoadBalancerProvisioning LoadBalancerReady Normal "AWS is provisioning the load balancer." "AWS takes a few minutes.";
     LoadBalancerFailed LoadBalancerReady Person "AWS could not set up the load balancer." "See the message; delete it in the console to have it made anew.";
+    DnsNameChanged LoadBalancerReady Warning "The load balancer was made anew, and AWS gave it another DNS name." "Point the DNS records that name the old one at the new one.";
     NameTaken LoadBalancerReady Person "A resource of that name exists and is not ours." "Set the name field that the message gives to a free name.";
 
     // CapacityAvailable.
@@ -121,10 +122,13 @@ reasons! {
     // InSync.
     InSync InSync Normal "AWS matches the record." "Nothing to do.";
     Drifted InSync Normal "AWS differs from the record." "It is being corrected.";
+    SpecChanged InSync Normal "The record was edited; AWS is still as the record said before." "It is changed to what the record says now.";
+    NoRoom InSync Person "A set that AWS bounds is full, and nothing of ours can make room in it." "Remove what the message names, or ask for less in the record.";
     ActionFailed InSync Warning "AWS did not do what it was asked." "It is tried again, more and more rarely.";
+    NotVisibleYet InSync Normal "AWS does not know everywhere yet what was made a moment ago." "It is asked again within seconds.";
     ActionDenied InSync Person "The credentials lack a permission." "Add the statement that the message names.";
     Unread InSync Warning "A part of AWS could not be read, so that nothing is concluded from it." "It is read again.";
-    DeletionProtected InSync Person "The load balancer is protected from deletion." "Set `spec.loadBalancer.deletionProtection: false`.";
+    DeletionProtected InSync Person "The load balancer is protected from deletion, by the record or by somebody." "Set `spec.loadBalancer.deletionProtection: false`; a protection that somebody has switched on in AWS is lifted there.";
 
     // HealingAllowed.
     HealingAllowed HealingAllowed Normal "Sick members may be replaced." "Nothing to do.";

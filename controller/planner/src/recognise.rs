@@ -14,7 +14,7 @@ use crate::ownership::{self, TAG_ENVIRONMENT, TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{GroupRole, Intent, Makes};
 use crate::request::{ElbTaggable, Made};
-use crate::resource::{Instance, InstanceState, Listener, LoadBalancer};
+use crate::resource::{Instance, InstanceState, Listener, LoadBalancer, TargetGroup};
 use crate::status::{ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, TargetGroupStatus, WaitOn};
 
 /// Brings `draft.status` up to date with what was seen.
@@ -38,6 +38,7 @@ fn settle(draft: &mut Draft<'_>, intent: &Intent, made: &Made) {
         if !(intent.makes.by_name() && draft.memory.another_may_arrive(&intent.id, now)) {
             draft.settled.push(intent.clone());
         }
+        draft.memory.note_made(made.clone(), now);
         draft.notice(made, Reason::Seen, format!("{made} was made by {} and is recorded", intent.id));
     }
 }
@@ -50,8 +51,17 @@ fn is_gone(draft: &mut Draft<'_>, made: &Made, present: bool) -> bool {
         return false;
     }
     let missing_after = draft.sight.missing_after;
-    if draft.memory.is_missing(made, missing_after, now) {
+    if draft.sight.observed.unknown.contains(made) {
+        draft.memory.note_unknown(made);
+    }
+    // What is believed gone too early would be left behind by a teardown; else it is found again by its name.
+    let by_name = !draft.sight.record.deleting && draft.memory.is_missing_by_name(made);
+    if by_name || draft.memory.is_missing(made, missing_after, now) {
         return true;
+    }
+    if draft.memory.is_unknown(made) {
+        draft.wait(WaitOn::Aws, format!("{made}, which AWS says it does not know, to be looked for once more"), None);
+        return false;
     }
     let until = draft.memory.missing_at(made, missing_after);
     draft.wait(WaitOn::Time, format!("{made}, which AWS does not show, to be seen or believed gone"), until);
@@ -103,6 +113,9 @@ fn load_balancer(draft: &mut Draft<'_>) {
     let Some(seen) = observed.load_balancers.seen() else { return };
     let recorded = draft.status.load_balancer.as_ref().map(|recorded| recorded.arn.clone());
     let is_seen = recorded.as_ref().is_some_and(|arn| seen.iter().any(|balancer| balancer.arn == *arn));
+    if recorded.is_none() {
+        take_back(draft, seen);
+    }
     for balancer in seen.iter().filter(|_| !is_seen) {
         let tags = observed.tags_of(&ElbTaggable::LoadBalancer(balancer.arn.clone()));
         let Some(intent) = tags.and_then(|tags| ownership::intent_behind(record, tags)) else { continue };
@@ -115,6 +128,7 @@ fn load_balancer(draft: &mut Draft<'_>) {
             // Two of one name there are never, so one of them is gone. Which of them, an older reading may not tell: the
             // intent stays open, so that the other one can take the place back.
             Some(arn) => {
+                remember_dns_name(draft);
                 draft.status.listeners.clear();
                 gone(draft, &Made::LoadBalancer(arn.clone()));
             }
@@ -124,12 +138,71 @@ fn load_balancer(draft: &mut Draft<'_>) {
     let balancer = seen.iter().find(|balancer| balancer.arn == recorded.arn);
     let made = Made::LoadBalancer(recorded.arn.clone());
     if is_gone(draft, &made, balancer.is_some()) {
+        remember_dns_name(draft);
         draft.status.load_balancer = None;
         draft.status.listeners.clear();
+        draft.memory.note_lost_balancer(recorded);
         gone(draft, &made);
     } else if let Some(balancer) = balancer {
+        tell_dns_name(draft, balancer);
         draft.status.load_balancer = Some(described(balancer, recorded.intent));
     }
+}
+
+/// Keeps the DNS name that users know while there is no load balancer of another.
+fn remember_dns_name(draft: &mut Draft<'_>) {
+    let stored = draft.sight.record.status.load_balancer.as_ref().map(|balancer| balancer.dns_name.clone());
+    let known = draft.status.former_dns_name.is_some() || draft.sight.record.deleting;
+    if let Some(name) = stored.filter(|name| !name.is_empty() && !known) {
+        draft.status.former_dns_name = Some(name);
+    }
+}
+
+/// Says that the DNS name is another one. It is kept until the event is written; see [`crate::conclude`].
+fn tell_dns_name(draft: &mut Draft<'_>, balancer: &LoadBalancer) {
+    let now = balancer.dns_name.clone();
+    match draft.status.former_dns_name.clone() {
+        Some(former) if former == now => draft.status.former_dns_name = None,
+        Some(former) if !now.is_empty() => {
+            let name = &balancer.name;
+            let message = format!(
+                "the DNS name of {name} changed from {former} to {now}; point the records that name {former} at {now}"
+            );
+            draft.notice(name, Reason::DnsNameChanged, message);
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// One that was believed gone before its time and is shown under its ARN was ours all along.
+fn take_back(draft: &mut Draft<'_>, seen: &[LoadBalancer]) {
+    for balancer in seen {
+        if is_tagged_ours(draft, &ElbTaggable::LoadBalancer(balancer.arn.clone()))
+            && let Some(lost) = draft.memory.takes_back_balancer(&balancer.name, &balancer.arn)
+        {
+            draft.status.load_balancer = Some(described(balancer, lost.intent));
+            draft.notice(
+                &balancer.arn,
+                Reason::Seen,
+                format!("{} is shown again; it was recorded before", balancer.arn),
+            );
+        }
+    }
+}
+
+/// The same of a target group.
+fn take_back_group(draft: &mut Draft<'_>, seen: &TargetGroup) {
+    if is_tagged_ours(draft, &ElbTaggable::TargetGroup(seen.arn.clone()))
+        && let Some(lost) = draft.memory.takes_back_group(&seen.name, &seen.arn)
+    {
+        draft.status.target_groups.push(lost);
+        draft.notice(&seen.arn, Reason::Seen, format!("{} is shown again; it was recorded before", seen.arn));
+    }
+}
+
+fn is_tagged_ours(draft: &Draft<'_>, resource: &ElbTaggable) -> bool {
+    let uid = draft.sight.observed.tags_of(resource).and_then(|tags| tags.get(TAG_UID));
+    uid.map(String::as_str) == Some(draft.sight.record.status.uid.as_str())
 }
 
 fn described(balancer: &LoadBalancer, intent: Option<IntentId>) -> LoadBalancerStatus {
@@ -164,12 +237,15 @@ fn target_groups(draft: &mut Draft<'_>) {
                 intent: Some(intent.id.clone()),
             });
             settle(draft, intent, &Made::TargetGroup(group.arn.clone()));
+        } else {
+            take_back_group(draft, group);
         }
     }
     for recorded in draft.status.target_groups.clone() {
         let made = Made::TargetGroup(recorded.arn.clone());
         if is_gone(draft, &made, seen.iter().any(|group| group.arn == recorded.arn)) {
             draft.status.target_groups.retain(|group| group.arn != recorded.arn);
+            draft.memory.note_lost_group(recorded);
             gone(draft, &made);
         }
     }

@@ -97,6 +97,17 @@ pub struct Status {
     /// What the revision in force wanted when it was last planned, for the brake against an emptied graph.
     #[serde(default)]
     pub wanted: WantedStatus,
+    /// Number of the last edit that AWS was seen to match; 0: none yet. What differs from a later one was edited, and what
+    /// differs from this one has drifted.
+    #[serde(default)]
+    pub in_sync_revision: u64,
+    /// The load balancer that a record of ours has protected from deletion, until the protection was seen to be off: any
+    /// other protection is somebody's, and stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protects: Option<LoadBalancerArn>,
+    /// The DNS name of the load balancer before the one that stands now, until its users are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_dns_name: Option<String>,
 }
 
 impl Status {
@@ -130,6 +141,9 @@ impl Status {
             returned: 0,
             terminations: Vec::new(),
             wanted: WantedStatus::default(),
+            in_sync_revision: 0,
+            protects: None,
+            former_dns_name: None,
         }
     }
 

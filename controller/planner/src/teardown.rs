@@ -78,21 +78,35 @@ fn open_intents(draft: &mut Draft<'_>) -> bool {
     open::give_up_orphans(draft) || !launches.is_empty()
 }
 
-/// Actions that lift the protection, if the spec wants it lifted; `None` while it holds the whole teardown.
+/// Actions that lift the protection, if a record of ours had put it and the one in force does not want it; `None` while it
+/// holds the whole teardown. What somebody has switched on is not ours to lift.
 fn deletion_protection(draft: &mut Draft<'_>) -> Option<Vec<ActionId>> {
     let Some(balancer) = draft.status.load_balancer.clone() else { return Some(Vec::new()) };
     let wanted = draft.sight.record.spec.as_ref().is_some_and(|spec| spec.load_balancer.deletion_protection);
-    let seen = draft.sight.observed.load_balancer_attributes.get(&balancer.arn).and_then(|part| part.seen());
-    let is_on = seen.and_then(|attributes| attributes.get(DELETION_PROTECTION)).is_some_and(|value| value == "true");
     if wanted {
+        draft.status.protects = Some(balancer.arn.clone());
         let message =
             format!("{} is protected from deletion; set spec.loadBalancer.deletionProtection: false", balancer.name);
-        draft.trouble(Reason::DeletionProtected, message.clone());
-        draft.wait(WaitOn::Person, message, None);
-        return None;
+        return protected(draft, message);
     }
+    let Some(seen) = draft.sight.observed.load_balancer_attributes.get(&balancer.arn).and_then(|part| part.seen())
+    else {
+        draft.wait(WaitOn::Aws, format!("attributes of {} to be read before anything goes", balancer.name), None);
+        return None;
+    };
+    let is_on = seen.get(DELETION_PROTECTION).is_some_and(|value| value == "true");
+    let is_ours = draft.status.protects.as_ref() == Some(&balancer.arn);
+    diff::load_balancer::note_protection(draft, &balancer.arn, false, seen);
     if !is_on {
         return Some(Vec::new());
+    }
+    if !is_ours {
+        let message = format!(
+            "{} is protected from deletion, and not by this record: somebody has switched it on; whoever may call              elasticloadbalancing:ModifyLoadBalancerAttributes can lift it: aws elbv2 modify-load-balancer-attributes \
+             --load-balancer-arn {} --attributes Key={DELETION_PROTECTION},Value=false",
+            balancer.name, balancer.arn
+        );
+        return protected(draft, message);
     }
     let write = Write::SetLoadBalancerAttributes {
         load_balancer: Ref::Id(balancer.arn),
@@ -100,6 +114,13 @@ fn deletion_protection(draft: &mut Draft<'_>) -> Option<Vec<ActionId>> {
     };
     let why = Why::new(Reason::Teardown, "spec.loadBalancer.deletionProtection is false");
     Some(vec![draft.change("set-load-balancer-attributes", write, balancer.name, why).id()])
+}
+
+/// The whole teardown waits for a person.
+fn protected(draft: &mut Draft<'_>, message: String) -> Option<Vec<ActionId>> {
+    draft.trouble(Reason::DeletionProtected, message.clone());
+    draft.wait(WaitOn::Person, message, None);
+    None
 }
 
 /// The action that deletes it, if it is there.

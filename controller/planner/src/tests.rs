@@ -3,17 +3,21 @@
 
 mod world;
 
+mod bounded;
 mod brakes;
 mod concluded;
 mod converging;
 mod counted;
 mod creates;
 mod cutovers;
+mod divided;
 mod drift;
+mod edited;
 mod exits;
 mod fallback;
 mod fixed;
 mod found;
+mod gone;
 mod held;
 mod lint;
 mod memory;

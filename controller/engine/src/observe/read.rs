@@ -113,6 +113,14 @@ impl<K: Ord + Clone, V: Clone> Answers<K, V> {
         Part::Seen(all)
     }
 
+    /// Whether AWS answered that it does not know `key`, to a request that started at `since` or later.
+    pub fn is_unknown(&self, key: &K, since: Duration) -> bool {
+        self.0.get(key).is_some_and(|answer| {
+            answer.started >= since
+                && answer.found.as_ref().is_err_and(|error| error.kind == ErrorKind::NotFound && error.code.is_some())
+        })
+    }
+
     /// What was found for `key`, something that hangs on a parent. That AWS does not know the parent is believed only
     /// if `parent_is_absent`: a parent that another read shows has things that were not read.
     pub fn part_of(&self, key: &K, since: Duration, parent_is_absent: bool) -> Part<Vec<V>> {

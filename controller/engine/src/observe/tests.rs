@@ -393,6 +393,18 @@ fn a_not_found_beside_a_parent_that_is_shown_is_not_believed() {
     let seen = scene.observe_one(lookups("a"));
     assert!(seen.listeners[&balancer_arn("a")].unread().is_some());
     assert!(seen.load_balancer_attributes[&balancer_arn("a")].seen().is_some());
+    // It is told all the same: the planner believes it once no complete reading shows the parent.
+    assert_eq!(seen.unknown, [Made::LoadBalancer(balancer_arn("a"))].into());
+}
+
+#[test]
+fn only_an_answer_that_names_the_loss_says_that_an_arn_is_unknown() {
+    let scene = Scene::new(&["a"]);
+    assert_eq!(scene.observe_one(lookups("a")).unknown, [].into());
+    for code in ["ThrottlingException", "AccessDenied"] {
+        scene.cloud.fails.borrow_mut().insert(DescribeListeners, CloudError::coded(DescribeListeners, code, ""));
+        assert_eq!(scene.observe_one(lookups("a")).unknown, [].into(), "{code}");
+    }
 }
 
 #[test]
@@ -550,7 +562,9 @@ fn a_not_found_beside_a_target_group_that_is_shown_is_not_believed() {
     let scene = Scene::new(&["a"]);
     let gone = CloudError::coded(DescribeTargetHealth, "TargetGroupNotFound", "not yet visible");
     scene.cloud.fails.borrow_mut().insert(DescribeTargetHealth, gone);
-    assert!(scene.observe_one(lookups("a")).targets[&group_arn("a")].unread().is_some());
+    let seen = scene.observe_one(lookups("a"));
+    assert!(seen.targets[&group_arn("a")].unread().is_some());
+    assert_eq!(seen.unknown, [Made::TargetGroup(group_arn("a"))].into());
     scene.cloud.world.borrow_mut().target_groups.clear();
     assert_eq!(scene.observe_one(lookups("a")).targets[&group_arn("a")], Part::Seen(Vec::new()), "it is gone");
 }

@@ -1,10 +1,11 @@
 //! Security groups: their existence, their rules, their tags.
 //!
 //! Out: where the two groups are, for what is built on them. A rule that is missing is added before a rogue one is
-//! removed, so that an edit never closes what stays open.
+//! removed, so that an edit never closes what stays open; where there is no room, just enough is removed first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crds_schema::limits::GROUP_RULES_MAX;
 use crds_schema::{Cidr, Spec};
 
 use crate::desired::Wanted;
@@ -14,8 +15,9 @@ use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Makes};
-use crate::request::{ActionId, ChangeRules, CreateSecurityGroup, Ref, Taggable, Write};
+use crate::request::{ActionId, ChangeRules, CreateSecurityGroup, Made, Ref, Taggable, Write};
 use crate::resource::{Direction, Peer, Rule, SecurityGroup};
+use crate::room;
 
 /// The two groups, as far as they are there or being made.
 pub(crate) type Groups = BTreeMap<GroupRole, Ref<SecurityGroupId>>;
@@ -144,92 +146,139 @@ fn rules(
     groups: &Groups,
 ) {
     for (direction, wanted) in wanted_rules(draft, spec, wanted, role, groups) {
-        let (missing, rogue) = match group {
+        let place = Place { role, group, direction };
+        match group {
             Ref::Made(_) => {
                 let new = rules_of_new(direction);
-                (wanted.difference(&new).cloned().collect(), new.difference(&wanted).cloned().collect())
+                let missing = wanted.difference(&new).map(|rule| (rule.clone(), Reason::NotYetMade)).collect();
+                let rogue = new.difference(&wanted).map(|rule| (rule.clone(), Reason::RuleRogue)).collect();
+                place.set_right(draft, &new, missing, rogue);
             }
-            Ref::Id(id) => match observed(draft, id) {
-                Some(seen) => compare(draft, seen, direction, &wanted),
-                None => continue,
-            },
-        };
-        let grant = change(draft, role, group, direction, missing, true);
-        change(draft, role, group, direction, rogue, false).into_iter().for_each(|revoke| {
-            if let Some(action) = draft.actions.iter_mut().find(|action| action.id == revoke) {
-                action.after.extend(grant.clone());
+            Ref::Id(id) => {
+                let Some(seen) = observed(draft, id) else { continue };
+                let have = match direction {
+                    Direction::Ingress => &seen.ingress,
+                    Direction::Egress => &seen.egress,
+                };
+                let (missing, unwanted) = compare(draft, &place, have, &wanted);
+                place.set_right(draft, have, missing, unwanted);
             }
-        });
+        }
     }
 }
 
-fn rule_entry(group: &str, direction: Direction, rule: &Rule) -> Entry {
-    let direction = match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    };
-    Entry::new(format!("{group}/{direction}"), rule.to_string())
+/// Rules, each with why it is added or removed.
+type Rules = BTreeMap<Rule, Reason>;
+
+/// One direction of one group.
+struct Place<'a> {
+    role: GroupRole,
+    group: &'a Ref<SecurityGroupId>,
+    direction: Direction,
 }
 
 /// Rules that are missing, and rules that are there and not wanted.
-fn compare(
-    draft: &mut Draft<'_>,
-    seen: &SecurityGroup,
-    direction: Direction,
-    wanted: &BTreeSet<Rule>,
-) -> (BTreeSet<Rule>, BTreeSet<Rule>) {
-    let have = match direction {
-        Direction::Ingress => &seen.ingress,
-        Direction::Egress => &seen.egress,
-    };
-    let entry = |rule: &Rule| rule_entry(seen.id.as_str(), direction, rule);
-    let there = |rule: &Rule| have.contains(rule).then_some("");
-    let missing = wanted.iter().filter(|rule| draft.differs(&entry(rule), Some(""), there(rule))).cloned().collect();
-    let rogue = have
-        .iter()
-        .filter(|rule| !wanted.contains(*rule) && draft.differs(&entry(rule), None, Some("")))
-        .cloned()
-        .collect();
-    (missing, rogue)
+fn compare(draft: &mut Draft<'_>, place: &Place<'_>, have: &BTreeSet<Rule>, wanted: &BTreeSet<Rule>) -> (Rules, Rules) {
+    let (mut missing, mut unwanted) = (Rules::new(), Rules::new());
+    for rule in wanted {
+        let (entry, there) = (place.entry(rule), have.contains(rule).then_some(""));
+        if draft.differs(&entry, Some(""), there) && !is_in_doubt(draft, rule) {
+            missing.insert(rule.clone(), draft.cause(&entry, Some(""), there, Reason::RuleMissing));
+        }
+    }
+    for rule in have.iter().filter(|rule| !wanted.contains(*rule)) {
+        let entry = place.entry(rule);
+        if draft.differs(&entry, None, Some("")) {
+            unwanted.insert(rule.clone(), draft.cause(&entry, None, Some(""), Reason::RuleRogue));
+        }
+    }
+    (missing, unwanted)
 }
 
-fn change(
-    draft: &mut Draft<'_>,
-    role: GroupRole,
-    group: &Ref<SecurityGroupId>,
-    direction: Direction,
-    rules: BTreeSet<Rule>,
-    add: bool,
-) -> Option<ActionId> {
-    if rules.is_empty() {
-        return None;
+/// Whether it refers to a group that AWS does not show.
+fn is_in_doubt(draft: &Draft<'_>, rule: &Rule) -> bool {
+    match &rule.peer {
+        Peer::Group(group) => draft.doubts(group, Made::SecurityGroup),
+        Peer::Cidr(_) | Peer::PrefixList(_) => false,
     }
-    let way = match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    };
-    let (verb, reason) = match (add, group) {
-        (true, Ref::Made(_)) => ("authorize", Reason::NotYetMade),
-        (true, Ref::Id(_)) => ("authorize", Reason::RuleMissing),
-        (false, _) => ("revoke", Reason::RuleRogue),
-    };
-    let why = Why::new(reason, format!("{way} of the {} group: {}", role.word(), super::joined_by(&rules, ", ")));
-    let puts: Vec<_> =
-        rules.iter().map(|rule| (rule_entry(&group.to_string(), direction, rule), add.then(String::new))).collect();
-    let mut after: BTreeSet<ActionId> = rules
-        .iter()
-        .filter_map(|rule| match &rule.peer {
+}
+
+impl Place<'_> {
+    fn way(&self) -> &'static str {
+        match self.direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        }
+    }
+
+    fn entry(&self, rule: &Rule) -> Entry {
+        Entry::new(room::rules_of(&self.group.to_string(), self.direction), rule.to_string())
+    }
+
+    /// What is missing goes in before anything comes out, so that an edit never closes what stays open. Where it does not
+    /// fit, just enough comes out first: what is rogue, then what the record dropped.
+    fn set_right(&self, draft: &mut Draft<'_>, have: &BTreeSet<Rule>, missing: Rules, mut unwanted: Rules) {
+        let set = room::rules_of(&self.group.to_string(), self.direction);
+        let room = if draft.memory.full.holds(&set, draft.now()) {
+            [0, 0]
+        } else {
+            room::left(GROUP_RULES_MAX, room::sum(have.iter().map(room::weight)))
+        };
+        let mut candidates: Vec<(Reason, Rule)> =
+            unwanted.iter().map(|(rule, reason)| (*reason, rule.clone())).collect();
+        candidates.sort_by_key(|(reason, _)| *reason != Reason::RuleRogue);
+        let needed = room::sum(missing.keys().map(room::weight));
+        let first = room::goes_first(room, needed, &candidates, |(_, rule)| room::weight(rule));
+        let first: Rules = first.into_iter().map(|(reason, rule)| (rule, reason)).collect();
+        unwanted.retain(|rule, _| !first.contains_key(rule));
+        let room = self.revoke(draft, "make-room", first, Vec::new());
+        let grants = self.authorize(draft, missing, room);
+        // What was never ours does not stay for a rule that AWS refuses to add.
+        if draft.memory.retries.all().any(|(attempt, _)| grants.contains(&attempt.action)) {
+            let rogue = unwanted.extract_if(.., |_, reason| *reason == Reason::RuleRogue).collect();
+            self.revoke(draft, "revoke-rogue", rogue, Vec::new());
+        }
+        self.revoke(draft, "revoke", unwanted, grants);
+    }
+
+    fn authorize(&self, draft: &mut Draft<'_>, rules: Rules, after: Vec<ActionId>) -> Vec<ActionId> {
+        let base = format!("authorize/{}/{}", self.role.word(), self.way());
+        let keys: Vec<Rule> = rules.keys().cloned().collect();
+        let parts = draft.memory.batches.parts(&base, &self.group.to_string(), keys, |_| false);
+        let one = |part: crate::batches::Part<Rule>| {
+            let part_rules: Rules =
+                part.keys.into_iter().filter_map(|rule| rules.get(&rule).map(|why| (rule.clone(), *why))).collect();
+            self.change(draft, part.id, part_rules, true, after.clone())
+        };
+        parts.into_iter().map(one).collect()
+    }
+
+    fn revoke(&self, draft: &mut Draft<'_>, verb: &str, rules: Rules, after: Vec<ActionId>) -> Vec<ActionId> {
+        if rules.is_empty() {
+            return Vec::new();
+        }
+        vec![self.change(draft, format!("{verb}/{}/{}", self.role.word(), self.way()), rules, false, after)]
+    }
+
+    fn change(&self, draft: &mut Draft<'_>, id: String, rules: Rules, add: bool, after: Vec<ActionId>) -> ActionId {
+        let drift = if add { Reason::RuleMissing } else { Reason::RuleRogue };
+        let reason = draft.worst(rules.values().copied(), drift);
+        let list = super::joined_by(rules.keys(), ", ");
+        let why = Why::new(reason, format!("{} of the {} group: {list}", self.way(), self.role.word()));
+        let puts: Vec<_> = rules.keys().map(|rule| (self.entry(rule), add.then(String::new))).collect();
+        let mut after: BTreeSet<ActionId> = after.into_iter().collect();
+        after.extend(rules.keys().filter_map(|rule| match &rule.peer {
             Peer::Group(Ref::Made(action)) => Some(action.clone()),
             Peer::Group(Ref::Id(_)) | Peer::Cidr(_) | Peer::PrefixList(_) => None,
-        })
-        .collect();
-    if let Ref::Made(action) = group {
-        after.insert(action.clone());
+        }));
+        if let Ref::Made(action) = self.group {
+            after.insert(action.clone());
+        }
+        let rules = rules.into_keys().collect();
+        let rules = ChangeRules { group: self.group.clone(), direction: self.direction, rules };
+        let write = if add { Write::AuthorizeRules(rules) } else { Write::RevokeRules(rules) };
+        draft.change(id, write, self.group, why).after(after).puts(puts).id()
     }
-    let rules = ChangeRules { group: group.clone(), direction, rules };
-    let write = if add { Write::AuthorizeRules(rules) } else { Write::RevokeRules(rules) };
-    let id = format!("{verb}/{}/{way}", role.word());
-    Some(draft.change(id, write, group, why).after(after).puts(puts).id())
 }
 
 /// What tags of a group are addressed by.

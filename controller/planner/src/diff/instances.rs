@@ -143,7 +143,8 @@ fn groups(draft: &mut Draft<'_>, spec: &Spec, group: &Ref<SecurityGroupId>, seen
     let entry = Entry::new(seen.id.as_str(), "groups");
     let (have, want) = (sorted(&seen.groups), sorted(&wanted));
     if draft.differs(&entry, Some(&want), Some(&have)) {
-        let why = Why::new(Reason::GroupDetached, format!("{} has {have}, should have {want}", seen.id));
+        let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
+        let why = Why::new(reason, format!("{} has {have}, should have {want}", seen.id));
         let write = Write::SetInstanceGroups { instance: seen.id.clone(), groups: wanted };
         draft
             .change(format!("set-groups/{}", seen.id), write, &seen.id, why)
@@ -165,8 +166,8 @@ fn metadata_options(draft: &mut Draft<'_>, spec: &Spec, seen: &Instance) {
     let entry = Entry::new(seen.id.as_str(), "metadata options");
     let (have, want) = (format!("{tokens:?} {hops}"), format!("{:?} {}", options.http_tokens, options.hop_limit));
     if draft.differs(&entry, Some(&want), Some(&have)) {
-        let why =
-            Why::new(Reason::AttributeDrifted, format!("metadata options of {}: {have}, should be {want}", seen.id));
+        let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted);
+        let why = Why::new(reason, format!("metadata options of {}: {have}, should be {want}", seen.id));
         let write = Write::SetMetadataOptions { instance: seen.id.clone(), options };
         draft.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
     }

@@ -1,6 +1,7 @@
 //! Listeners: entries of the load balancer. One is made, set right, moved to another target group, or deleted.
 
 use crds_schema::Spec;
+use crds_schema::limits::LISTENERS_MAX;
 use crds_schema::spec::Protocol;
 
 use super::load_balancer::made;
@@ -12,8 +13,9 @@ use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
-use crate::request::{CreateListener, ElbTaggable, Ref, Write};
+use crate::request::{ActionId, CreateListener, ElbTaggable, Made, Ref, Write};
 use crate::resource::{Listener, action_words};
+use crate::room;
 
 /// Where a listener sends requests, and what it keeps warm.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,13 +53,31 @@ pub(crate) fn diff(
             None => return,
         },
     };
+    // Of what is gone or in doubt nothing is asked; it is waited for already.
+    if draft.doubts(balancer, Made::LoadBalancer) || draft.doubts(group, Made::TargetGroup) {
+        return;
+    }
+    let mut missing = Vec::new();
     for (port, protocol) in &wanted.listeners {
         match seen.iter().find(|listener| listener.port == *port) {
             Some(listener) => compare(draft, spec, wanted, listener, *protocol, group),
-            None => create(draft, spec, wanted, balancer, (*port, *protocol), group),
+            None => missing.push((*port, *protocol)),
         }
     }
-    for listener in seen.iter().filter(|listener| !wanted.listeners.contains_key(&listener.port)) {
+    let mut unwanted: Vec<&Listener> =
+        seen.iter().filter(|listener| !wanted.listeners.contains_key(&listener.port)).collect();
+    // Where there is no room for what is missing, just enough goes first: what is rogue, then what the record dropped.
+    let set = format!("{balancer}/listeners");
+    let is_full = draft.memory.full.holds(&set, draft.now());
+    let room = if is_full { [0, 0] } else { room::left(LISTENERS_MAX, [seen.len(), 0]) };
+    unwanted.sort_by_key(|listener| draft.memory.expects(&entry(listener.load_balancer.as_str(), listener.port)));
+    let first = room::goes_first(room, [missing.len(), 0], &unwanted, |_| room::ONE);
+    unwanted.retain(|listener| !first.contains(listener));
+    let gone: Vec<ActionId> = first.into_iter().filter_map(|listener| remove(draft, listener)).collect();
+    for listens in missing {
+        create(draft, spec, wanted, balancer, listens, group, &gone);
+    }
+    for listener in unwanted {
         remove(draft, listener);
     }
 }
@@ -78,6 +98,7 @@ fn create(
     balancer: &Ref<LoadBalancerArn>,
     (port, protocol): (u16, Protocol),
     group: &Ref<TargetGroupArn>,
+    gone: &[ActionId],
 ) {
     let record = draft.sight.record;
     // A target group that is being replaced still serves: a listener that comes back goes to where the others go.
@@ -90,7 +111,7 @@ fn create(
     }
     let reason = if was_there { Reason::ListenerMissing } else { Reason::NotYetMade };
     let why = Why::new(reason, format!("listener {} {port}", protocol_word(protocol)));
-    let mut after = made(balancer);
+    let mut after = [made(balancer), gone.to_vec()].concat();
     after.extend(target_groups::ready_actions(draft, &forward.to, &wanted.target_group.name));
     draft
         .create(
@@ -209,16 +230,17 @@ fn is_our_cutover(
     untouched || !(was_as_wanted || group.id() == Some(agreed))
 }
 
-fn remove(draft: &mut Draft<'_>, seen: &Listener) {
+fn remove(draft: &mut Draft<'_>, seen: &Listener) -> Option<ActionId> {
     let entry = entry(seen.load_balancer.as_str(), seen.port);
     let to = seen.forwards_to.as_ref().map(ToString::to_string);
     let have = forward_words(&seen.protocol, to.as_deref(), seen.warms.as_ref().map(ToString::to_string).as_deref());
-    if draft.differs(&entry, None, Some(&have)) {
-        let with = super::listener_rules::lost_with(draft, seen);
-        let why = Why::new(Reason::ListenerRogue, format!("listener {}: {}{with}", seen.port, does(seen)));
-        let write = Write::DeleteListener { listener: seen.arn.clone() };
-        draft
-            .change(format!("delete-listener/{}", seen.port), write, format!("listener {}", seen.port), why)
-            .puts([(entry, None)]);
+    if !draft.differs(&entry, None, Some(&have)) {
+        return None;
     }
+    let with = super::listener_rules::lost_with(draft, seen);
+    let reason = draft.cause(&entry, None, Some(&have), Reason::ListenerRogue);
+    let why = Why::new(reason, format!("listener {}: {}{with}", seen.port, does(seen)));
+    let write = Write::DeleteListener { listener: seen.arn.clone() };
+    let listener = format!("listener {}", seen.port);
+    Some(draft.change(format!("delete-listener/{}", seen.port), write, listener, why).puts([(entry, None)]).id())
 }

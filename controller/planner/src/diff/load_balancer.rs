@@ -1,19 +1,20 @@
 //! The load balancer: its existence, subnets, groups, attributes and tags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds_schema::Spec;
 
+use super::attributes::{self, Whose};
 use super::groups::Groups;
-use super::{attribute_puts, attributes_of_new, attributes_to_set, joined, joined_by};
-use crate::desired::Wanted;
+use super::{joined, joined_by};
+use crate::desired::{DELETION_PROTECTION, Wanted};
 use crate::draft::Draft;
 use crate::id::{LoadBalancerArn, Zone};
 use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Makes};
-use crate::request::{CreateLoadBalancer, ElbTaggable, Ref, Write};
+use crate::request::{CreateLoadBalancer, ElbTaggable, Made, Ref, Write};
 use crate::resource::{LoadBalancer, LoadBalancerState};
 use crate::status::WaitOn;
 
@@ -46,6 +47,9 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups) 
         return None;
     }
     let group = groups.get(&GroupRole::LoadBalancer)?.clone();
+    if draft.doubts(&group, Made::SecurityGroup) {
+        return None;
+    }
     let after: Vec<_> = made(&group);
     let why = Why::new(Reason::NotYetMade, format!("load balancer {name}"));
     let action = draft
@@ -60,11 +64,11 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups) 
         })
         .after(after)
         .id();
-    let attributes = attributes_of_new(&wanted.load_balancer.attributes);
+    let attributes = attributes::of_new(&wanted.load_balancer.attributes);
     if !attributes.is_empty() {
         let why = Why::new(Reason::NotYetMade, joined_by(attributes.keys(), ", "));
         let load_balancer = Ref::Made(action.clone());
-        let puts = attribute_puts(&load_balancer.to_string(), &attributes);
+        let puts = attributes::puts(&load_balancer.to_string(), &attributes);
         let write = Write::SetLoadBalancerAttributes { load_balancer, attributes };
         draft.change("set-load-balancer-attributes", write, name, why).after([action.clone()]).puts(puts);
     }
@@ -92,15 +96,27 @@ fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups,
     super::tags::elb(draft, spec, &seen.name, &ElbTaggable::LoadBalancer(seen.arn.clone()));
     subnets(draft, wanted, seen);
     security_groups(draft, groups, seen);
-    let arn = seen.arn.to_string();
-    let attributes = draft.sight.observed.load_balancer_attributes.get(&seen.arn).and_then(|part| part.seen());
-    let Some(attributes) = attributes else { return };
-    let attributes = attributes_to_set(draft, &arn, &wanted.load_balancer.attributes, attributes);
-    if !attributes.is_empty() {
-        let why = Why::new(Reason::AttributeDrifted, joined_by(attributes.keys(), ", "));
-        let puts = attribute_puts(&arn, &attributes);
-        let write = Write::SetLoadBalancerAttributes { load_balancer: Ref::Id(seen.arn.clone()), attributes };
-        draft.change("set-load-balancer-attributes", write, &seen.name, why).puts(puts);
+    let seen_attributes = draft.sight.observed.load_balancer_attributes.get(&seen.arn).and_then(|part| part.seen());
+    let Some(seen_attributes) = seen_attributes else { return };
+    note_protection(draft, &seen.arn, spec.load_balancer.deletion_protection, seen_attributes);
+    let whose = Whose { action: "set-load-balancer-attributes".into(), name: &seen.name, arn: seen.arn.to_string() };
+    attributes::set_right(draft, &whose, &wanted.load_balancer.attributes, seen_attributes, |attributes| {
+        Write::SetLoadBalancerAttributes { load_balancer: Ref::Id(seen.arn.clone()), attributes }
+    });
+}
+
+/// Notes, before it is put, that a protection is ours, and forgets it once it is off: a teardown takes off no other.
+pub(crate) fn note_protection(
+    draft: &mut Draft<'_>,
+    balancer: &LoadBalancerArn,
+    wanted: bool,
+    seen: &BTreeMap<String, String>,
+) {
+    let is_on = seen.get(DELETION_PROTECTION).is_some_and(|value| value == "true");
+    if wanted {
+        draft.status.protects = Some(balancer.clone());
+    } else if !is_on {
+        draft.status.protects = None;
     }
 }
 
@@ -108,7 +124,7 @@ fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups,
 fn subnets(draft: &mut Draft<'_>, wanted: &Wanted, seen: &LoadBalancer) {
     let members: BTreeSet<&Zone> = draft.sight.record.status.instances.iter().map(|member| &member.zone).collect();
     let uncovered: Vec<&Zone> = members.into_iter().filter(|zone| !seen.subnets.contains_key(*zone)).collect();
-    let reason = if uncovered.is_empty() { Reason::AttributeDrifted } else { Reason::ZoneNotCovered };
+    let reason = (!uncovered.is_empty()).then_some(Reason::ZoneNotCovered);
     if !uncovered.is_empty() {
         let message = format!("{} has members, but {} does not cover it", joined_by(uncovered, ", "), seen.name);
         draft.trouble(Reason::ZoneNotCovered, message);
@@ -119,7 +135,12 @@ fn subnets(draft: &mut Draft<'_>, wanted: &Wanted, seen: &LoadBalancer) {
     let mut want: Vec<_> = wanted.balancer_subnets.values().collect();
     have.sort();
     want.sort();
-    if draft.differs(&entry, Some(&joined(want)), Some(&joined(have))) {
+    let (want, have) = (joined(want), joined(have));
+    if draft.differs(&entry, Some(&want), Some(&have)) {
+        let reason = match reason {
+            Some(reason) => reason,
+            None => draft.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted),
+        };
         let why = Why::new(reason, format!("{} should be in {subnets}", seen.name));
         let all: BTreeSet<_> = wanted.balancer_subnets.values().cloned().collect();
         let put = Some(joined(&all));
@@ -130,10 +151,14 @@ fn subnets(draft: &mut Draft<'_>, wanted: &Wanted, seen: &LoadBalancer) {
 
 fn security_groups(draft: &mut Draft<'_>, groups: &Groups, seen: &LoadBalancer) {
     let Some(group) = groups.get(&GroupRole::LoadBalancer) else { return };
+    if draft.doubts(group, Made::SecurityGroup) {
+        return;
+    }
     let entry = Entry::new(seen.arn.to_string(), "groups");
-    if draft.differs(&entry, Some(&group.to_string()), Some(&joined(&seen.groups))) {
-        let why =
-            Why::new(Reason::GroupDetached, format!("{} has {}, should have {group}", seen.name, joined(&seen.groups)));
+    let (want, have) = (group.to_string(), joined(&seen.groups));
+    if draft.differs(&entry, Some(&want), Some(&have)) {
+        let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
+        let why = Why::new(reason, format!("{} has {have}, should have {want}", seen.name));
         let write = Write::SetLoadBalancerGroups { load_balancer: seen.arn.clone(), groups: [group.clone()].into() };
         let put = (entry, Some(group.to_string()));
         draft.change("set-load-balancer-groups", write, &seen.name, why).after(made(group)).puts([put]);

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crds_schema::Spec;
+use crds_schema::limits::TAGS_MAX;
 
 use super::groups;
 use crate::draft::Draft;
@@ -14,7 +15,7 @@ use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::request::{ElbTaggable, Taggable, Write};
 use crate::resource::{Instance, SecurityGroup, Tags};
-use crate::status::MemberStatus;
+use crate::status::{MemberStatus, WaitOn};
 
 /// Tags of a security group.
 pub(crate) fn group(draft: &mut Draft<'_>, spec: &Spec, name: &str, seen: &SecurityGroup) {
@@ -52,22 +53,14 @@ pub(crate) fn volumes(draft: &mut Draft<'_>, spec: &Spec, member: &MemberStatus)
 }
 
 fn ec2(draft: &mut Draft<'_>, id: &str, resource: Taggable, wanted: &Tags, seen: &Tags) {
-    let (put, remove) = compare(draft, id, wanted, seen);
-    if !put.is_empty() {
-        let (why, puts) = (why(put.keys()), puts(id, &put));
-        let write = Write::CreateTags { resource: resource.clone(), tags: put };
-        draft.change(format!("tag/{id}"), write, id, why).puts(puts);
-    }
-    if !remove.is_empty() {
-        let (why, puts) = (why(&remove), removals(id, &remove));
-        draft.change(format!("untag/{id}"), Write::DeleteTags { resource, keys: remove }, id, why).puts(puts);
-    }
+    let put = |tags| Write::CreateTags { resource: resource.clone(), tags };
+    let remove = |keys| Write::DeleteTags { resource: resource.clone(), keys };
+    set_right(draft, id, (wanted, seen), put, remove);
 }
 
 /// Tags of an ELBv2 resource.
 pub(crate) fn elb(draft: &mut Draft<'_>, spec: &Spec, name: &str, resource: &ElbTaggable) {
     let Some(seen) = draft.sight.observed.tags_of(resource) else { return };
-    let id = arn(resource).to_owned();
     let status = &draft.status;
     let intent = match resource {
         ElbTaggable::LoadBalancer(arn) => {
@@ -81,17 +74,68 @@ pub(crate) fn elb(draft: &mut Draft<'_>, spec: &Spec, name: &str, resource: &Elb
         }
     };
     let wanted = ownership::tags_of(draft.sight.record, &spec.tags, name, intent);
-    let (put, remove) = compare(draft, &id, &wanted, seen);
-    if !put.is_empty() {
-        let (why, puts) = (why(put.keys()), puts(&id, &put));
-        let write = Write::AddTags { resource: resource.clone(), tags: put };
-        draft.change(format!("tag/{id}"), write, &id, why).puts(puts);
+    let put = |tags| Write::AddTags { resource: resource.clone(), tags };
+    let remove = |keys| Write::RemoveTags { resource: resource.clone(), keys };
+    set_right(draft, arn(resource), (&wanted, seen), put, remove);
+}
+
+/// Puts what is missing and removes what the spec dropped, which goes first where there is no room. Tags of others are
+/// never removed: where they fill it, ours go in as far as there is room, and it is said.
+fn set_right(
+    draft: &mut Draft<'_>,
+    id: &str,
+    (wanted, seen): (&Tags, &Tags),
+    put: impl Fn(Tags) -> Write,
+    remove: impl Fn(BTreeSet<String>) -> Write,
+) {
+    let (mut missing, obsolete) = compare(draft, id, wanted, seen);
+    let is_full = draft.memory.full.holds(&format!("{id}/tags"), draft.now());
+    let used = seen.keys().filter(|key| !key.starts_with("aws:")).count();
+    let room = if is_full { 0 } else { TAGS_MAX.saturating_sub(used) };
+    let new = missing.keys().filter(|key| !seen.contains_key(*key)).count();
+    let mut after = Vec::new();
+    if !obsolete.is_empty() {
+        let reasons = obsolete
+            .iter()
+            .map(|key| draft.cause(&entry(id, key), None, seen.get(key).map(String::as_str), Reason::TagsDrifted));
+        let why = Why::new(draft.worst(reasons, Reason::TagsDrifted), super::joined_by(&obsolete, ", "));
+        let puts = removals(id, &obsolete);
+        let untag = draft.change(format!("untag/{id}"), remove(obsolete.clone()), id, why).puts(puts).id();
+        after.extend((new > room).then_some(untag));
     }
-    if !remove.is_empty() {
-        let (why, puts) = (why(&remove), removals(&id, &remove));
-        let write = Write::RemoveTags { resource: resource.clone(), keys: remove };
-        draft.change(format!("untag/{id}"), write, &id, why).puts(puts);
+    let room = room + obsolete.len();
+    if new > room && !is_full {
+        leave_out(draft, id, (wanted, seen), &mut missing, new - room);
     }
+    let keys: Vec<String> = missing.keys().cloned().collect();
+    for part in draft.memory.batches.parts(&format!("tag/{id}"), id, keys, |_| false) {
+        let tags: Tags = part.keys.iter().filter_map(|key| Some((key.clone(), missing.get(key)?.clone()))).collect();
+        let reasons = tags.iter().map(|(key, value)| {
+            draft.cause(&entry(id, key), Some(value), seen.get(key).map(String::as_str), Reason::TagsDrifted)
+        });
+        let why = Why::new(draft.worst(reasons, Reason::TagsDrifted), super::joined_by(tags.keys(), ", "));
+        let puts = puts(id, &tags);
+        draft.change(part.id, put(tags), id, why).after(after.clone()).puts(puts);
+    }
+}
+
+/// Leaves out so many of the tags that are missing, those of the record before our own, and says who takes the room.
+fn leave_out(draft: &mut Draft<'_>, id: &str, (wanted, seen): (&Tags, &Tags), missing: &mut Tags, many: usize) {
+    let is_new = |key: &&String| !seen.contains_key(*key);
+    let mut new: Vec<String> = missing.keys().filter(is_new).cloned().collect();
+    new.sort_by_key(|key| (key.starts_with(ownership::TAG_PREFIX), key == "Name", key.clone()));
+    let out: Vec<String> = new.into_iter().take(many).collect();
+    missing.retain(|key, _| !out.contains(key));
+    let foreign: Vec<&String> = seen.keys().filter(|key| !wanted.contains_key(*key)).collect();
+    let message = format!(
+        "{id} has {TAGS_MAX} tags, as many as AWS allows, so {} cannot be put; remove {} of those that are not of this record \
+         ({}), or take tags out of spec.tags",
+        out.join(", "),
+        out.len(),
+        super::joined_by(foreign, ", ")
+    );
+    draft.trouble(Reason::NoRoom, message.clone());
+    draft.wait(WaitOn::Person, message, None);
 }
 
 /// The ARN of an ELBv2 resource.
@@ -126,10 +170,6 @@ fn compare(draft: &mut Draft<'_>, id: &str, wanted: &Tags, seen: &Tags) -> (Tags
         .filter(|key| draft.differs(&entry(id, key), None, seen.get(key).map(String::as_str)))
         .collect();
     (put, remove)
-}
-
-fn why<'k>(keys: impl IntoIterator<Item = &'k String>) -> Why {
-    Why::new(Reason::TagsDrifted, super::joined_by(keys, ", "))
 }
 
 fn puts(id: &str, tags: &Tags) -> Vec<(Entry, Option<String>)> {

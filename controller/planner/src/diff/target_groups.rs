@@ -3,12 +3,14 @@
 //! What AWS fixes at creation (protocol, port) is changed by create-before-delete: the new group is filled and warmed by
 //! the listeners at weight 0, switched to once it is as healthy as the old, and only then is the old one emptied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds_schema::Spec;
+use crds_schema::limits::TARGETS_MAX;
 
+use super::attributes::{self, Whose};
+use super::joined_by;
 use super::load_balancer::made;
-use super::{attribute_puts, attributes_of_new, attributes_to_set, joined_by};
 use crate::action::Does;
 use crate::desired::{Wanted, WantedTargetGroup};
 use crate::draft::Draft;
@@ -18,7 +20,7 @@ use crate::memory::{ARRIVES_WITHIN, Entry, later};
 use crate::ownership::{self, TAG_UID};
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
-use crate::request::{CreateTargetGroup, ElbTaggable, Ref, Write};
+use crate::request::{ActionId, CreateTargetGroup, ElbTaggable, Made, Ref, Write};
 use crate::resource::{Instance, InstanceState, Target, TargetGroup, TargetHealth};
 use crate::status::{TargetGroupStatus, WaitOn};
 
@@ -69,11 +71,11 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<Tar
             })
         })
         .id();
-    let attributes = attributes_of_new(&want.attributes);
+    let attributes = attributes::of_new(&want.attributes);
     if !attributes.is_empty() {
         let why = Why::new(Reason::NotYetMade, joined_by(attributes.keys(), ", "));
         let target_group = Ref::Made(action.clone());
-        let puts = attribute_puts(&target_group.to_string(), &attributes);
+        let puts = attributes::puts(&target_group.to_string(), &attributes);
         let write = Write::SetTargetGroupAttributes { target_group, attributes };
         let id = format!("set-target-group-attributes/{}", want.name);
         draft.change(id, write, &want.name, why).after([action.clone()]).puts(puts);
@@ -87,19 +89,17 @@ fn compare(draft: &mut Draft<'_>, spec: &Spec, want: &WantedTargetGroup, seen: &
     let entry = Entry::new(arn.clone(), "health check");
     let (have, wish) = (check_words(&seen.health_check), check_words(&want.health_check));
     if draft.differs(&entry, Some(&wish), Some(&have)) {
-        let why = Why::new(Reason::HealthCheckDrifted, format!("is {have}; should be {wish}"));
+        let reason = draft.cause(&entry, Some(&wish), Some(&have), Reason::HealthCheckDrifted);
+        let why = Why::new(reason, format!("is {have}; should be {wish}"));
         let write = Write::SetHealthCheck { target_group: seen.arn.clone(), health_check: want.health_check.clone() };
         draft.change(format!("set-health-check/{}", seen.name), write, &seen.name, why).puts([(entry, Some(wish))]);
     }
-    let attributes = draft.sight.observed.target_group_attributes.get(&seen.arn).and_then(|part| part.seen());
-    let Some(attributes) = attributes else { return };
-    let attributes = attributes_to_set(draft, &arn, &want.attributes, attributes);
-    if !attributes.is_empty() {
-        let why = Why::new(Reason::AttributeDrifted, joined_by(attributes.keys(), ", "));
-        let puts = attribute_puts(&arn, &attributes);
-        let write = Write::SetTargetGroupAttributes { target_group: Ref::Id(seen.arn.clone()), attributes };
-        draft.change(format!("set-target-group-attributes/{}", seen.name), write, &seen.name, why).puts(puts);
-    }
+    let seen_attributes = draft.sight.observed.target_group_attributes.get(&seen.arn).and_then(|part| part.seen());
+    let Some(seen_attributes) = seen_attributes else { return };
+    let whose = Whose { action: format!("set-target-group-attributes/{}", seen.name), name: &seen.name, arn };
+    attributes::set_right(draft, &whose, &want.attributes, seen_attributes, |attributes| {
+        Write::SetTargetGroupAttributes { target_group: Ref::Id(seen.arn.clone()), attributes }
+    });
 }
 
 fn check_words(check: &crate::resource::TargetHealthCheck) -> String {
@@ -127,11 +127,21 @@ pub(crate) fn targets(
     let held = super::listener_rules::holding(draft).unwrap_or_default();
     for recorded in draft.status.target_groups.clone() {
         let is_wanted = recorded.name == wanted.target_group.name;
+        let is_in_doubt = draft.sight.observed.doubts(&Made::TargetGroup(recorded.arn.clone()));
         // What a rule of somebody's forwards to serves too: the members that come are registered there as well.
-        if is_wanted || serving == Some(&recorded.arn) || held.contains_key(&recorded.arn) {
+        let serves = is_wanted || serving == Some(&recorded.arn) || held.contains_key(&recorded.arn);
+        if serves && !is_in_doubt {
             let Some(seen) = draft.sight.observed.targets_of(&recorded.arn) else { continue };
-            register(draft, &recorded, seen, members);
-            foreign(draft, &recorded, seen, members);
+            let missing = unregistered(draft, &recorded, seen, members);
+            let is_full = draft.memory.full.holds(&format!("{}/targets", recorded.arn), draft.now());
+            // Where there is no room for ours, what is not ours goes first.
+            if is_full || seen.len() + missing.len() > TARGETS_MAX {
+                let gone = foreign(draft, &recorded, seen, members);
+                register(draft, &recorded, &missing, gone);
+            } else {
+                register(draft, &recorded, &missing, None);
+                foreign(draft, &recorded, seen, members);
+            }
         }
     }
     if let Some(Ref::Made(action)) = group {
@@ -155,16 +165,22 @@ fn target_entry(group: &TargetGroupStatus, id: &str, port: u16) -> Entry {
     Entry::new(format!("{}/targets", group.arn), format!("{id}:{port}"))
 }
 
-fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) {
-    let (mut missing, mut was_there) = (BTreeSet::new(), false);
+/// Members that are to be registered, each with whether it was before.
+fn unregistered(
+    draft: &mut Draft<'_>,
+    group: &TargetGroupStatus,
+    seen: &[Target],
+    members: &[Member],
+) -> BTreeMap<InstanceId, Reason> {
+    let mut missing = BTreeMap::new();
     for member in running(members) {
         let registered = seen.iter().any(|target| {
             target.id == member.id().as_str() && target.port == group.port && target.health != TargetHealth::Draining
         });
         let entry = target_entry(group, member.id().as_str(), group.port);
-        was_there |= !registered && draft.memory.expects(&entry);
+        let reason = if draft.memory.expects(&entry) { Reason::TargetMissing } else { Reason::NotYetMade };
         if draft.differs(&entry, Some(""), registered.then_some("")) {
-            missing.insert(member.id().clone());
+            missing.insert(member.id().clone(), reason);
         }
     }
     for member in members.iter().filter(|member| member.stays()) {
@@ -175,19 +191,32 @@ fn register(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], m
             draft.wait(WaitOn::Aws, format!("slot {slot} ({id}) to pass its first health check"), None);
         }
     }
-    if !missing.is_empty() {
-        let reason = if was_there { Reason::TargetMissing } else { Reason::NotYetMade };
-        let why = Why::new(reason, format!("{} not in {}", joined_by(&missing, ", "), group.name));
+    missing
+}
+
+fn register(
+    draft: &mut Draft<'_>,
+    group: &TargetGroupStatus,
+    missing: &BTreeMap<InstanceId, Reason>,
+    after: Option<ActionId>,
+) {
+    let base = format!("register/{}", group.name);
+    let keys: Vec<InstanceId> = missing.keys().cloned().collect();
+    for part in draft.memory.batches.parts(&base, group.arn.as_str(), keys, |_| false) {
+        let ids: BTreeSet<InstanceId> = part.keys.into_iter().collect();
+        let reasons = ids.iter().filter_map(|id| missing.get(id).copied());
+        let reason = draft.worst(reasons, Reason::TargetMissing);
+        let why = Why::new(reason, format!("{} not in {}", joined_by(&ids, ", "), group.name));
         let puts: Vec<_> =
-            missing.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
+            ids.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
         let write =
-            Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: missing, port: group.port };
-        draft.change(format!("register/{}", group.name), write, &group.name, why).puts(puts);
+            Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: ids, port: group.port };
+        draft.change(part.id, write, &group.name, why).after(after.clone()).puts(puts);
     }
 }
 
 /// A target that is no member of ours, or a member on another port. Members that leave are drained by `order`.
-fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) {
+fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) -> Option<ActionId> {
     let is_member = |target: &Target| members.iter().any(|member| member.id().as_str() == target.id);
     let mut out = BTreeSet::new();
     for target in seen.iter().filter(|target| target.health != TargetHealth::Draining) {
@@ -198,15 +227,16 @@ fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], me
             out.insert((target.id.clone(), target.port));
         }
     }
-    if !out.is_empty() {
-        let names: Vec<_> = out.iter().map(|(id, port)| format!("{id}:{port}")).collect();
-        let stale = out.iter().all(|(id, _)| was_ours(draft, id));
-        let reason = if stale { Reason::TargetStale } else { Reason::TargetForeign };
-        let why = Why::new(reason, format!("{} in {}", names.join(", "), group.name));
-        let puts: Vec<_> = out.iter().map(|(id, port)| (target_entry(group, id, *port), None)).collect();
-        let write = Write::DeregisterTargets { target_group: group.arn.clone(), targets: out };
-        draft.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts);
+    if out.is_empty() {
+        return None;
     }
+    let names: Vec<_> = out.iter().map(|(id, port)| format!("{id}:{port}")).collect();
+    let stale = out.iter().all(|(id, _)| was_ours(draft, id));
+    let reason = if stale { Reason::TargetStale } else { Reason::TargetForeign };
+    let why = Why::new(reason, format!("{} in {}", names.join(", "), group.name));
+    let puts: Vec<_> = out.iter().map(|(id, port)| (target_entry(group, id, *port), None)).collect();
+    let write = Write::DeregisterTargets { target_group: group.arn.clone(), targets: out };
+    Some(draft.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts).id())
 }
 
 /// Whether a target that is no member was one, as far as this controller saw its end, or AWS still shows it.
@@ -244,6 +274,9 @@ pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
         let until = later(draft.memory.unused_since(&old.arn, draft.sight.now), ARRIVES_WITHIN);
         if until > draft.now() {
             draft.wait(WaitOn::Time, format!("{} to be used by no listener for a while", old.name), Some(until));
+            continue;
+        }
+        if draft.sight.observed.doubts(&Made::TargetGroup(old.arn.clone())) {
             continue;
         }
         let Some(targets) = draft.sight.observed.targets_of(&old.arn) else { continue };

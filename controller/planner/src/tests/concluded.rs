@@ -221,10 +221,10 @@ fn a_definite_refusal_of_a_replay_is_no_sending_that_may_still_arrive() {
     // Refused too early to be believed; that sending itself is settled, and moves nothing.
     let mut world = world.after(60);
     let plan = world.pass();
-    assert_eq!(world.concluded(&plan, |_| Outcome::Failed(fault(ErrorKind::Invalid, true))).closed, []);
+    assert_eq!(world.concluded(&plan, |_| Outcome::Failed(fault(ErrorKind::NotFound, true))).closed, []);
     let mut world = world.after(60);
     let plan = world.pass();
-    assert_eq!(world.concluded(&plan, |_| Outcome::Failed(fault(ErrorKind::Invalid, true))).closed.len(), 1);
+    assert_eq!(world.concluded(&plan, |_| Outcome::Failed(fault(ErrorKind::NotFound, true))).closed.len(), 1);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn what_acted_and_succeeded_is_tried_afresh_when_it_is_needed_again() {
     let mut world = world.after(2);
     let plan = world.pass();
     world.concluded(&plan, |_| Outcome::Done(None));
-    assert_eq!(world.memory.failures().count(), 0);
+    assert_eq!(world.memory.retries.all().count(), 0);
     assert_eq!(world.pass().status.condition(ConditionType::InSync).unwrap().status, Truth::True);
 }
 

@@ -8,6 +8,8 @@ use crate::memory::{Entry, Memory, Reading};
 use crate::reason::{Reason, Why};
 use crate::request::{ActionId, Made};
 use crate::resource::*;
+use crate::retries::Pace;
+use crate::subject::Attempt;
 
 const MISSING_AFTER: Duration = Duration::from_secs(300);
 
@@ -109,7 +111,7 @@ fn what_failed_is_held_back_and_the_rest_goes_on() {
     let in_sync = plan.status.condition(crate::status::ConditionType::InSync).unwrap();
     assert_eq!(in_sync.reason, Reason::ActionDenied);
     assert!(in_sync.message.contains("allow `ec2:RevokeSecurityGroupIngress`"), "{}", in_sync.message);
-    world = world.after(3);
+    world = world.after(121);
     assert!(ids(&world.pass()).contains("revoke/instances/ingress"), "it is tried again");
 }
 
@@ -137,31 +139,68 @@ fn throttled() -> crate::outcome::Fault {
     }
 }
 
+fn tried(action: &str, on: &str) -> Attempt {
+    Attempt { action: ActionId(action.into()), on: on.into() }
+}
+
+fn fails(memory: &mut Memory, attempt: &Attempt, pace: Pace, now: Timestamp) -> i64 {
+    let why = Why::new(Reason::ActionFailed, "");
+    memory.retries.failed(attempt.clone(), pace, None, why, now);
+    let (_, failure) = memory.retries.all().find(|(other, _)| *other == attempt).unwrap();
+    failure.retry_at.duration_since(now).as_secs()
+}
+
 #[test]
-fn pauses_after_failures_double_up_to_two_minutes() {
-    let action = ActionId("launch/1".into());
+fn pauses_after_failures_double_as_far_as_their_kind_allows() {
+    let pauses = |pace| {
+        let mut memory = Memory::default();
+        (0..8).map(|_| fails(&mut memory, &tried("launch/1", ""), pace, at(0))).collect::<Vec<_>>()
+    };
+    assert_eq!(pauses(Pace::Quick), [2, 4, 8, 16, 32, 64, 120, 120]);
+    assert_eq!(pauses(Pace::Lagging), [2, 4, 8, 16, 30, 30, 30, 30], "AWS gets there by itself");
+    assert_eq!(pauses(Pace::Refused), [120, 240, 480, 960, 1800, 1800, 1800, 1800], "somebody has to do something");
+}
+
+#[test]
+fn a_success_or_another_kind_of_failure_begins_the_pauses_anew() {
     let mut memory = Memory::default();
-    let mut pauses = Vec::new();
-    for _ in 0..8 {
-        memory.note_failure(action.clone(), Why::new(Reason::ActionFailed, ""), at(0));
-        let (_, failure) = memory.failures().next().unwrap();
-        pauses.push(failure.retry_at.duration_since(at(0)).as_secs());
+    let attempt = tried("launch/1", "");
+    for _ in 0..3 {
+        fails(&mut memory, &attempt, Pace::Quick, at(0));
     }
-    assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 120, 120]);
-    memory.note_success(&action);
-    assert_eq!(memory.failures().count(), 0);
+    assert_eq!(fails(&mut memory, &attempt, Pace::Refused, at(0)), 120);
+    memory.retries.succeeded(&attempt);
+    assert_eq!(memory.retries.all().count(), 0);
+}
+
+#[test]
+fn an_edit_or_a_delete_is_somebodys_act_so_what_was_refused_is_tried_at_once() {
+    for (generation, deleting) in [(2, false), (1, true)] {
+        let mut memory = Memory::default();
+        memory.retries.asked_for(1, false);
+        fails(&mut memory, &tried("delete-group/instances", "sg-1"), Pace::Refused, at(0));
+        fails(&mut memory, &tried("launch/1", ""), Pace::Quick, at(0));
+        memory.retries.asked_for(1, false);
+        assert_eq!(memory.retries.all().count(), 2, "nothing was asked anew");
+        memory.retries.asked_for(generation, deleting);
+        let left: Vec<_> = memory.retries.all().map(|(attempt, _)| attempt.action.0.as_str()).collect();
+        assert_eq!(left, ["launch/1"], "throttling does not end by an edit");
+    }
 }
 
 #[test]
 fn what_is_of_no_use_any_more_is_forgotten() {
-    let (action, intent) = (ActionId("launch/1".into()), IntentId::parse("in-1").unwrap());
+    let intent = IntentId::parse("in-1").unwrap();
     let thing = || Made::SecurityGroup(crate::id::SecurityGroupId::parse("sg-1").unwrap());
     let full = || {
         let mut memory = Memory::default();
         memory.note_resource(thing(), false, at(0));
         memory.note_removed(thing(), at(0));
         memory.put_entry(Entry::new("sg-1/ingress", "tcp 80"), Some(String::new()));
-        memory.note_failure(action.clone(), Why::new(Reason::ActionFailed, ""), at(0));
+        memory.note_resource(thing(), true, at(0));
+        memory.note_resource(thing(), false, at(0));
+        memory.note_made(thing(), at(0));
+        fails(&mut memory, &tried("launch/1", ""), Pace::Quick, at(0));
         memory.note_unanswered(&intent, at(0));
         memory.unwanted_since(&intent, at(0));
         memory.dropped_tag_may_come("Team", at(0));
@@ -171,7 +210,7 @@ fn what_is_of_no_use_any_more_is_forgotten() {
     let kept = |keep: bool| {
         let mut memory = full();
         memory.keep_resources(|_| keep);
-        memory.keep_failures(|_| keep);
+        memory.retries.keep(|_| keep);
         memory.keep_unanswered(|_| keep);
         memory.keep_unwanted(|_| keep);
         memory.keep_dropped_tags(&keep.then(|| "Team".to_owned()).into_iter().collect());

@@ -64,15 +64,66 @@ fn a_protected_load_balancer_holds_everything_and_names_the_edit() {
     assert!(in_sync.message.contains("spec.loadBalancer.deletionProtection: false"));
 }
 
-#[test]
-fn a_protection_that_the_spec_has_lifted_is_lifted_before_the_delete() {
-    let mut world = deleting(1);
-    world.targets().clear();
+/// An environment whose load balancer is protected, by the record if it is `ours`.
+fn protected(ours: bool) -> World {
+    let mut world = World::healthy(1);
+    if ours {
+        world = world.edited(|spec| spec.load_balancer.deletion_protection = true);
+    }
     let attributes = seen(world.observed.load_balancer_attributes.get_mut(&alb()).unwrap());
     attributes.insert(crate::desired::DELETION_PROTECTION.into(), "true".into());
-    let plan = world.pass();
+    if ours {
+        let plan = world.pass();
+        assert_eq!(plan.actions, [], "{plan}");
+        world.store(&plan);
+        world = world.edited(|spec| spec.load_balancer.deletion_protection = false);
+    }
+    world.targets().clear();
+    world.record.deleting = true;
+    world
+}
+
+#[test]
+fn a_protection_that_a_record_had_put_and_the_spec_has_lifted_is_lifted_before_the_delete() {
+    let plan = protected(true).pass();
     let delete = plan.actions.iter().find(|action| action.id.0 == "delete-load-balancer").unwrap();
     assert_eq!(delete.after[0].0, "set-load-balancer-attributes");
+}
+
+#[test]
+fn a_protection_that_somebody_has_switched_on_holds_the_delete_and_says_how_it_is_lifted() {
+    let mut world = protected(false);
+    let plan = world.pass();
+    assert_eq!(plan.actions, [], "{plan}");
+    let in_sync = plan.status.condition(ConditionType::InSync).unwrap();
+    assert_eq!(in_sync.reason, Reason::DeletionProtected);
+    assert!(in_sync.message.contains("aws elbv2 modify-load-balancer-attributes"), "{}", in_sync.message);
+    let attributes = seen(world.observed.load_balancer_attributes.get_mut(&alb()).unwrap());
+    attributes.insert(crate::desired::DELETION_PROTECTION.into(), "false".into());
+    assert!(ids(&world.pass()).contains("delete-load-balancer"), "it was lifted");
+}
+
+#[test]
+fn a_protection_that_was_off_since_the_record_had_put_it_is_somebodys() {
+    let mut world = protected(true);
+    world.record.deleting = false;
+    let protection = |world: &mut World, value: &str| {
+        let attributes = seen(world.observed.load_balancer_attributes.get_mut(&alb()).unwrap());
+        attributes.insert(crate::desired::DELETION_PROTECTION.into(), value.into());
+    };
+    protection(&mut world, "false");
+    let plan = world.pass();
+    world.store(&plan);
+    protection(&mut world, "true");
+    world.record.deleting = true;
+    assert_eq!(world.pass().actions, []);
+}
+
+#[test]
+fn nothing_is_deleted_while_it_is_not_known_whether_it_is_protected() {
+    let mut world = deleting(1);
+    world.observed.load_balancer_attributes.insert(alb(), Part::Unread("throttled".into()));
+    assert_eq!(world.pass().actions, []);
 }
 
 #[test]

@@ -127,6 +127,7 @@ impl World {
             target_group_attributes: BTreeMap::new(),
             targets: BTreeMap::new(),
             tags: Part::Seen(BTreeMap::new()),
+            unknown: BTreeSet::new(),
         };
         Self { record, observed, memory: Memory::default(), now, missing_after: Duration::from_secs(300) }
     }

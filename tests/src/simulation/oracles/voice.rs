@@ -27,12 +27,13 @@ const PASS: Duration = Duration::from_secs(5);
 /// Between the instant that a pass goes by and that of its last write.
 const SLACK: Duration = Duration::from_secs(300);
 /// What a failed action is told as.
-const FAILURES: [Reason; 5] = [
+const FAILURES: [Reason; 6] = [
     Reason::ActionFailed,
     Reason::ActionDenied,
     Reason::InsufficientCapacity,
     Reason::LaunchRejected,
     Reason::TerminationProtected,
+    Reason::NotVisibleYet,
 ];
 
 /// See the module.
