@@ -34,6 +34,7 @@ use self::narrator::Narrator;
 use self::visitors::Visitors;
 use crate::aws::{self, Aws};
 use crate::config::{LOCAL_REGION, LOCAL_URL, TABLE};
+use crate::layout;
 use crate::local_clock::LocalClock;
 use crate::store::DynamoDb;
 use crate::store::table::TableError;
@@ -113,13 +114,7 @@ pub async fn run(speed: u32, once: bool) -> Result<bool, DemoError> {
     let resync_interval = Duration::from_secs(10);
     let options = controller::Options { holder: "demo".into(), resync_interval, observe_only: false, once: false };
     let controller = controller::run(&ctx, &options, futures::future::pending());
-    let local = if endpoint == LOCAL_URL { "--local".to_owned() } else { format!("--local --endpoint-url {endpoint}") };
-    say(&format!(
-        "{name} on a simulated AWS of its own at {endpoint}, whose time runs {speed} times as fast.\n\
-         Times are the simulation's. Look at it from another shell: understudy describe {name} {local}\n\
-         Ctrl-C ends it.",
-        name = example.name
-    ))?;
+    introduce(&example.name, &endpoint, speed)?;
     let narrator = Narrator::new(&example.name);
     let mut show = Show { cloud: &cloud, store: &store, clock: &clock, endpoint, narrator, visitors: None };
     let script = show.run(&example, once);
@@ -128,6 +123,18 @@ pub async fn run(speed: u32, once: bool) -> Result<bool, DemoError> {
         Either::Left((result, _)) => result,
         Either::Right(_) => Err(DemoError::ControllerEnded),
     }
+}
+
+/// Says what is seen, and how to see more of it.
+fn introduce(name: &str, endpoint: &str, speed: u32) -> Result<(), DemoError> {
+    let text = format!(
+        "{name} on a simulated AWS of its own at {endpoint}, whose time runs {speed} times as fast. Times are the \
+         simulation's. Ctrl-C ends it. Look at it from another shell:"
+    );
+    layout::hanging("", &text, layout::width()).iter().try_for_each(|line| say(line))?;
+    let elsewhere = if endpoint == LOCAL_URL { String::new() } else { format!(" --endpoint-url {endpoint}") };
+    // In one line, to be copied.
+    say(&format!("  understudy describe {name} --local{elsewhere}"))
 }
 
 /// Tells a line.
@@ -216,7 +223,7 @@ impl Show<'_> {
             if self.narrator.look(self.store, now).await? && as_wanted {
                 self.narrator.end(elapsed, judged.is_some())?;
                 if let Some(visitors) = &self.visitors {
-                    say(&format!("  {}.", Visitors::words(visitors.told())))?;
+                    say(&format!("  {}.", Visitors::words(visitors.told().await)))?;
                 }
                 return Ok(true);
             }

@@ -6,6 +6,7 @@ mod config;
 mod telemetry;
 mod system;
 mod local_clock;
+mod layout;
 
 mod proxies;
 mod wire;

@@ -1,6 +1,7 @@
 //! Logs: where they go, how they look, how much of them.
 //!
-//! To stderr, always: stdout is for results. People read lines, machines JSON. Other crates' logs begin at WARN however
+//! To stderr, always: stdout is for results. People read lines, machines JSON. Other crates are silent without `-v`: what
+//! stops us we say ourselves, in one line, and the SDK would say it before in twenty. With it they begin at WARN however
 //! much is asked for: below that the SDK logs requests, and with them user data.
 //! Never: user data or credentials; log fixed phrases, with values in fields.
 
@@ -18,17 +19,22 @@ const OURS: [&str; 6] = ["understudy", "engine", "planner", "crds_schema", "simu
 
 /// Starts logging. `verbosity` counts `-v`; `quiet` is the level without any.
 pub fn start(format: LogFormat, quiet: LevelFilter, verbosity: u8) {
-    let level = raised(quiet, verbosity);
-    let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, level)));
-    // The embedded DynamoDB warns of every condition that does not hold, which is an answer and no trouble.
-    let targets = targets.with_target("dynoxide", LevelFilter::ERROR);
-    let registry = tracing_subscriber::registry().with(targets);
+    let registry = tracing_subscriber::registry().with(targets(quiet, verbosity));
     let layer = tracing_subscriber::fmt::layer().with_writer(stderr);
     // A second subscriber in one process is only possible in tests; the first one stays.
     let _ = match format {
         LogFormat::Human => registry.with(layer.with_ansi(colourful()).with_target(false)).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
+}
+
+/// Which crate is logged from which level on.
+fn targets(quiet: LevelFilter, verbosity: u8) -> Targets {
+    let level = raised(quiet, verbosity);
+    let others = if verbosity == 0 { LevelFilter::OFF } else { LevelFilter::WARN };
+    let targets = Targets::new().with_default(others).with_targets(OURS.map(|name| (name, level)));
+    // The embedded DynamoDB warns of every condition that does not hold, which is an answer and no trouble.
+    targets.with_target("dynoxide", LevelFilter::ERROR)
 }
 
 /// Whether stderr may have colours.
@@ -46,7 +52,19 @@ fn raised(quiet: LevelFilter, verbosity: u8) -> LevelFilter {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
+
+    #[test]
+    fn other_crates_are_silent_without_v_and_never_louder_than_warnings() {
+        for name in ["aws_config::imds", "aws_smithy_runtime::client", "hyper_util::client", "rustls", "h2"] {
+            assert!(!targets(LevelFilter::INFO, 0).would_enable(name, &Level::ERROR), "{name}");
+            assert!(targets(LevelFilter::WARN, 1).would_enable(name, &Level::WARN), "{name}");
+            assert!(!targets(LevelFilter::INFO, 9).would_enable(name, &Level::INFO), "{name}");
+        }
+        assert!(targets(LevelFilter::WARN, 0).would_enable("engine::lease", &Level::WARN));
+    }
 
     #[test]
     fn each_v_is_one_step_louder_up_to_trace() {

@@ -102,7 +102,7 @@ pub async fn run(args: Args) -> Ended {
     ))?;
     let ended = tokio::select! {
         biased;
-        () = terminated() => Ok(Verdict::Yes),
+        _ = terminated() => Ok(Verdict::Yes),
         told = async {
             let mut is_read = true;
             while let Some(Opened { load_balancer, port, address }) = opened.recv().await {

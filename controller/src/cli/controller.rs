@@ -2,6 +2,7 @@
 //!
 //! It survives whatever is wrong with one environment, with AWS or with the table; logs and STATUS say what.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ const CLOCK_WITHIN: Duration = Duration::from_secs(3);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status: 0 ended by SIGTERM or Ctrl-C (within 20 s), or with --once when nothing more is to be \
-    done soon, whether Ready or not; 2 usage or failure, and with --once when no pass was completed.\n\n\
+    done soon, whether Ready or not; 2 usage or failure, and with --once when no pass was completed; 130 --once was ended \
+    by Ctrl-C.\n\n\
     Example:\n  understudy controller --region us-east-2\n  understudy controller --once"
 )]
 pub struct Args {
@@ -99,8 +101,9 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         // The sender is dropped only after it has sent.
         let _ = end.await;
     }));
+    let by_ctrl_c = Cell::new(false);
     let deadline = Box::pin(async {
-        terminated().await;
+        by_ctrl_c.set(terminated().await == Signalled::Interrupt);
         tracing::info!("asked to end");
         // The replica may have ended in the same instant.
         let _ = asked.send(());
@@ -115,6 +118,8 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(held, waited_ms, refused, "calls held back to keep to our share of the quotas");
     match ended {
+        // It is a service, which Ctrl-C ends in order; but what was to be done once was not done.
+        Either::Left((RunOutcome::Stopped, _)) if args.once && by_ctrl_c.get() => Ok(Verdict::Interrupted),
         Either::Left((outcome, _)) => concluded(outcome),
         Either::Right(((), _)) => {
             tracing::warn!("not ended in time, the next leader takes up what was under way");
@@ -137,20 +142,30 @@ async fn tell_apart_clocks(store: &DynamoDb) {
     }
 }
 
+/// What ended a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signalled {
+    /// SIGTERM, by whoever runs it.
+    Terminate,
+    /// Ctrl-C.
+    Interrupt,
+}
+
 /// Ends with SIGTERM or Ctrl-C.
-pub(super) async fn terminated() {
+pub(super) async fn terminated() -> Signalled {
     match signal(SignalKind::terminate()) {
         Ok(mut sigterm) => {
             tokio::select! {
                 biased;
-                _ = sigterm.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = sigterm.recv() => Signalled::Terminate,
+                _ = tokio::signal::ctrl_c() => Signalled::Interrupt,
             }
         }
         Err(error) => {
             tracing::warn!(%error, "SIGTERM cannot be listened for");
             // If this one cannot be either, the signal's own effect remains.
             let _ = tokio::signal::ctrl_c().await;
+            Signalled::Interrupt
         }
     }
 }

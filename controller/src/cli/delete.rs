@@ -7,18 +7,18 @@ use tokio::time::Instant;
 
 use super::failure::{Ended, Failure, Verdict};
 use super::output::Printer;
-use super::poll::{self, Until};
+use super::poll::{Progress, Until, Watch};
 use super::session;
 use super::view::{self, View};
-use super::wait::{Goal, holdup, is_gone, still_waiting};
+use super::wait::{Cut, Goal, is_gone, still_waiting, tell};
 use crate::config::Config;
 use crate::store::DynamoDb;
 
 /// `delete`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status: 0 the wish is recorded (--wait: the environment is gone); 1 not found, or timed \
-    out or interrupted while waiting, saying on stderr what it still waits for (the wish stands); 2 usage or failure. \
-    Asking twice is harmless.\n\n\
+    out while waiting, saying on stderr what it still waits for (the wish stands); 2 usage or failure; 130 ended by \
+    Ctrl-C while waiting (the wish stands). Asking twice is harmless.\n\n\
     Example:\n  understudy delete chatmrpt-staging --wait --timeout 30m")]
 pub struct Args {
     /// The environment.
@@ -63,29 +63,29 @@ async fn wish(store: &DynamoDb, view: &View) -> Result<(), StoreError> {
 /// Waits, telling on stderr what for.
 ///
 /// # Errors
-/// The store's, or status 1 when time was up or the user had enough before it was gone.
+/// The store's, or status 1 or 130 when time was up or the user had enough before it was gone.
 async fn until_gone(store: &DynamoDb, first: View, deadline: Instant) -> Result<(), Failure> {
-    let mut told = String::new();
+    let mut progress = Progress::default();
+    let mut watch = Watch::until(Some(deadline));
     let mut seen = Some(first.clone());
     loop {
-        let ended = match poll::patiently(|| view::read(store, &first.name), Some(deadline)).await? {
+        let ended = match watch.patiently(|| view::read(store, &first.name)).await? {
             Until::Came(found) if is_gone(Some(&first), found.as_ref()) => return Ok(()),
             Until::Came(found) => {
-                let news = found.as_ref().map(holdup).unwrap_or_default();
-                if news != told && !news.is_empty() {
-                    eprintln!("waiting: {news}");
+                if let Some(view) = &found {
+                    tell(&mut progress, Goal::Delete, view);
                 }
-                (told, seen) = (news, found);
-                poll::pause(Some(deadline)).await
+                seen = found;
+                watch.pause().await
             }
             Until::TimeUp => Until::TimeUp,
             Until::Interrupted => Until::Interrupted,
         };
-        let why = match ended {
+        let cut = match ended {
             Until::Came(()) => continue,
-            Until::TimeUp => "timed out",
-            Until::Interrupted => "interrupted",
+            Until::TimeUp => Cut::TimeUp,
+            Until::Interrupted => Cut::Interrupted,
         };
-        return Err(still_waiting(&first.name, Goal::Delete, seen.as_ref(), why));
+        return Err(still_waiting(&first.name, Goal::Delete, seen.as_ref(), cut));
     }
 }

@@ -8,8 +8,8 @@ use crate::demo::{self, DemoError};
 /// `demo`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 0 all was repaired (with --once), or ended by Ctrl-C; 1 something was not repaired; \
-    2 usage or failure.\n\nExample:\n  understudy demo\n  understudy demo --once --speed 40"
+    after_help = "Exit status: 0 all was repaired (with --once); 1 something was not repaired; 2 usage or failure; \
+    130 ended by Ctrl-C.\n\nExample:\n  understudy demo\n  understudy demo --once --speed 40"
 )]
 pub struct Args {
     /// End after the last fault instead of beginning again.
@@ -26,7 +26,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Ended {
     tokio::select! {
         biased;
-        _ = tokio::signal::ctrl_c() => Ok(Verdict::Yes),
+        _ = tokio::signal::ctrl_c() => Ok(Verdict::Interrupted),
         repaired = Box::pin(demo::run(args.speed, args.once)) => match repaired {
             Ok(true) => Ok(Verdict::Yes),
             Ok(false) => Ok(Verdict::No),

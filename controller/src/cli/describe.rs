@@ -5,12 +5,14 @@ use engine::recorder;
 use planner::status::{MemberStatus, Status, Wait};
 use serde_json::Value;
 
+use super::events;
 use super::failure::{Ended, Failure, Verdict};
 use super::get::tone_of;
 use super::output::{Columns, Printer, Tone};
 use super::session;
 use super::view::{self, View};
 use crate::config::{Config, Output};
+use crate::layout::{Names, hanging};
 
 /// Events that are shown; `events` shows all.
 const EVENTS_SHOWN: usize = 10;
@@ -24,7 +26,8 @@ pub struct Args {
     name: String,
 }
 
-/// Prints all there is to say of an environment. With -o json or yaml: the document, as `get` prints it.
+/// Prints all there is to say of an environment, with -o wide under AWS's own names and at full length. With -o json or
+/// yaml: the document, as `get` prints it.
 pub async fn run(args: Args, config: &Config) -> Ended {
     let store = session::open(config).await?.store;
     let printer = Printer::new();
@@ -35,19 +38,32 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         Output::Table | Output::Wide => {
             let began = view.status.as_ref().map(|status| status.creation_timestamp);
             let events = recorder::events_of_all(&store, &args.name, view.now, began).await?;
-            let mut page = Page { printer, lines: Vec::new() };
-            page.view(&view);
-            page.events(&events[events.len().saturating_sub(EVENTS_SHOWN)..], &view);
-            page.lines.iter().try_for_each(|line| printer.line(line))?;
+            let events = &events[events.len().saturating_sub(EVENTS_SHOWN)..];
+            let lines = lines(printer, &view, events, config.output == Output::Wide);
+            lines.iter().try_for_each(|line| printer.line(line))?;
         }
     }
     Ok(Verdict::Yes)
 }
 
+/// The page of an environment.
+pub fn lines(printer: Printer, view: &View, events: &[recorder::Told], wide: bool) -> Vec<String> {
+    let names = (!wide).then(|| Names::of(view.status.as_ref()));
+    let mut page = Page { printer, names, lines: Vec::new() };
+    page.view(view);
+    page.events(events, view);
+    page.lines
+}
+
 struct Page {
     printer: Printer,
+    /// Short names, unless AWS's own are wanted.
+    names: Option<Names>,
     lines: Vec<String>,
 }
+
+/// What stands before the lines of a part.
+const INDENT: &str = "  ";
 
 impl Page {
     fn view(&mut self, view: &View) {
@@ -65,9 +81,12 @@ impl Page {
         self.lines.push(self.printer.tone(text, Tone::Strong));
     }
 
-    /// A table, set in by two blanks.
     fn table(&mut self, columns: &Columns) {
-        self.lines.extend(columns.lines(self.printer).iter().map(|line| format!("  {line}")));
+        self.lines.extend(columns.lines(self.printer, INDENT));
+    }
+
+    fn short(&self, text: &str) -> String {
+        self.names.as_ref().map_or_else(|| text.to_owned(), |names| names.shortened(text))
     }
 
     fn head(&mut self, view: &View) {
@@ -88,6 +107,8 @@ impl Page {
                 "Generation",
                 format!("{}, seen {}, in force {}", status.generation, status.observed_generation, status.revision),
             );
+            let address = status.load_balancer.as_ref().map(|balancer| balancer.dns_name.clone());
+            row("Address", address.unwrap_or_default());
             row("Image", status.image.as_ref().map(|image| image.ami_id.clone()).unwrap_or_default());
             row(
                 "Members",
@@ -109,7 +130,7 @@ impl Page {
                 row("Looked at", format!("every {seconds}s at most, which is less often than asked: {why}"));
             }
         }
-        self.lines.extend(columns.lines(self.printer));
+        self.lines.extend(columns.lines(self.printer, ""));
     }
 
     fn conditions(&mut self, view: &View) {
@@ -125,7 +146,7 @@ impl Page {
                 (since, Tone::Plain),
                 (text("reason"), Tone::Plain),
                 // Each fault of an invalid record stands on a line of its own.
-                (text("message").replace('\n', "; "), Tone::Plain),
+                (self.short(&text("message").replace('\n', "; ")), Tone::Plain),
             ]);
         }
         self.table(&columns);
@@ -133,28 +154,30 @@ impl Page {
 
     fn resources(&mut self, status: &Status) {
         self.heading("Resources");
+        let wide = self.names.is_none();
         let mut columns = Columns::default();
-        let mut row = |kind: &str, name: String, id: String| {
-            columns.row([(kind.to_owned(), Tone::Plain), (name, Tone::Plain), (id, Tone::Plain)]);
+        let mut row = |short: String, says: &str, id: &str| {
+            let id = if wide { Some(id.to_owned()) } else { None };
+            let cells = [short, says.to_owned()].into_iter().chain(id);
+            columns.row(cells.map(|cell| (cell, Tone::Plain)));
         };
         if let Some(network) = &status.network {
-            row("VPC", String::new(), network.vpc_id.to_string());
+            row("vpc".to_owned(), network.vpc_id.as_str(), "");
         }
         if let Some(load_balancer) = &status.load_balancer {
-            row("load balancer", load_balancer.name.clone(), load_balancer.arn.to_string());
-            row("DNS name", load_balancer.dns_name.clone(), String::new());
             let zones: Vec<String> = load_balancer.zones.iter().map(ToString::to_string).collect();
-            row("zones", zones.join(", "), String::new());
+            row(format!("lb/{}", load_balancer.name), &zones.join(", "), load_balancer.arn.as_str());
         }
         for listener in &status.listeners {
-            row("listener", format!("port {}", listener.port), listener.arn.to_string());
+            row("listener".to_owned(), &format!("port {}", listener.port), listener.arn.as_str());
         }
         for group in &status.target_groups {
-            row("target group", group.name.clone(), group.arn.to_string());
+            row(format!("tg/{}", group.name), &format!("port {}", group.port), group.arn.as_str());
         }
         let groups = &status.security_groups;
         for id in [&groups.load_balancer, &groups.instances].into_iter().flatten() {
-            row("security group", groups.names.get(id).cloned().unwrap_or_default(), id.to_string());
+            let name = groups.names.get(id).map_or("sg".to_owned(), |name| format!("sg/{name}"));
+            row(name, id.as_str(), "");
         }
         self.table(&columns);
     }
@@ -162,7 +185,9 @@ impl Page {
     fn instances(&mut self, status: &Status, view: &View) {
         self.heading("Instances");
         let names = ["SLOT", "INSTANCE", "ZONE", "IMAGE", "TYPE", "PRIVATE-IP", "STATE", "HEALTH", "AGE", "REASON"];
-        let mut columns = Columns::headed(&names);
+        // In a narrow terminal: PRIVATE-IP, TYPE and IMAGE go first, in this order.
+        let spared: &[usize] = if self.names.is_some() { &[5, 4, 3] } else { &[] };
+        let mut columns = Columns::headed(&names).sparing(spared);
         for member in &status.instances {
             columns.row([
                 (member.slot.to_string(), Tone::Plain),
@@ -185,7 +210,10 @@ impl Page {
             return;
         }
         self.heading("Waiting for");
-        self.lines.extend(waits.iter().map(|wait| format!("  {}", said(wait))));
+        for wait in waits {
+            let lines = hanging(INDENT, &self.short(&said(wait)), self.printer.width);
+            self.lines.extend(lines);
+        }
     }
 
     fn events(&mut self, events: &[recorder::Told], view: &View) {
@@ -193,15 +221,10 @@ impl Page {
             return;
         }
         self.heading("Events");
-        let mut columns = Columns::headed(&["AGE", "TYPE", "REASON", "RESOURCE", "MESSAGE"]);
+        let mut columns =
+            Columns::headed(&["AGE", "TYPE", "REASON", "RESOURCE", "MESSAGE"]).sparing_at_last(&[events::RESOURCE]);
         for event in events {
-            columns.row([
-                (view::age(event.time, view.now), Tone::Plain),
-                (event.kind.clone(), if event.kind == "Normal" { Tone::Plain } else { Tone::Unsure }),
-                (event.reason.clone(), Tone::Plain),
-                (event.resource.clone(), Tone::Plain),
-                (event.message.clone(), Tone::Plain),
-            ]);
+            columns.row(events::row(view::age(event.time, view.now), event, self.names.as_ref()));
         }
         self.table(&columns);
     }

@@ -55,6 +55,22 @@ pub enum Verdict {
     Yes,
     /// No: status 1, without a complaint, because what was printed says it.
     No,
+    /// The user pressed Ctrl-C: status 130, as shells say of a program that the signal ended.
+    Interrupted,
+}
+
+/// 128, and the number of SIGINT. <https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html>
+const INTERRUPTED: u8 = 130;
+
+impl Verdict {
+    /// Its exit status.
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Yes => ExitCode::SUCCESS,
+            Self::No => ExitCode::from(1),
+            Self::Interrupted => ExitCode::from(INTERRUPTED),
+        }
+    }
 }
 
 /// How a verb ended that did not.
@@ -77,6 +93,11 @@ impl Failure {
     /// The answer is no, for several reasons.
     pub fn all_no(complaints: Vec<Complaint>) -> Self {
         Self { status: 1, complaints }
+    }
+
+    /// The user pressed Ctrl-C before it was so.
+    pub fn interrupted(complaint: Complaint) -> Self {
+        Self { status: INTERRUPTED, complaints: vec![complaint] }
     }
 
     /// It could not be done, or was asked wrongly.

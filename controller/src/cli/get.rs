@@ -4,21 +4,28 @@ use planner::status::Truth;
 use serde_json::{Value, json};
 
 use super::failure::{Ended, Failure, Verdict};
-use super::output::{Columns, Printer, Tone};
-use super::poll::{self, Until};
+use super::output::{Columns, Printer, Shape, Tone};
+use super::poll::{Until, Watch};
 use super::revision;
 use super::session;
 use super::view::{self, View};
 use crate::config::{Config, Output};
 use crate::store::DynamoDb;
 
-const COLUMNS: [&str; 8] = ["NAME", "READY", "HEALTHY", "DESIRED", "IMAGE", "LB-DNS", "AGE", "REASON"];
-const WIDE_COLUMNS: [&str; 4] = ["GENERATION", "VPC", "ZONES", "WAITING-FOR"];
+const COLUMNS: [&str; 7] = ["NAME", "READY", "HEALTHY", "DESIRED", "IMAGE", "AGE", "REASON"];
+const WIDE_COLUMNS: [&str; 5] = ["LB-DNS", "GENERATION", "VPC", "ZONES", "WAITING-FOR"];
+/// Places of what is left out where a terminal is narrow: IMAGE first, then AGE, then DESIRED. AGE grows by itself, too.
+const DESIRED: usize = 3;
+const IMAGE: usize = 4;
+const AGE: usize = 5;
+/// What a watch leaves room for in each column, whatever its first lines hold.
+const WATCHED: [&str; 7] = ["", "Unknown", "2 (0 new)", "", "ami-0123456789abcdef0", "23h59m", "ControllerNotRunning"];
 
 /// `get`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 0 printed (without NAME also when there are none); 1 not found; 2 usage or failure.\n\n\
+    after_help = "Exit status: 0 printed (without NAME also when there are none), or NAME of a watch is gone; 1 not found; \
+    2 usage or failure; 130 a watch was ended by Ctrl-C.\n\n\
     Example:\n  understudy get\n  understudy get chatmrpt-staging -o json | jq -r .status.loadBalancer.dnsName\n  \
     understudy get chatmrpt-staging --revision in-force -o yaml"
 )]
@@ -56,7 +63,7 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         (Output::Json, None) => printer.json(&list(&views))?,
         (Output::Yaml, None) => printer.yaml(&list(&views))?,
         (Output::Table | Output::Wide, _) if views.is_empty() => eprintln!("no environments in table {}", config.table),
-        (wide @ (Output::Table | Output::Wide), _) => print_rows(printer, &views, wide, true)?,
+        (wide @ (Output::Table | Output::Wide), _) => print_rows(printer, &views, wide)?,
     }
     Ok(Verdict::Yes)
 }
@@ -74,56 +81,114 @@ fn list(views: &[View]) -> Value {
 
 /// Prints all, and then each that changes.
 async fn watch(store: &DynamoDb, name: Option<&str>, output: Output, first: Vec<View>) -> Ended {
-    let printer = Printer::new();
-    let mut shown: Vec<View> = Vec::new();
+    let mut watch = Watch::until(None);
+    let mut told = Told::new(Printer::new(), output);
     let mut views = first;
     loop {
-        let changed: Vec<View> =
-            views.iter().filter(|view| !shown.iter().any(|old| looks_same(old, view))).cloned().collect();
-        for view in &changed {
-            match output {
-                Output::Json => printer.line(&view.document().to_string())?,
-                Output::Yaml => {
-                    printer.line("---")?;
-                    printer.yaml(&view.document())?;
-                }
-                Output::Table | Output::Wide => {}
-            }
-        }
-        if matches!(output, Output::Table | Output::Wide) && !changed.is_empty() {
-            print_rows(printer, &changed, output, shown.is_empty())?;
-        }
-        for gone in shown.iter().filter(|old| !views.iter().any(|view| view.name == old.name)) {
+        told.changes(&views)?;
+        for gone in told.shown.iter().filter(|old| !views.iter().any(|view| view.name == old.name)) {
             eprintln!("stagingenvironment/{} deleted", gone.name);
         }
         if name.is_some() && views.is_empty() {
             return Ok(Verdict::Yes);
         }
-        shown = views;
-        if poll::pause(None).await == Until::Interrupted {
-            return Ok(Verdict::Yes);
+        told.shown = views;
+        if watch.pause().await == Until::Interrupted {
+            return Ok(Verdict::Interrupted);
         }
-        views = match poll::patiently(|| read(store, name), None).await? {
+        views = match watch.patiently(|| read(store, name)).await? {
             Until::Came(views) => views,
-            Until::TimeUp | Until::Interrupted => return Ok(Verdict::Yes),
+            Until::TimeUp | Until::Interrupted => return Ok(Verdict::Interrupted),
         };
     }
 }
 
-/// Whether the documents are the same; time alone is no change.
-fn looks_same(old: &View, new: &View) -> bool {
-    old.name == new.name && old.document() == new.document()
+/// What a watch has told.
+pub struct Told {
+    printer: Printer,
+    output: Output,
+    shown: Vec<View>,
+    shape: Option<Shape>,
 }
 
-fn print_rows(printer: Printer, views: &[View], output: Output, headed: bool) -> Result<(), Failure> {
+impl Told {
+    /// Nothing yet.
+    pub fn new(printer: Printer, output: Output) -> Self {
+        Self { printer, output, shown: Vec::new(), shape: None }
+    }
+
+    fn changes(&mut self, views: &[View]) -> Result<(), Failure> {
+        let is_new = |view: &&View| !self.shown.iter().any(|old| looks_same(old, view, self.output));
+        let changed: Vec<&View> = views.iter().filter(is_new).collect();
+        match self.output {
+            Output::Json => changed.iter().try_for_each(|view| self.printer.line(&view.document().to_string())),
+            Output::Yaml => changed.iter().try_for_each(|view| {
+                self.printer.line("---")?;
+                self.printer.yaml(&view.document())
+            }),
+            Output::Table | Output::Wide if changed.is_empty() => Ok(()),
+            Output::Table | Output::Wide => {
+                let printer = self.printer;
+                self.lines(&changed).iter().try_for_each(|line| printer.line(line))
+            }
+        }
+    }
+
+    /// The rows of these, under what was printed before.
+    pub fn lines(&mut self, changed: &[&View]) -> Vec<String> {
+        let columns = table(changed, self.output, self.shape.is_none());
+        // What is printed later stands under it, so there is room for what may come.
+        let shape = match &self.shape {
+            Some(before) => columns.shape(self.printer.width, Some(before)),
+            None => roomy(changed, self.output).shape(self.printer.width, None),
+        };
+        columns.lines_as(self.shape.insert(shape), self.printer, "")
+    }
+}
+
+/// The table with a row for what a watch may have to show later.
+fn roomy(views: &[&View], output: Output) -> Columns {
+    let mut columns = table(views, output, true);
+    columns.row(WATCHED.map(|cell| (cell.to_owned(), Tone::Plain)));
+    columns
+}
+
+/// Whether a watch would print the same; time alone is no change.
+fn looks_same(old: &View, new: &View, output: Output) -> bool {
+    if old.name != new.name {
+        return false;
+    }
+    let row = |view: &View| {
+        let mut row = row(view, output);
+        row.remove(AGE);
+        row
+    };
+    match output {
+        Output::Json | Output::Yaml => old.document() == new.document(),
+        Output::Table | Output::Wide => row(old) == row(new),
+    }
+}
+
+fn print_rows(printer: Printer, views: &[View], output: Output) -> Result<(), Failure> {
+    let views: Vec<&View> = views.iter().collect();
+    table(&views, output, true).lines(printer, "").iter().try_for_each(|line| printer.line(line))
+}
+
+/// Environments in a row each.
+pub fn table(views: &[&View], output: Output, headed: bool) -> Columns {
     let wide = output == Output::Wide;
     let names: Vec<&str> = COLUMNS.into_iter().chain(WIDE_COLUMNS.into_iter().filter(|_| wide)).collect();
-    let mut columns = if headed { Columns::headed(&names) } else { Columns::default() };
+    let columns = if headed { Columns::headed(&names) } else { Columns::default() };
+    let mut columns = columns.sparing(if wide { &[] } else { &[IMAGE, AGE, DESIRED] });
     for view in views {
-        let more = if wide { wide_cells(view) } else { Vec::new() };
-        columns.row(cells(view).into_iter().chain(more));
+        columns.row(row(view, output));
     }
-    columns.lines(printer).iter().try_for_each(|line| printer.line(line))
+    columns
+}
+
+fn row(view: &View, output: Output) -> Vec<(String, Tone)> {
+    let more = if output == Output::Wide { wide_cells(view) } else { Vec::new() };
+    cells(view).into_iter().chain(more).collect()
 }
 
 fn cells(view: &View) -> Vec<(String, Tone)> {
@@ -136,7 +201,6 @@ fn cells(view: &View) -> Vec<(String, Tone)> {
         plain(view.healthy()),
         plain(view.desired().map(|desired| desired.to_string())),
         plain(status.and_then(|status| Some(status.image.as_ref()?.ami_id.clone()))),
-        plain(status.and_then(|status| Some(status.load_balancer.as_ref()?.dns_name.clone()))),
         plain(status.map(|status| view::age(status.creation_timestamp, view.now))),
         plain(Some(ready.reason.to_string())),
     ]
@@ -150,6 +214,7 @@ fn wide_cells(view: &View) -> Vec<(String, Tone)> {
     let waits =
         status.map(|status| status.waiting_for.iter().map(|wait| wait.what.as_str()).collect::<Vec<_>>().join("; "));
     [
+        status.and_then(|status| Some(status.load_balancer.as_ref()?.dns_name.clone())),
         status.map(|status| status.generation.to_string()),
         status.and_then(|status| Some(status.network.as_ref()?.vpc_id.to_string())),
         zones,

@@ -1,7 +1,7 @@
 //! The command line: one tree of verbs, a file each.
 //!
 //! Results go to stdout ([`output`]), everything else to stderr. Exit status ([`failure`]): 0 done or yes, 1 no, 2 usage
-//! or failure. Every flag has an `UNDERSTUDY_<FLAG>` variable, which the flag beats; both beat AWS's own variables.
+//! or failure, 130 ended by Ctrl-C. Every flag has an `UNDERSTUDY_<FLAG>` variable, which the flag beats; both beat AWS's own variables.
 //! Never: decides about an environment. Verbs read and write the record; only `controller` and `plan` look at AWS.
 
 pub mod failure;
@@ -24,6 +24,7 @@ mod revision;
 mod describe;
 mod events;
 mod plan;
+mod planned;
 mod diff;
 mod wait;
 mod delete;
@@ -42,7 +43,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{Config, DELETE_TIMEOUT, Durations, LOG_FORMATS, OUTPUTS};
 use crate::telemetry;
-use failure::{Ended, Failure, Verdict};
+use failure::{Ended, Failure};
 use usage::Suggested;
 
 /// Keeps staging environments on EC2 the way their records say they should be.
@@ -215,7 +216,7 @@ impl Verb {
 pub async fn run() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => return usage::report(&error),
+        Err(error) => return usage::report(&error, &Cli::command()),
     };
     let config = match Config::read(&cli.global, &cli.verb) {
         Ok(config) => config,
@@ -223,8 +224,7 @@ pub async fn run() -> ExitCode {
     };
     telemetry::start(config.log_format, cli.verb.log_level(), config.verbosity);
     match Box::pin(cli.verb.run(config)).await {
-        Ok(Verdict::Yes) => ExitCode::SUCCESS,
-        Ok(Verdict::No) => ExitCode::from(1),
+        Ok(verdict) => verdict.exit_code(),
         Err(failure) => failure.report(),
     }
 }
@@ -249,6 +249,9 @@ fn written(matches: &ArgMatches) -> impl Iterator<Item = String> {
     let is_written = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
     matches.ids().filter(is_written).map(ToString::to_string)
 }
+
+#[cfg(test)]
+mod pages;
 
 #[cfg(test)]
 mod tests {

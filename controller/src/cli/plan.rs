@@ -17,12 +17,14 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use planner::action::Plan;
 use planner::reason::Reason;
-use serde_json::{Value, json};
+use planner::status::Status;
+use serde_json::json;
 
 use super::document::{self, Document};
 use super::failure::{Complaint, Ended, Failure, Verdict};
 use super::output::Printer;
-use super::session;
+use super::planned::Planned;
+use super::{session, view};
 use crate::aws::Aws;
 use crate::config::{Config, Output};
 use crate::system::{SystemClock, SystemEntropy};
@@ -32,7 +34,7 @@ use engine::throttle::{Share, Throttled};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status: 0 nothing would be done; 1 something would (while spec.paused: once it is false; it is \
-    listed as left alone, Paused); 2 failure, not found and invalid too, and when a part of AWS could not be read.\n\n\
+    listed as left alone, Paused), or is wanted and cannot be done (listed with !, and as `blocked` in JSON); 2 failure, not found and invalid too, and when a part of AWS could not be read.\n\n\
     Example:\n  understudy plan chatmrpt-staging\n  understudy plan chatmrpt-staging -f edited.yaml -o json"
 )]
 pub struct Args {
@@ -65,7 +67,12 @@ pub async fn run(args: Args, config: &Config) -> Ended {
         reference: &Reference::default(),
     };
     let pass = Box::pin(reconcile(&ctx, None, &args.name, &mut Remembered::default(), Trigger::Start)).await;
-    judge(&args.name, pass, config.output)
+    // What was refused before is remembered by the controller alone; of a proposal nothing was tried yet.
+    let told = match proposal.spec {
+        Some(_) => None,
+        None => view::read(&session.store, &args.name).await?,
+    };
+    judge(&args.name, pass, told.as_ref().and_then(view::View::believed), config.output)
 }
 
 /// The one document of the file, which must be of that environment.
@@ -78,7 +85,7 @@ fn proposal(path: &std::path::Path, name: &str) -> Result<Document, Failure> {
     })
 }
 
-fn judge(name: &str, pass: Pass, output: Output) -> Ended {
+fn judge(name: &str, pass: Pass, status: Option<&Status>, output: Output) -> Ended {
     if pass.is_gone {
         return Err(Failure::not_found(name).into_failed());
     }
@@ -87,18 +94,14 @@ fn judge(name: &str, pass: Pass, output: Output) -> Ended {
         let instead = "correct what it names, or run the same command again";
         return Err(Failure::failed(Complaint::of_environment(name, wrong, instead)));
     };
-    print(&plan, output)?;
+    let planned = Planned::new(name, &plan, status);
     let complaints = complaints(name, &plan);
-    if !complaints.is_empty() {
-        return Err(Failure::usage(complaints));
+    print(&planned, output, !complaints.is_empty())?;
+    match (complaints.is_empty(), planned.differs()) {
+        (false, _) => Err(Failure::usage(complaints)),
+        (true, true) => Ok(Verdict::No),
+        (true, false) => Ok(Verdict::Yes),
     }
-    Ok(verdict(&plan))
-}
-
-/// A pause does nothing now, but AWS differs from the record all the same.
-fn verdict(plan: &Plan) -> Verdict {
-    let is_put_off = plan.left_alone.iter().any(|left| left.reason == Reason::Paused);
-    if plan.actions.is_empty() && !is_put_off { Verdict::Yes } else { Verdict::No }
 }
 
 /// What makes the plan less than the whole answer: an invalid record, or a part of AWS that was not read.
@@ -116,35 +119,15 @@ fn complaints(name: &str, plan: &Plan) -> Vec<Complaint> {
         .collect()
 }
 
-fn print(plan: &Plan, output: Output) -> Result<(), Failure> {
+fn print(planned: &Planned<'_>, output: Output, is_partial: bool) -> Result<(), Failure> {
     let printer = Printer::new();
-    match output {
-        Output::Json => printer.json(&document(plan)),
-        Output::Yaml => printer.yaml(&document(plan)),
-        Output::Table | Output::Wide => {
-            let text = plan.to_string();
-            printer.line(if text.is_empty() { "nothing to do" } else { text.trim_end_matches('\n') })
-        }
-    }
-}
-
-fn document(plan: &Plan) -> Value {
-    let actions = plan.actions.iter().map(|action| {
-        json!({
-            "id": action.id.0,
-            "kind": action.does.kind(),
-            "resource": action.resource,
-            "reason": action.why.reason,
-            "dependsOn": action.after.iter().map(|id| &id.0).collect::<Vec<_>>(),
-        })
-    });
-    let left_alone = plan.left_alone.iter().map(|left| json!({ "resource": left.resource, "reason": left.reason }));
-    let waiting_for = plan.waiting_for.iter().map(|wait| json!({ "what": wait.what, "until": wait.until }));
-    json!({
-        "actions": actions.collect::<Vec<_>>(),
-        "leftAlone": left_alone.collect::<Vec<_>>(),
-        "waitingFor": waiting_for.collect::<Vec<_>>(),
-    })
+    let wide = match output {
+        Output::Json => return printer.json(&planned.document()),
+        Output::Yaml => return printer.yaml(&planned.document()),
+        Output::Table => false,
+        Output::Wide => true,
+    };
+    planned.lines(printer, wide, is_partial).iter().try_for_each(|line| printer.line(line))
 }
 
 /// The record as it would be with another SPEC. It can only be read.
@@ -190,28 +173,5 @@ impl RecordStore for Proposal<'_> {
     fn write<'a>(&'a self, _: Vec<Change>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         let refusal = StoreError::Failed { operation: "plan".to_owned(), message: "a plan writes nothing".to_owned() };
         std::future::ready(Err(refusal)).boxed_local()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use jiff::Timestamp;
-    use planner::action::LeftAlone;
-    use planner::id::EnvUid;
-    use planner::status::Status;
-
-    use super::*;
-
-    #[test]
-    fn drift_is_something_though_it_is_paused_and_what_is_not_ours_is_nothing() {
-        let status = Status::new(EnvUid::parse("env-1").unwrap(), Timestamp::UNIX_EPOCH);
-        let leaving = |reason| {
-            let left = LeftAlone { resource: "sg-1".into(), reason, message: String::new() };
-            Plan { left_alone: vec![left], ..Plan::nothing(status.clone()) }
-        };
-        assert_eq!(verdict(&Plan::nothing(status.clone())), Verdict::Yes);
-        assert_eq!(verdict(&leaving(Reason::NotOurs)), Verdict::Yes);
-        assert_eq!(verdict(&leaving(Reason::Paused)), Verdict::No);
     }
 }

@@ -26,18 +26,18 @@ impl TypedValueParser for Suggested {
 }
 
 /// Prints help or a version when that was asked for; else says what is wrong.
-pub fn report(error: &Error) -> ExitCode {
+pub fn report(error: &Error, known: &Command) -> ExitCode {
     let kind = error.kind();
     let was_asked_for = matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if !was_asked_for && kind != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Failure::usage(complaints(error)).report();
+        return Failure::usage(complaints(error, known)).report();
     }
     // Clap prints what was asked for to stdout; a reader that has gone has what it wanted.
     let _ = error.print();
     if was_asked_for { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
 
-fn complaints(error: &Error) -> Vec<Complaint> {
+fn complaints(error: &Error, known: &Command) -> Vec<Complaint> {
     let context = |kind| error.get(kind).map(ContextValue::to_string).unwrap_or_default();
     let see = "see `understudy --help`, or `--help` after the verb";
     // Clap may add kinds: what is not told apart here is told in its own words.
@@ -55,7 +55,9 @@ fn complaints(error: &Error) -> Vec<Complaint> {
         }
         ErrorKind::InvalidSubcommand => {
             let verb = context(ContextKind::InvalidSubcommand);
-            vec![Complaint::new(verb, "is no verb", did_you_mean(error, see))]
+            let verbs = known.get_subcommands().map(Command::get_name);
+            let meant = near(&verb, verbs).map(|name| format!("did you mean `{name}`?"));
+            vec![Complaint::new(verb, "is no verb", meant.unwrap_or_else(|| did_you_mean(error, see)))]
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = context(ContextKind::InvalidValue);
@@ -78,7 +80,24 @@ fn complaints(error: &Error) -> Vec<Complaint> {
     }
 }
 
-/// The nearest known word, if one is near.
+/// The known word that a slip of the pen made this one of: letters swapped, left out, added or another, one in three at
+/// most. Clap looks at letters that stand at their places, and so finds nothing near `gte`.
+fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = word.chars().count();
+    if letters > WORD_CHARS_MAX {
+        return None;
+    }
+    let word = word.to_lowercase();
+    let scored = known.map(|name| (strsim::damerau_levenshtein(&word, name), name));
+    let slips = scored.filter(|(slips, name)| slips * 3 <= letters.max(name.chars().count()));
+    // The first of the verbs that are as near.
+    slips.min_by_key(|(slips, _)| *slips).map(|(_, name)| name)
+}
+
+/// A longer word is no slip of the pen, and comparing takes the square of its length.
+const WORD_CHARS_MAX: usize = 64;
+
+/// What clap finds near, if anything.
 fn did_you_mean(error: &Error, otherwise: &str) -> String {
     let near =
         [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().find_map(|kind| error.get(kind));
@@ -86,5 +105,36 @@ fn did_you_mean(error: &Error, otherwise: &str) -> String {
         Some(ContextValue::Strings(names)) if !names.is_empty() => format!("did you mean `{}`?", names.join("` or `")),
         Some(ContextValue::String(name)) => format!("did you mean `{name}`?"),
         _ => otherwise.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_verb_is_near_the_one_that_was_meant() {
+        let verbs =
+            ["bootstrap", "apply", "edit", "get", "describe", "events", "plan", "diff", "wait", "delete", "demo"];
+        let found = |word: &str| near(word, verbs.into_iter());
+        let slips = [
+            ("gte", "get"),
+            ("gett", "get"),
+            ("ge", "get"),
+            ("GET", "get"),
+            ("aplly", "apply"),
+            ("pln", "plan"),
+            ("dlete", "delete"),
+            ("wiat", "wait"),
+            ("event", "events"),
+            ("decsribe", "describe"),
+            ("dif", "diff"),
+        ];
+        for (slip, meant) in slips {
+            assert_eq!(found(slip), Some(meant), "{slip}");
+        }
+        for far in ["", "list", "status", "x", &"get".repeat(100)] {
+            assert_eq!(found(far), None, "{far}");
+        }
     }
 }

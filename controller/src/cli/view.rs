@@ -155,6 +155,12 @@ impl View {
         }
     }
 
+    /// STATUS, where it is about the SPEC that was read and somebody keeps it up to date.
+    pub fn believed(&self) -> Option<&Status> {
+        let is_known = !matches!(self.ready().reason, Reason::NotObserved | Reason::ControllerNotRunning);
+        self.status.as_ref().filter(|_| is_known)
+    }
+
     /// Its conditions: `Ready` as it is to be believed, the others as they were written.
     pub fn conditions(&self) -> Vec<Value> {
         let ready = self.ready();
@@ -232,11 +238,11 @@ impl View {
     pub fn truth(&self, condition: ConditionType) -> (Truth, String) {
         let said = |condition: &Condition| (condition.status, format!("{}: {}", condition.reason, condition.message));
         let ready = self.ready();
-        let sight = matches!(ready.reason, Reason::NotObserved | Reason::ControllerNotRunning);
-        match self.status.as_ref().and_then(|status| status.condition(condition)) {
-            Some(found) if condition != ConditionType::Ready && !sight => said(found),
+        let believed = self.believed();
+        match believed.and_then(|status| status.condition(condition)) {
+            Some(found) if condition != ConditionType::Ready => said(found),
             // What STATUS says of another spec, or said long ago, is not known of this one either.
-            Some(_) | None if condition == ConditionType::Ready || sight => {
+            Some(_) | None if condition == ConditionType::Ready || believed.is_none() => {
                 (ready.status, format!("{}: {}", ready.reason, ready.message))
             }
             Some(_) | None => (Truth::Unknown, "it has not been looked at yet".to_owned()),
@@ -258,13 +264,34 @@ pub fn age(at: Timestamp, now: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use planner::id::EnvUid;
 
     use super::*;
 
     const NOW: &str = "2026-11-24T08:00:00Z";
+
+    /// An environment with that status, which a controller wrote this very moment.
+    pub fn shown(name: &str, mut status: Value, now: &str) -> View {
+        let now: Timestamp = now.parse().unwrap();
+        let spec = object(json!({"pk": name, "sk": "SPEC", "kind": KIND, "metadata": {"name": name}, "spec": {}}));
+        status["specHash"] = spec_hash(&Value::Object(spec.clone())).into();
+        let status: Status = serde_json::from_value(status).unwrap();
+        let item = object(serde_json::to_value(&status).unwrap());
+        let name = name.to_owned();
+        let (spec, status_item, status) = (Some(spec), Some(item), Some(status));
+        let beat = Beat {
+            at: now,
+            holder: "a-1-0".to_owned(),
+            epoch: 1,
+            passes: BTreeMap::new(),
+            leads_since: None,
+            before: None,
+            looks_every_seconds: None,
+        };
+        View { name, spec, status_item, status, deletion: None, beat: Some(beat), now }
+    }
 
     fn object(value: Value) -> Item {
         value.as_object().unwrap().clone()

@@ -1,11 +1,12 @@
 //! `wait`: until a condition holds, or until an environment is gone.
 
-use planner::status::{ConditionType, Truth};
+use planner::reason::Reason;
+use planner::status::{ConditionType, Truth, Wait};
 use tokio::time::Instant;
 
 use super::describe::said;
 use super::failure::{Complaint, Ended, Failure, Verdict};
-use super::poll::{self, Until};
+use super::poll::{Progress, Until, Watch};
 use super::session;
 use super::view::{self, View};
 use crate::config::Config;
@@ -14,7 +15,7 @@ use crate::config::Config;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status: 0 it holds (delete: also when there is no such environment); 1 timed out, saying on \
-    stderr what it still waits for, or not found; 2 usage or failure.\n\n\
+    stderr what it still waits for, or not found; 2 usage or failure; 130 ended by Ctrl-C.\n\n\
     Example:\n  understudy wait chatmrpt-staging --for condition=Ready --timeout 10m\n  \
     understudy wait chatmrpt-staging --for delete"
 )]
@@ -50,12 +51,14 @@ impl Goal {
     }
 }
 
-/// Looks until it is so.
+/// Looks until it is so, telling on stderr what it waits for.
 pub async fn run(args: Args, config: &Config) -> Ended {
     let deadline = Instant::now() + config.timeout;
     let store = session::open(config).await?.store;
     let mut found = view::read(&store, &args.name).await?;
     let first = found.clone();
+    let mut watch = Watch::until(Some(deadline));
+    let mut progress = Progress::default();
     loop {
         match (args.goal, &found) {
             (Goal::Condition(_), None) => return Err(Failure::not_found(&args.name)),
@@ -63,17 +66,19 @@ pub async fn run(args: Args, config: &Config) -> Ended {
                 return Ok(Verdict::Yes);
             }
             (Goal::Delete, _) if is_gone(first.as_ref(), found.as_ref()) => return Ok(Verdict::Yes),
+            // Who looks once is told by the complaint.
+            (goal, Some(view)) if Instant::now() < deadline => tell(&mut progress, goal, view),
             (Goal::Condition(_) | Goal::Delete, _) => {}
         }
-        let ended = match poll::pause(Some(deadline)).await {
-            Until::Came(()) => poll::patiently(|| view::read(&store, &args.name), Some(deadline)).await?,
+        let ended = match watch.pause().await {
+            Until::Came(()) => watch.patiently(|| view::read(&store, &args.name)).await?,
             Until::TimeUp => Until::TimeUp,
             Until::Interrupted => Until::Interrupted,
         };
         found = match ended {
             Until::Came(view) => view,
-            Until::TimeUp => return Err(still_waiting(&args.name, args.goal, found.as_ref(), "timed out")),
-            Until::Interrupted => return Err(still_waiting(&args.name, args.goal, found.as_ref(), "interrupted")),
+            Until::TimeUp => return Err(still_waiting(&args.name, args.goal, found.as_ref(), Cut::TimeUp)),
+            Until::Interrupted => return Err(still_waiting(&args.name, args.goal, found.as_ref(), Cut::Interrupted)),
         };
     }
 }
@@ -86,13 +91,40 @@ pub fn is_gone(first: Option<&View>, now: Option<&View>) -> bool {
     }
 }
 
-/// Says with status 1 what is still waited for.
-pub fn still_waiting(name: &str, goal: Goal, view: Option<&View>, why: &str) -> Failure {
-    let holdup = view.map(if goal == Goal::Delete { holdup } else { waits }).filter(|holdup| !holdup.is_empty());
+/// Why a wait ended before what was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Time was up.
+    TimeUp,
+    /// The user pressed Ctrl-C.
+    Interrupted,
+}
+
+/// Tells what is waited for, as far as that is new.
+pub fn tell(progress: &mut Progress, goal: Goal, view: &View) {
+    let mut told = String::new();
+    if let Goal::Condition(condition) = goal {
+        let (truth, because) = view.truth(condition);
+        told = format!("{condition} is {truth} ({because}){}", held_by(condition, view));
+        // While it goes on by itself the details change with every step: those are in the waits.
+        let ready = view.ready();
+        let details = if ready.reason == Reason::Held { ready.message.as_str() } else { "" };
+        progress.tell(&format!("{truth} {} {details}", ready.reason), &told);
+    } else if let Some(unattended) = view.unattended() {
+        return progress.tell(&unattended, &unattended);
+    }
+    for wait in waits(view).iter().filter(|wait| !told.contains(&wait.what)) {
+        // Until when may change, and the number of a try.
+        progress.tell(&wait.what, &said(wait));
+    }
+}
+
+/// Says with status 1, or 130, what is still waited for.
+pub fn still_waiting(name: &str, goal: Goal, view: Option<&View>, cut: Cut) -> Failure {
     let what = match (goal, view) {
         (Goal::Condition(condition), Some(view)) => {
             let (truth, because) = view.truth(condition);
-            format!("condition {condition}, which is {truth} ({because})")
+            format!("condition {condition}, which is {truth} ({because}){}", held_by(condition, view))
         }
         (Goal::Condition(condition), None) => format!("condition {condition}"),
         (Goal::Delete, Some(view)) if !view.deleting() => {
@@ -100,18 +132,36 @@ pub fn still_waiting(name: &str, goal: Goal, view: Option<&View>, why: &str) -> 
         }
         (Goal::Delete, _) => "its end".to_owned(),
     };
-    let what = holdup.map_or(what.clone(), |holdup| format!("{what}, and so for: {holdup}"));
-    let wrong = format!("{why} waiting for {what}");
-    Failure::no(Complaint::of_environment(name, wrong, format!("see `understudy describe {name}`, or wait longer")))
+    let holdup = match (goal, view) {
+        (Goal::Delete, Some(view)) => view.unattended().unwrap_or_else(|| joined(waits(view), &what)),
+        (Goal::Condition(_), Some(view)) => joined(waits(view), &what),
+        (Goal::Delete | Goal::Condition(_), None) => String::new(),
+    };
+    let what = if holdup.is_empty() { what } else { format!("{what}, and so for: {holdup}") };
+    let instead = format!("see `understudy describe {name}`, or wait longer");
+    let complaint = |why: &str| Complaint::of_environment(name, format!("{why} waiting for {what}"), instead);
+    match cut {
+        Cut::TimeUp => Failure::no(complaint("timed out")),
+        Cut::Interrupted => Failure::interrupted(complaint("interrupted")),
+    }
 }
 
-/// What a teardown waits for: a controller, if there is none.
-pub fn holdup(view: &View) -> String {
-    view.unattended().unwrap_or_else(|| waits(view))
+/// Why the environment holds, where the condition that is waited for does not say it.
+fn held_by(condition: ConditionType, view: &View) -> String {
+    let ready = view.ready();
+    if condition == ConditionType::Ready || ready.reason != Reason::Held {
+        return String::new();
+    }
+    format!("; it holds: {}", ready.message)
+}
+
+/// The waits that were not told already.
+fn joined(waits: &[Wait], told: &str) -> String {
+    let new = waits.iter().filter(|wait| !told.contains(&wait.what));
+    new.map(said).collect::<Vec<_>>().join("; ")
 }
 
 /// What the controller says that it waits for, as far as that is known.
-fn waits(view: &View) -> String {
-    let waits = view.status.as_ref().map(|status| status.waiting_for.as_slice()).unwrap_or_default();
-    waits.iter().map(said).collect::<Vec<_>>().join("; ")
+fn waits(view: &View) -> &[Wait] {
+    view.status.as_ref().map(|status| status.waiting_for.as_slice()).unwrap_or_default()
 }

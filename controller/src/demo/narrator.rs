@@ -12,6 +12,7 @@ use planner::status::{ConditionType, Status, Truth};
 use serde_json::Value;
 
 use super::{DemoError, say};
+use crate::layout::{self, Names, hanging};
 
 pub(super) struct Narrator {
     name: String,
@@ -20,6 +21,8 @@ pub(super) struct Narrator {
     last: String,
     waits: BTreeSet<String>,
     status: Option<Status>,
+    /// Characters in a line, where that is bounded.
+    width: Option<usize>,
 }
 
 impl Narrator {
@@ -30,6 +33,7 @@ impl Narrator {
             last: String::new(),
             waits: BTreeSet::new(),
             status: None,
+            width: layout::width(),
         }
     }
 
@@ -40,7 +44,8 @@ impl Narrator {
     pub(super) fn begin(&mut self, now: Timestamp, title: &str) -> Result<(), DemoError> {
         self.began = now;
         self.waits.clear();
-        say(&format!("\n{title}"))
+        say("")?;
+        hanging("", title, self.width).iter().try_for_each(|line| say(line))
     }
 
     /// Tells what is new, and says whether the environment is ready, with nobody on the way in or out.
@@ -75,7 +80,12 @@ impl Narrator {
     }
 
     fn line(&self, at: Timestamp, word: &str, sentence: &str) -> Result<(), DemoError> {
-        say(&format!("  {:>7}  {word:<25} {sentence}", since(self.began, at)))
+        self.laid_out(at, word, sentence).iter().try_for_each(|line| say(line))
+    }
+
+    fn laid_out(&self, at: Timestamp, word: &str, sentence: &str) -> Vec<String> {
+        let head = format!("  {:>7}  {word:<22} ", since(self.began, at));
+        hanging(&head, &Names::of(self.status.as_ref()).shortened(sentence), self.width)
     }
 
     pub(super) fn end(&self, took: Duration, repaired: bool) -> Result<(), DemoError> {
@@ -88,7 +98,8 @@ impl Narrator {
     pub(super) fn give_up(&self, took: Duration) -> Result<(), DemoError> {
         say(&format!("  Not repaired after {}.", spoken(took)))?;
         for condition in self.status.iter().flat_map(|status| &status.conditions).filter(|c| c.status != Truth::True) {
-            say(&format!("    {} {}: {}", condition.kind, condition.reason, condition.message))?;
+            let said = format!("{} {}: {}", condition.kind, condition.reason, condition.message);
+            hanging("    ", &said, self.width).iter().try_for_each(|line| say(line))?;
         }
         Ok(())
     }
@@ -103,4 +114,28 @@ fn since(from: Timestamp, at: Timestamp) -> String {
 fn spoken(took: Duration) -> String {
     let seconds = took.as_secs();
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(width: usize) -> String {
+        let narrator = Narrator { width: Some(width), ..Narrator::new("shop") };
+        let at = narrator.began + Duration::from_secs(376);
+        let lines = [
+            ("Degraded", "Ready is False: InSync: authorize/instances/ingress (RuleMissing)"),
+            ("waits for", "slot 3 (i-0ee979f2730a45df3) stays until others are healthy: 1 of 2, until +9:10 at most"),
+            ("TerminationBudgetSpent", "HealingAllowed is False: healing.maxTerminationsPerHour (4) is used up"),
+        ];
+        let lines: Vec<String> = lines.iter().flat_map(|(word, says)| narrator.laid_out(at, word, says)).collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:#?}");
+        lines.join("\n")
+    }
+
+    #[test]
+    fn what_is_told_goes_on_under_its_column() {
+        insta::assert_snapshot!("told_80", told(80));
+        insta::assert_snapshot!("told_200", told(200));
+    }
 }

@@ -165,6 +165,37 @@ fn an_environment_is_made_healed_and_deleted_over_the_wire() {
 }
 
 #[test]
+fn an_image_that_is_not_there_is_named_by_whatever_is_asked() {
+    let cloud = Cloud::start();
+    cloud.run(&["bootstrap"]).yes();
+    let record = cloud.world.file("shop.yaml", SHOP);
+    cloud.run(&["apply", "-f", &record]).yes();
+    let missing = "ImageMissing: spec.image.amiId: ami-0123456789abcdef0 does not exist in this region";
+    let remedy = "set `spec.image.amiId` to an image that exists in the region";
+    let planned = |args: &[&str]| {
+        let ran = cloud.run(&[&["plan", "shop"], args].concat());
+        assert_eq!((ran.status, ran.complaints().len()), (1, 0), "{ran:?}");
+        ran
+    };
+    let text = planned(&[]).out;
+    assert!(text.contains(missing) && text.contains(remedy) && text.contains(" to add, "), "{text}");
+    let blocked = planned(&["-o", "json"]).json()["blocked"].clone();
+    assert_eq!(blocked[0]["reason"], "ImageMissing", "{blocked}");
+    // All but the instances is made; what is left to do cannot be done.
+    let _controller = Controller(cloud.verb(&["controller"]).stderr(std::process::Stdio::null()).spawn().unwrap());
+    cloud.until("nothing else is left to do", |cloud| {
+        cloud
+            .run(&["plan", "shop"])
+            .out
+            .contains("shop: 0 to add, 0 to change, 0 to destroy; 1 thing stands in the way.")
+    });
+    assert!(planned(&[]).out.contains(missing));
+    cloud.until("its status says so", |cloud| cloud.run(&["get", "shop"]).out.contains("Held"));
+    let ran = cloud.run(&["wait", "shop", "--for", "condition=Ready", "--timeout", "0s"]);
+    ran.complains(1, &["Held", "ImageAvailable is False (ImageMissing)", remedy]);
+}
+
+#[test]
 fn a_controller_that_goes_by_another_time_than_its_table_says_so() {
     let cloud = Cloud::start();
     cloud.run(&["bootstrap"]).yes();

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{SHOP, World};
+use crate::world::{SHOP, World, ended};
 
-const COLUMNS: &str = "NAME READY HEALTHY DESIRED IMAGE LB-DNS AGE REASON";
+const COLUMNS: &str = "NAME READY HEALTHY DESIRED IMAGE AGE REASON";
 
 /// The words of each line.
 fn rows(out: &str) -> Vec<String> {
@@ -27,8 +27,8 @@ fn get_prints_a_row_for_each_environment_under_its_columns() {
     world.seen(("True", "AllHealthy", "all is well"));
     let rows = rows(&world.run(&["get"]).yes().out);
     assert_eq!(rows[0], COLUMNS);
-    assert_eq!(rows[1], "bar Unknown - 2 - - - NotObserved");
-    assert!(rows[2].starts_with("shop True 1 2 ami-0123456789abcdef0 shop-alb-1.us-east-2.elb.amazonaws.com "));
+    assert_eq!(rows[1], "bar Unknown - 2 - - NotObserved");
+    assert!(rows[2].starts_with("shop True 1 2 ami-0123456789abcdef0 "));
     assert!(rows[2].ends_with("s AllHealthy"), "{rows:?}");
     assert_eq!(rows.len(), 3);
 }
@@ -37,7 +37,33 @@ fn get_prints_a_row_for_each_environment_under_its_columns() {
 fn wide_adds_columns_after_the_usual_ones() {
     let world = World::with_shop();
     let rows = rows(&world.run(&["get", "shop", "-o", "wide"]).yes().out);
-    assert!(rows[0].starts_with(&format!("{COLUMNS} ")) && rows.len() == 2, "{rows:?}");
+    assert!(rows[0].starts_with(&format!("{COLUMNS} LB-DNS ")) && rows.len() == 2, "{rows:?}");
+}
+
+#[test]
+fn nothing_is_wider_than_the_terminal_and_nothing_is_broken_in_a_pipe() {
+    let world = World::with_shop();
+    world.heartbeat(0);
+    let message = "a sentence that is longer than a line of a terminal, ".repeat(4);
+    let message = message.trim_end();
+    world.seen(("False", "Degraded", message));
+    for verb in [["get", "shop"], ["describe", "shop"]] {
+        let mut command = world.command(&verb);
+        command.env("COLUMNS", "80");
+        let out = ended(command).yes().out;
+        assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    }
+    let out = world.run(&["describe", "shop"]).yes().out;
+    assert!(out.lines().any(|line| line.ends_with(message)), "{out}");
+}
+
+#[test]
+fn resources_have_short_names_and_wide_ones_awss() {
+    let world = World::with_shop();
+    world.seen(("True", "AllHealthy", "all is well"));
+    let out = world.run(&["describe", "shop"]).yes().out;
+    assert!(out.contains("lb/shop-alb") && !out.contains("arn:"), "{out}");
+    assert!(world.run(&["describe", "shop", "-o", "wide"]).yes().out.contains("arn:aws:elasticloadbalancing:"));
 }
 
 #[test]

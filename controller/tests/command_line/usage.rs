@@ -23,6 +23,8 @@ fn no_verb_at_all_shows_the_verbs_and_is_2() {
 fn an_unknown_verb_or_flag_is_answered_with_the_nearest() {
     let world = World::empty();
     world.run(&["aply"]).complains(2, &["error: aply: ", "`apply`"]);
+    world.run(&["gte"]).complains(2, &["error: gte: is no verb; did you mean `get`?"]);
+    world.run(&["list"]).complains(2, &["error: list: is no verb; see `understudy --help`"]);
     world.run(&["get", "--regoin", "us-east-2"]).complains(2, &["error: --regoin: ", "`--region`"]);
     world.run(&["get", "--output", "jsn"]).complains(2, &["error: --output: ", "`jsn`", "json"]);
 }
@@ -136,4 +138,17 @@ fn what_is_piped_has_no_colours() {
     assert!(!ran.out.contains('\u{1b}'), "{ran:?}");
     let ran = world.run(&["describe", "shop"]).yes();
     assert!(!ran.out.contains('\u{1b}'), "{ran:?}");
+}
+
+#[test]
+fn what_is_missing_is_said_in_one_line() {
+    let world = World::empty();
+    let mut command = world.command(&["get"]);
+    command.env_remove("AWS_REGION");
+    let ran = ended(command).complains(2, &["error: --region: nothing names a region"]);
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    let mut command = world.command(&["get"]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let ran = ended(command).complains(2, &["error: AWS credentials: none were found"]);
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
 }

@@ -162,6 +162,18 @@ impl World {
         serde_json::to_value(found.item).ok().filter(|item| !item.is_null())
     }
 
+    /// Waits until a process catches SIGINT.
+    pub fn until_listening(&self, pid: u32) {
+        let catches = || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+            u64::from_str_radix(caught, 16).unwrap() & 0b10 != 0
+        };
+        while !catches() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     /// Removes an item, as the controller does at the end of a teardown.
     pub fn remove(&self, name: &str, sk: &str) {
         let request = json!({ "TableName": "understudy", "Key": { "pk": { "S": name }, "sk": { "S": sk } } });
