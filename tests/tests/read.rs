@@ -8,8 +8,8 @@ use engine::operation::Operation;
 use planner::id::{LoadBalancerArn, TargetGroupArn};
 use planner::ownership::TAG_INTENT;
 use planner::reason::Reason;
-use planner::request::{CreateTargetGroup, ElbTaggable, Made, Ref, Taggable, Write};
-use planner::resource::{InstanceState, Tags};
+use planner::request::{CreateSecurityGroup, CreateTargetGroup, ElbTaggable, Made, Ref, Taggable, Write};
+use planner::resource::{Direction, InstanceState, Peer, Rule, Tags};
 use planner::status::{ConditionType, Truth};
 use simulator::cloud::Kind;
 
@@ -169,4 +169,33 @@ fn in_sync_is_false_while_tags_of_a_volume_are_missing() {
     assert!(stage.is_ready(), "{}", stage.report());
     assert_eq!(stage.totals()[&Kind::Instance], (1, 0));
     assert_eq!(stage.cloud.view().instance(&instance).unwrap().state, InstanceState::Running);
+}
+
+#[test]
+fn a_delete_that_somebodys_rule_holds_up_says_whose_and_goes_on_once_it_is_gone() {
+    let mut stage = Stage::standing(37, &record(1), |builder| builder);
+    let view = stage.cloud.view();
+    let ours = view.group(&format!("{NAME}-instance-sg")).unwrap().id;
+    let create = Write::CreateSecurityGroup(CreateSecurityGroup {
+        name: "redis".into(),
+        description: "shared".into(),
+        vpc: view.vpc(),
+        tags: Tags::from([("Name".to_owned(), "shared redis".to_owned())]),
+    });
+    let theirs = match stage.cloud.console().write(&create).unwrap() {
+        Some(Made::SecurityGroup(id)) => id,
+        other => panic!("{other:?}"),
+    };
+    let peer = Peer::Group(Ref::Id(ours));
+    let rule = Rule { protocol: "tcp".into(), from: Some(6379), to: Some(6379), peer };
+    stage.cloud.console().authorize(&theirs, Direction::Ingress, rule.clone()).unwrap();
+    let asked = |stage: &Stage| stage.cloud.ledger().calls(Operation::DescribeNetworkInterfaces);
+    assert_eq!(asked(&stage), 0, "nobody is asked about in quiet passes");
+    stage.delete();
+    stage.run_for(Duration::from_secs(3600));
+    assert!(stage.says(&format!("of security group {theirs} (redis, Name shared redis)")), "{}", stage.report());
+    assert!(stage.says("aws ec2 revoke-security-group-ingress --group-id"), "{}", stage.report());
+    assert!((1..=61).contains(&asked(&stage)), "{} questions in an hour", asked(&stage));
+    stage.cloud.console().revoke(&theirs, Direction::Ingress, rule).unwrap();
+    stage.until("it is gone", |world| world.is_gone());
 }

@@ -11,8 +11,8 @@ use futures::future::LocalBoxFuture;
 use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
 use planner::request::{ElbTaggable, Made, Write};
 use planner::resource::{
-    Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
-    Tags, Target, TargetGroup, Volume,
+    Image, Instance, Listener, ListenerRule, LoadBalancer, NetworkInterface, ProfileAssociation, SecurityGroup,
+    StatusChecks, Subnet, Tags, Target, TargetGroup, Volume,
 };
 
 use crate::error::CloudError;
@@ -137,6 +137,13 @@ pub enum Read {
         /// Where to go on.
         page: Page,
     },
+    /// EC2 DescribeNetworkInterfaces.
+    NetworkInterfaces {
+        /// Filters.
+        filters: Vec<Filter>,
+        /// Where to go on.
+        page: Page,
+    },
     /// ELBv2 DescribeLoadBalancers by name, at most 20. A missing one fails the call with `LoadBalancerNotFound`.
     LoadBalancers {
         /// Which.
@@ -202,6 +209,8 @@ pub enum Reply {
     ProfileAssociations(Vec<ProfileAssociation>, Page),
     /// Of [`Read::Volumes`]: those that are attached.
     Volumes(Vec<Volume>, Page),
+    /// Of [`Read::NetworkInterfaces`].
+    NetworkInterfaces(Vec<NetworkInterface>, Page),
     /// Of [`Read::LoadBalancers`].
     LoadBalancers(Vec<LoadBalancer>),
     /// Of [`Read::LoadBalancerAttributes`] and [`Read::TargetGroupAttributes`].

@@ -9,6 +9,7 @@
 pub mod rarely;
 mod read;
 pub mod reference;
+mod usage;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use planner::resource::{
 
 use self::read::{Answers, Batch, Filed};
 use self::reference::Referred;
+use self::usage::Users;
 use crate::cloud::{Filter, Page, Read, Reply};
 use crate::context::Ctx;
 
@@ -72,6 +74,7 @@ struct Sight {
     target_group_attributes: Answers<TargetGroupArn, BTreeMap<String, String>>,
     targets: Answers<TargetGroupArn, Target>,
     tags: Answers<ElbTaggable, Tags>,
+    users: Users,
 }
 
 async fn look(ctx: &Ctx<'_>, region: &str, lookups: &[&Lookups]) -> Sight {
@@ -97,6 +100,9 @@ impl Sight {
         let profiled: BTreeSet<InstanceId> = lookups.iter().flat_map(|one| self.other_profiles_of(one)).collect();
         let ruled: BTreeSet<ListenerArn> = lookups.iter().flat_map(|one| self.listeners_of(one)).collect();
         let with_volumes: BTreeSet<InstanceId> = lookups.iter().flat_map(|one| &one.volumes).cloned().collect();
+        let names = lookups.iter().filter(|one| !one.usage.is_empty()).flat_map(|one| &one.target_group_names);
+        let shown: Vec<TargetGroup> = names.flat_map(|name| self.target_groups.found(name)).cloned().collect();
+        let shown: Vec<&TargetGroup> = shown.iter().collect();
         let uids = lookups.iter().map(|one| one.uid.clone()).collect();
         join!(
             self.by_uid.ask(ctx, region, uids, &INSTANCES_BY_UID),
@@ -113,6 +119,7 @@ impl Sight {
             self.target_group_attributes.ask(ctx, region, groups.clone(), &TARGET_GROUP_ATTRIBUTES),
             self.targets.ask(ctx, region, groups, &TARGETS),
             self.tags.ask(ctx, region, tagged, &TAGS),
+            self.users.ask(ctx, region, lookups, &shown),
         );
     }
 
@@ -213,6 +220,7 @@ impl Sight {
             targets: parts(&groups, |arn| self.targets.part_of(arn, since, group_is_absent(arn))),
             tags: self.tags.part(&self.tagged_of(lookups), since).map(|all| all.into_iter().collect()),
             unknown: self.unknown_of(&balancers, &groups, since),
+            usage: self.users.of(lookups, since, &target_groups),
             load_balancers,
             target_groups,
         }

@@ -271,6 +271,7 @@ async fn look(ctx: &Ctx<'_>, region: &str, record: &Record, kept: &mut Remembere
     if !is_due {
         lookups.volumes.clear();
     }
+    lookups.usage = kept.memory.refusals.to_ask(ctx.clock.now()).cloned().collect();
     let sought = Sought { lookups, since: kept.changed.get() };
     let observed = observe(ctx, region, &[sought]).await.into_iter().next();
     // One is seen for each that is sought.

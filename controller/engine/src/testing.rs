@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use planner::id::{AmiId, ListenerArn, SubnetId, VpcId, Zone};
 use planner::request::{ElbTaggable, Write};
 use planner::resource::{
-    Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
-    Tags, Target, TargetGroup, Volume,
+    Image, Instance, Listener, ListenerRule, LoadBalancer, NetworkInterface, Peer, ProfileAssociation, Rule,
+    SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup, Volume,
 };
 
 use crate::clock::{Clock, Entropy, Purpose};
@@ -158,6 +158,7 @@ pub struct World {
     pub instances: Vec<Instance>,
     pub profile_associations: Vec<ProfileAssociation>,
     pub volumes: Vec<Volume>,
+    pub interfaces: Vec<NetworkInterface>,
     pub groups: Vec<SecurityGroup>,
     pub load_balancers: Vec<LoadBalancer>,
     pub listeners: Vec<Listener>,
@@ -269,7 +270,19 @@ impl FakeCloud {
                 Reply::Images(found(ids, &world.images, |one| &one.id).ok_or_else(|| missing("InvalidAMIID.NotFound"))?)
             }
             Read::SecurityGroups { filters, page } => {
-                let all = world.groups.iter().filter(|one| passes(filters, "group-name", &one.name)).cloned().collect();
+                let by_rule = |name: &str, rules: &BTreeSet<Rule>| {
+                    let peer = |rule: &Rule| match &rule.peer {
+                        Peer::Group(group) => passes(filters, name, &group.to_string()),
+                        Peer::Cidr(_) | Peer::PrefixList(_) => false,
+                    };
+                    rules.iter().any(peer)
+                };
+                let is_asked = |one: &&SecurityGroup| {
+                    passes(filters, "group-name", &one.name)
+                        || by_rule("ip-permission.group-id", &one.ingress)
+                        || by_rule("egress.ip-permission.group-id", &one.egress)
+                };
+                let all = world.groups.iter().filter(is_asked).cloned().collect();
                 let (all, next) = self.page(all, page);
                 Reply::SecurityGroups(all, next)
             }
@@ -295,6 +308,11 @@ impl FakeCloud {
                 let of = |one: &&Volume| passes(filters, "attachment.instance-id", one.instance.as_str());
                 let (all, next) = self.page(world.volumes.iter().filter(of).cloned().collect(), page);
                 Reply::Volumes(all, next)
+            }
+            Read::NetworkInterfaces { filters, page } => {
+                let of = |one: &&NetworkInterface| one.groups.iter().any(|id| passes(filters, "group-id", id.as_str()));
+                let (all, next) = self.page(world.interfaces.iter().filter(of).cloned().collect(), page);
+                Reply::NetworkInterfaces(all, next)
             }
             Read::LoadBalancers { names } => Reply::LoadBalancers(
                 found(names, &world.load_balancers, |one| &one.name).ok_or_else(|| missing("LoadBalancerNotFound"))?,

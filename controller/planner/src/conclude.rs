@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::action::{Action, Does, Plan};
+use crate::held;
 use crate::id::IntentId;
 use crate::memory::{Memory, elapsed};
 use crate::outcome::{ErrorKind, Fault, Outcome, Outcomes};
@@ -309,6 +310,11 @@ fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, c
         }
     }
     let why = memory.retries.failed(attempt(action), pace, fault.code.clone(), why, now);
+    if let (Some(made), Some(code)) = (held::deleted(&action.does), &fault.code)
+        && held::is_use(code)
+    {
+        memory.refusals.note(made);
+    }
     let told = event(&action.resource, &why, why.message.clone());
     conclusion.events.push(Event { action: Some(action.id.clone()), ..told });
 }

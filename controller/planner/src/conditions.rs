@@ -252,7 +252,12 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
         return no(Reason::RecordDamaged, damage(draft));
     }
     if record.deleting {
-        let words = if is_paused(draft) { "to be torn down once spec.paused is false" } else { "being torn down" };
+        let held = draft.troubles.iter().find(|why| why.reason == Reason::InUse);
+        let words = match held {
+            _ if is_paused(draft) => "to be torn down once spec.paused is false",
+            Some(why) => why.message.as_str(),
+            None => "being torn down",
+        };
         return no(Reason::Deleting, words);
     }
     let enter = [

@@ -83,6 +83,8 @@ ids! {
     RuleArn "arn:",
     /// An EBS volume.
     VolumeId "vol-",
+    /// A network interface.
+    NetworkInterfaceId "eni-",
     /// An association of an instance profile with an instance. A replaced one gets another.
     ProfileAssociationId "iip-assoc-",
     /// One intent to create one thing. It is the `understudy:intent` tag and, for an instance, the client token.

@@ -19,6 +19,7 @@ pub mod retries;
 pub mod batches;
 pub mod room;
 pub mod subject;
+pub mod held;
 pub mod ownership;
 
 mod draft;

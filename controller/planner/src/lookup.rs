@@ -11,7 +11,7 @@ use crds_schema::Spec;
 use crate::desired::{self, Template};
 use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use crate::record::{GroupRole, Record};
-use crate::request::{ElbTaggable, Write};
+use crate::request::{ElbTaggable, Made, Write};
 use crate::resource::InstanceState;
 use crate::status::MemberStatus;
 
@@ -41,6 +41,9 @@ pub struct Lookups {
     pub profiles: BTreeMap<InstanceId, Option<String>>,
     /// Members whose volumes are watched. They are asked for rarely; `engine::reconcile` says when.
     pub volumes: BTreeSet<InstanceId>,
+    /// Things of ours that AWS would not delete, so that who uses them is asked. Never by the record; `engine::reconcile` adds
+    /// them.
+    pub usage: BTreeSet<Made>,
     /// Recorded load balancers: what hangs on them can be asked for at once.
     pub load_balancers: BTreeSet<LoadBalancerArn>,
     /// Recorded listeners: their rules can be asked for at once.
@@ -90,6 +93,7 @@ pub fn lookups(record: &Record) -> Lookups {
         instances: status.instances.iter().map(|member| member.instance_id.clone()).collect(),
         profiles: profiles(record),
         volumes: status.instances.iter().filter(|member| has_volumes(member)).map(|m| m.instance_id.clone()).collect(),
+        usage: BTreeSet::new(),
         load_balancers: status.load_balancer.iter().map(|lb| lb.arn.clone()).collect(),
         listeners: status.listeners.iter().map(|listener| listener.arn.clone()).collect(),
         target_groups: status.target_groups.iter().map(|group| group.arn.clone()).collect(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::batches::Batches;
+use crate::held::Refusals;
 use crate::id::{InstanceId, IntentId, LoadBalancerArn, TargetGroupArn, Zone};
 use crate::request::Made;
 use crate::retries::Retries;
@@ -51,6 +52,8 @@ pub struct Memory {
     unused: BTreeMap<TargetGroupArn, Timestamp>,
     lost: VecDeque<InstanceId>,
     volumes_again: bool,
+    /// What AWS would not delete, because something uses it.
+    pub refusals: Refusals,
 }
 
 /// How many members that are gone are remembered: AWS forgets a terminated target within minutes.

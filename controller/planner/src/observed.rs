@@ -9,7 +9,7 @@ use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
 use crate::request::{ElbTaggable, Made};
 use crate::resource::{
     Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
-    Tags, Target, TargetGroup, Volume,
+    Tags, Target, TargetGroup, Usage, Volume,
 };
 
 /// A part of what was seen.
@@ -96,6 +96,8 @@ pub struct Observed {
     pub target_group_attributes: BTreeMap<TargetGroupArn, Part<BTreeMap<String, String>>>,
     /// Targets by target group.
     pub targets: BTreeMap<TargetGroupArn, Part<Vec<Target>>>,
+    /// What may hold a thing of ours that AWS would not delete, where that was asked in this pass.
+    pub usage: BTreeMap<Made, Usage>,
     /// Tags of ELBv2 resources.
     pub tags: Part<BTreeMap<ElbTaggable, Tags>>,
     /// Load balancers and target groups whose ARN AWS answered with NotFound.
@@ -122,6 +124,7 @@ impl Observed {
             target_groups: Part::Unread(why.into()),
             target_group_attributes: BTreeMap::new(),
             targets: BTreeMap::new(),
+            usage: BTreeMap::new(),
             tags: Part::Unread(why.into()),
             unknown: BTreeSet::new(),
         }

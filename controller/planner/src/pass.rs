@@ -13,6 +13,7 @@ use crate::action::Plan;
 use crate::conditions;
 use crate::converge;
 use crate::draft::Draft;
+use crate::held;
 use crate::memory::Memory;
 use crate::observed::Observed;
 use crate::reason::Reason;
@@ -63,6 +64,7 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
             converge::converge(&mut draft, spec);
         }
     }
+    held::tell(&mut draft);
     withhold_failed(&mut draft);
     draft.status.generation = record.generation;
     draft.status.observed_generation = record.generation;

@@ -126,6 +126,7 @@ reasons! {
     NoRoom InSync Person "A set that AWS bounds is full, and nothing of ours can make room in it." "Remove what the message names, or ask for less in the record.";
     ActionFailed InSync Warning "AWS did not do what it was asked." "It is tried again, more and more rarely.";
     NotVisibleYet InSync Normal "AWS does not know everywhere yet what was made a moment ago." "It is asked again within seconds.";
+    InUse InSync Person "AWS does not delete something of ours because something else uses it." "Do what the message names; it is asked again within a minute, and deleted once nobody uses it.";
     ActionDenied InSync Person "The credentials lack a permission." "Add the statement that the message names.";
     Unread InSync Warning "A part of AWS could not be read, so that nothing is concluded from it." "It is read again.";
     DeletionProtected InSync Person "The load balancer is protected from deletion, by the record or by somebody." "Set `spec.loadBalancer.deletionProtection: false`; a protection that somebody has switched on in AWS is lifted there.";

@@ -4,6 +4,7 @@
 //! or what is wanted.
 
 mod rules;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::id::{
 use crate::request::Ref;
 
 pub use self::rules::{ListenerAction, ListenerRule, action_words};
+pub use self::usage::{NetworkInterface, Usage};
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -249,6 +251,8 @@ pub struct TargetGroup {
     pub vpc: Option<VpcId>,
     /// How health is checked.
     pub health_check: TargetHealthCheck,
+    /// The load balancers that use it, through a listener or a rule: at most one.
+    pub load_balancers: Vec<LoadBalancerArn>,
 }
 
 /// How a target group checks health, in ELBv2's own terms.

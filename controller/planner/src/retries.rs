@@ -96,6 +96,11 @@ impl Retries {
         self.failures.retain(|attempt, _| planned(attempt));
     }
 
+    /// Nobody holds a resource any more: what was refused of it is tried at once.
+    pub(crate) fn released(&mut self, resource: &str) {
+        self.failures.retain(|attempt, failure| attempt.on != resource || failure.pace != Pace::Refused);
+    }
+
     /// An edit, or a delete, is somebody's act: what was refused before it is tried at once.
     pub fn asked_for(&mut self, generation: u64, deleting: bool) {
         let asked = Some((generation, deleting));

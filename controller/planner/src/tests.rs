@@ -19,6 +19,7 @@ mod fixed;
 mod found;
 mod gone;
 mod held;
+mod in_use;
 mod lint;
 mod memory;
 mod ours;

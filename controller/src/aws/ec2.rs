@@ -118,6 +118,15 @@ impl Ec2 {
         })
     }
 
+    pub(super) async fn network_interfaces(&self, filters: Vec<Filter>, page: Page) -> Answered {
+        let call = self.0.describe_network_interfaces().set_filters(sdk_filters(filters));
+        let sent = call.set_next_token(page).max_results(PAGE_MAX).send().await;
+        answer(Operation::DescribeNetworkInterfaces, sent, |out| {
+            let interfaces = each(out.network_interfaces(), read::network_interface)?;
+            Ok(Reply::NetworkInterfaces(interfaces, page_of(out.next_token())))
+        })
+    }
+
     pub(super) async fn create_security_group(&self, create: CreateSecurityGroup) -> Answered {
         let call = self.0.create_security_group().group_name(create.name).description(create.description);
         let call = call.vpc_id(create.vpc).set_tag_specifications(tagged([(ResourceType::SecurityGroup, create.tags)]));

@@ -163,6 +163,7 @@ fn read(on: &Clients, read: Read) -> LocalBoxFuture<'_, Answered> {
         Read::InstanceStatus { ids, page } => Box::pin(ec2.instance_status(ids, page)),
         Read::ProfileAssociations { filters, page } => Box::pin(ec2.profile_associations(filters, page)),
         Read::Volumes { filters, page } => Box::pin(ec2.volumes(filters, page)),
+        Read::NetworkInterfaces { filters, page } => Box::pin(ec2.network_interfaces(filters, page)),
         Read::LoadBalancers { names } => Box::pin(elbv2.load_balancers(names)),
         Read::LoadBalancerAttributes { load_balancer } => Box::pin(elbv2.load_balancer_attributes(load_balancer)),
         Read::Listeners { load_balancer, page } => Box::pin(elbv2.listeners(load_balancer, page)),

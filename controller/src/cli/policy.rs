@@ -91,6 +91,7 @@ fn only_on_ours(operation: Operation) -> bool {
         | Operation::DescribeInstanceStatus
         | Operation::DescribeIamInstanceProfileAssociations
         | Operation::DescribeVolumes
+        | Operation::DescribeNetworkInterfaces
         | Operation::DescribeLoadBalancers
         | Operation::DescribeLoadBalancerAttributes
         | Operation::DescribeListeners

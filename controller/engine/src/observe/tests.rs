@@ -194,6 +194,7 @@ fn target_group(name: &str) -> TargetGroup {
             unhealthy_threshold: 2,
             matcher: "200".into(),
         },
+        load_balancers: vec![balancer_arn(name)],
     }
 }
 
@@ -211,6 +212,7 @@ fn lookups(name: &str) -> Lookups {
         instances: [instance_id(name, 1), instance_id(name, 2)].into(),
         profiles: [(instance_id(name, 1), None), (instance_id(name, 2), None)].into(),
         volumes: BTreeSet::new(),
+        usage: BTreeSet::new(),
         load_balancers: [balancer_arn(name)].into(),
         listeners: [listener_arn(name)].into(),
         target_groups: [group_arn(name)].into(),

@@ -77,6 +77,7 @@ fn exactly_what_is_recorded_and_wanted_is_looked_for() {
         fallback: None,
         group_names: ["shop-alb-sg".into(), "shop-instance-sg".into()].into(),
         load_balancer_names: ["shop-alb".into()].into(),
+        usage: Default::default(),
         listeners: [ListenerArn::parse(LISTENER).unwrap()].into(),
         volumes: [instance_id(1), instance_id(2)].into(),
         target_group_names: ["shop-web-6bdbe364".into()].into(),

@@ -126,6 +126,7 @@ impl World {
             target_groups: Part::Seen(Vec::new()),
             target_group_attributes: BTreeMap::new(),
             targets: BTreeMap::new(),
+            usage: BTreeMap::new(),
             tags: Part::Seen(BTreeMap::new()),
             unknown: BTreeSet::new(),
         };
@@ -191,6 +192,7 @@ impl World {
             port: Some(wanted.port),
             vpc: Some(VpcId::parse("vpc-1").unwrap()),
             health_check: wanted.health_check.clone(),
+            load_balancers: vec![alb()],
         };
         self.record.status.target_groups.push(TargetGroupStatus {
             service: "web".into(),

@@ -9,13 +9,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crds_schema::spec::Scheme;
-use planner::id::{SecurityGroupId, SubnetId};
-use planner::resource::{InstanceState, Tags};
+use engine::cloud::{Filter, Page, Reply};
+use planner::id::{NetworkInterfaceId, SecurityGroupId, SubnetId};
+use planner::resource::{InstanceState, NetworkInterface, Tags};
 
 use super::config::SubnetRecord;
+use super::filters;
 use super::instances::InstanceRecord;
 use super::load_balancers::BalancerRecord;
-use super::world::World;
+use super::world::{Outcome, World};
 use crate::entropy::Prng;
 
 /// Whose an interface is.
@@ -50,6 +52,32 @@ impl Interface<'_> {
 }
 
 impl World {
+    /// As the product asks: by their groups. Other clients ask by [`super::api`].
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html>
+    pub(crate) fn describe_interfaces(&self, filters: &[Filter], page: &Page, at: Duration) -> Outcome<Reply> {
+        let mut found = Vec::new();
+        for interface in self.network_interfaces(at) {
+            let groups = || interface.groups.iter().map(ToString::to_string).collect();
+            if filters::select(filters, &interface.tags, |name| (name == "group-id").then(groups))? {
+                let (instance, requester_managed) = match interface.holder {
+                    Holder::Instance(instance) => (Some(instance.id.clone()), false),
+                    Holder::Balancer => (None, true),
+                };
+                let shown = NetworkInterface {
+                    id: NetworkInterfaceId::parse(interface.id.as_str()).expect("begins with its prefix"),
+                    description: interface.description.clone(),
+                    groups: interface.groups.clone(),
+                    instance,
+                    requester_managed,
+                    tags: interface.tags.clone(),
+                };
+                found.push((interface.id.clone(), shown));
+            }
+        }
+        let (interfaces, next) = filters::page(found, page, self.config.page_size, "InvalidParameterValue")?;
+        Ok(Reply::NetworkInterfaces(interfaces, next))
+    }
+
     /// Every interface there is, by id.
     pub(crate) fn network_interfaces(&self, at: Duration) -> Vec<Interface<'_>> {
         let of_instances = self.visible_instances(at).filter_map(|instance| self.interface_of(instance, at));

@@ -25,6 +25,7 @@ fn of_read(read: &Read) -> String {
         | Read::SecurityGroups { filters, .. }
         | Read::Instances { filters, .. }
         | Read::Volumes { filters, .. }
+        | Read::NetworkInterfaces { filters, .. }
         | Read::ProfileAssociations { filters, .. } => filtered(filters),
         Read::InstanceTypeOfferings { types, .. } => types.join(","),
         Read::Images { ids } => joined(ids),

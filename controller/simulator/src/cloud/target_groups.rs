@@ -56,8 +56,10 @@ impl TargetType {
 }
 
 impl TargetGroupRecord {
-    pub fn describe(&self) -> TargetGroup {
+    /// `user` is the load balancer that uses it.
+    pub fn describe(&self, user: Option<&LoadBalancerArn>) -> TargetGroup {
         TargetGroup {
+            load_balancers: user.into_iter().cloned().collect(),
             arn: self.arn.clone(),
             name: self.name.clone(),
             protocol: Some(self.protocol),
@@ -91,7 +93,7 @@ impl World {
             return no_target_group(missing);
         }
         let asked = self.target_groups.values().filter(|g| names.is_empty() || names.contains(&g.name));
-        Ok(Reply::TargetGroups(asked.map(|g| g.describe()).collect()))
+        Ok(Reply::TargetGroups(asked.map(|g| g.describe(self.balancer_of(&g.arn))).collect()))
     }
 
     pub(crate) fn create_target_group(&mut self, create: &CreateTargetGroup) -> Outcome<Reply> {

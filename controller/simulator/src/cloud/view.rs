@@ -135,7 +135,7 @@ impl View {
 
     /// Every target group.
     pub fn target_groups(&self) -> Vec<TargetGroup> {
-        self.world.target_groups.values().map(|group| group.describe()).collect()
+        self.world.target_groups.values().map(|group| group.describe(self.world.balancer_of(&group.arn))).collect()
     }
 
     /// The target group of that name.

@@ -160,6 +160,7 @@ impl World {
             Read::InstanceStatus { ids, page } => self.describe_instance_status(ids, page, at),
             Read::ProfileAssociations { filters, page } => self.describe_profile_associations(filters, page, at),
             Read::Volumes { filters, page } => self.describe_volumes(filters, page, at),
+            Read::NetworkInterfaces { filters, page } => self.describe_interfaces(filters, page, at),
             Read::LoadBalancers { names } => self.describe_balancers(names, at),
             Read::LoadBalancerAttributes { load_balancer } => {
                 Ok(Reply::Attributes(self.balancer(load_balancer)?.attributes.clone()))

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use planner::id::{InstanceId, Zone};
 use planner::request::Ref;
 use planner::resource::{
-    Image, Instance, InstanceState, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags, Volume,
+    Image, Instance, InstanceState, NetworkInterface, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks,
+    Subnet, Tags, Volume,
 };
 
 use super::{Read, Unreadable, id, id_if_any, need, need_text, number, text};
@@ -114,6 +115,19 @@ pub(in crate::aws) fn profile_association(one: &sdk::IamInstanceProfileAssociati
             one.iam_instance_profile().and_then(|profile| profile.arn()),
             "IamInstanceProfile",
         )?),
+    })
+}
+
+pub(in crate::aws) fn network_interface(interface: &sdk::NetworkInterface) -> Read<NetworkInterface> {
+    let groups = interface.groups().iter().map(|group| id(group.group_id(), "GroupId"));
+    let instance = interface.attachment().and_then(|attachment| attachment.instance_id());
+    Ok(NetworkInterface {
+        id: id(interface.network_interface_id(), "NetworkInterfaceId")?,
+        description: interface.description().unwrap_or_default().to_owned(),
+        groups: groups.collect::<Read<_>>()?,
+        instance: id_if_any(instance, "InstanceId")?,
+        requester_managed: interface.requester_managed().unwrap_or(false),
+        tags: tags(interface.tag_set())?,
     })
 }
 

@@ -69,6 +69,11 @@ pub(in crate::aws) fn target_group(group: &sdk::TargetGroup) -> Read<TargetGroup
         port: group.port().map(|port| number(port, "Port")).transpose()?,
         vpc: id_if_any(group.vpc_id(), "VpcId")?,
         health_check: health_check(group)?,
+        load_balancers: group
+            .load_balancer_arns()
+            .iter()
+            .map(|arn| id(Some(arn), "LoadBalancerArns"))
+            .collect::<Read<_>>()?,
     })
 }
 

@@ -9,9 +9,9 @@ use engine::error::ErrorKind;
 use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId, Zone};
 use planner::request::{ElbTaggable, Made, Ref, Write};
 use planner::resource::{
-    Image, Instance, InstanceState, Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState, Peer,
-    ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup, TargetHealth,
-    TargetHealthCheck, Volume,
+    Image, Instance, InstanceState, Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState,
+    NetworkInterface, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
+    TargetHealth, TargetHealthCheck, Volume,
 };
 
 use super::requests::{create_group, create_listener, create_load_balancer, create_target_group, id, launch};
@@ -295,7 +295,8 @@ async fn the_target_group(xml: &str) -> TargetGroup {
 
 #[tokio::test]
 async fn a_target_group_is_read_and_what_it_lacks_is_aws_default() {
-    let given = "<Protocol>HTTP</Protocol><Port>8080</Port><VpcId>vpc-3ac0fb5f</VpcId>\
+    let given = "<LoadBalancerArns><member>arn:aws:elasticloadbalancing:us-east-2:123456789012:loadbalancer/app/web/50dc6c495c0c9188\
+        </member></LoadBalancerArns><Protocol>HTTP</Protocol><Port>8080</Port><VpcId>vpc-3ac0fb5f</VpcId>\
         <HealthCheckProtocol>HTTPS</HealthCheckProtocol><HealthCheckPort>9000</HealthCheckPort>\
         <HealthCheckPath>/health</HealthCheckPath>\
         <HealthCheckIntervalSeconds>10</HealthCheckIntervalSeconds>\
@@ -309,6 +310,7 @@ async fn a_target_group_is_read_and_what_it_lacks_is_aws_default() {
         port: Some(8080),
         vpc: Some(id("vpc-3ac0fb5f")),
         health_check: check("HTTPS", "9000", "/health", [10, 4, 3, 4], "200-299"),
+        load_balancers: vec![id(ALB)],
     };
     assert_eq!(the_target_group(given).await, group);
     let bare = the_target_group("<Protocol>TCP</Protocol>").await;
@@ -438,6 +440,39 @@ async fn volumes_are_read_with_the_instance_that_they_are_attached_to() {
         Volume { id: id("vol-1"), instance: id("i-1"), tags: Tags::from([("Name".into(), "shop-1".into())]) };
     let read = Read::Volumes { filters: vec![], page: None };
     assert_eq!(reply(read, &ec2("DescribeVolumes", &body)).await, Reply::Volumes(vec![expected], None));
+}
+
+#[tokio::test]
+async fn interfaces_are_read_with_who_made_them_and_what_they_are_attached_to() {
+    let item = |id: &str, rest: &str| {
+        format!(
+            "<item><networkInterfaceId>{id}</networkInterfaceId><groupSet><item><groupId>sg-1</groupId></item></groupSet>\
+             {rest}</item>"
+        )
+    };
+    let of_service = "<description>ELB app/web/1</description><requesterManaged>true</requesterManaged>";
+    let of_instance = "<attachment><instanceId>i-1</instanceId></attachment>\
+                       <tagSet><item><key>Name</key><value>mine</value></item></tagSet>";
+    let items = [item("eni-1", of_service), item("eni-2", of_instance)].concat();
+    let body = ec2("DescribeNetworkInterfaces", &format!("<networkInterfaceSet>{items}</networkInterfaceSet>"));
+    let service = NetworkInterface {
+        id: id("eni-1"),
+        description: "ELB app/web/1".into(),
+        groups: [id("sg-1")].into(),
+        instance: None,
+        requester_managed: true,
+        tags: Tags::new(),
+    };
+    let instance = NetworkInterface {
+        id: id("eni-2"),
+        description: String::new(),
+        instance: Some(id("i-1")),
+        requester_managed: false,
+        tags: Tags::from([("Name".into(), "mine".into())]),
+        ..service.clone()
+    };
+    let read = Read::NetworkInterfaces { filters: vec![], page: None };
+    assert_eq!(reply(read, &body).await, Reply::NetworkInterfaces(vec![service, instance], None));
 }
 
 #[tokio::test]

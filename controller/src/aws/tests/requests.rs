@@ -507,6 +507,7 @@ async fn ec2_is_read_by_filters_and_the_largest_pages() {
     reads(Read::Subnets { filters: filters(), page: page() }, &of("DescribeSubnets")).await;
     reads(Read::SecurityGroups { filters: filters(), page: page() }, &of("DescribeSecurityGroups")).await;
     reads(Read::Instances { filters: filters(), page: page() }, &of("DescribeInstances")).await;
+    reads(Read::NetworkInterfaces { filters: filters(), page: page() }, &of("DescribeNetworkInterfaces")).await;
     reads(Read::Volumes { filters: filters(), page: page() }, &of("DescribeVolumes")).await;
     let read = Read::ProfileAssociations { filters: filters(), page: page() };
     reads(read, &of("DescribeIamInstanceProfileAssociations")).await;

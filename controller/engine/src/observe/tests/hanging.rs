@@ -1,6 +1,8 @@
 //! What hangs on other things: rules on listeners, volumes on instances.
 
-use planner::id::{RuleArn, VolumeId};
+use planner::id::{NetworkInterfaceId, RuleArn, VolumeId};
+use planner::request::{Made, Ref};
+use planner::resource::{ListenerAction, NetworkInterface, Peer, Rule};
 
 use super::*;
 
@@ -56,4 +58,53 @@ fn volumes_are_asked_for_where_they_are_looked_for_and_nowhere_else() {
     assert_eq!(seen.volumes[&of(1)].seen().unwrap().len(), 2);
     assert_eq!(seen.volumes[&of(2)].seen().unwrap(), &[volume("vol-3", 2)]);
     assert_eq!(count(&scene.cloud.take_operations(), DescribeVolumes), 1);
+}
+
+/// A group of somebody's with a rule that refers to the instances' group of environment `a`.
+fn referring(way: &str) -> SecurityGroup {
+    let peer = Peer::Group(Ref::Id(group("a", "instance").id));
+    let rule = Rule { protocol: "tcp".into(), from: Some(1), to: Some(1), peer };
+    let mut theirs = group("theirs", way);
+    if way == "ingress" { &mut theirs.ingress } else { &mut theirs.egress }.insert(rule);
+    theirs
+}
+
+#[test]
+fn who_uses_a_group_is_asked_for_where_it_is_looked_for_and_nowhere_else() {
+    let scene = Scene::new(&["a"]);
+    let ours = group("a", "instance").id;
+    let interface = NetworkInterface {
+        id: NetworkInterfaceId::parse("eni-1").unwrap(),
+        description: String::new(),
+        groups: [ours.clone()].into(),
+        instance: None,
+        requester_managed: false,
+        tags: Tags::new(),
+    };
+    let mut world = scene.cloud.world.borrow_mut();
+    world.groups.extend([referring("ingress"), referring("egress"), group("theirs", "unrelated")]);
+    world.interfaces = vec![interface.clone()];
+    drop(world);
+    assert!(scene.observe_one(lookups("a")).usage.is_empty());
+    assert_eq!(count(&scene.cloud.take_operations(), DescribeNetworkInterfaces), 0);
+    let made = Made::SecurityGroup(ours);
+    let seen = scene.observe_one(Lookups { usage: [made.clone()].into(), ..lookups("a") });
+    let usage = &seen.usage[&made];
+    assert_eq!(usage.groups.seen().unwrap(), &[referring("egress"), referring("ingress")]);
+    assert_eq!(usage.interfaces.seen().unwrap(), &[interface]);
+    assert_eq!(seen.gaps(), []);
+}
+
+#[test]
+fn who_uses_a_target_group_is_found_on_the_load_balancer_that_it_names() {
+    let scene = Scene::new(&["a", "b"]);
+    let action = ListenerAction::Forward { groups: vec![(group_arn("a"), 1)], sticky: false };
+    let theirs = ListenerRule { actions: vec![action], ..rule(5) };
+    let mut world = scene.cloud.world.borrow_mut();
+    world.target_groups[0].load_balancers = vec![balancer_arn("b")];
+    world.rules = vec![(listener_arn("b"), theirs.clone())];
+    drop(world);
+    let made = Made::TargetGroup(group_arn("a"));
+    let seen = scene.observe_one(Lookups { usage: [made.clone()].into(), ..lookups("a") });
+    assert_eq!(seen.usage[&made].listeners.seen().unwrap(), &[(listener("b"), vec![theirs])]);
 }

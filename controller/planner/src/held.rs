@@ -1,0 +1,211 @@
+//! Who holds what AWS would not delete: asked after such a refusal, said with what to do about it.
+//!
+//! In: what was refused, and what was seen of who may use it. Out: a wait, and the message of `InSync`.
+//! Never: takes anything away from its holder. What AWS itself releases after a while is waited for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::action::Does;
+use crate::desired;
+use crate::draft::Draft;
+use crate::id::{InstanceId, SecurityGroupId, TargetGroupArn};
+use crate::memory::elapsed;
+use crate::ownership::TAG_NAME;
+use crate::reason::Reason;
+use crate::request::{Made, Ref};
+use crate::resource::{NetworkInterface, Peer, Rule, SecurityGroup, Tags, Usage};
+use crate::status::WaitOn;
+
+/// How often it is asked while a refusal stands. A person who lets go is noticed within it.
+pub const ASK_EVERY: Duration = Duration::from_secs(60);
+/// Holders that a message names.
+const NAMED_MAX: usize = 5;
+
+/// What was refused, and who was seen to hold it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Refusals(BTreeMap<Made, Refusal>);
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Refusal {
+    asked: Option<Timestamp>,
+    holders: Vec<Holder>,
+}
+
+/// Somebody, or something, that holds it.
+#[derive(Debug, Clone, PartialEq)]
+struct Holder {
+    /// What, with its id and name.
+    what: String,
+    /// What lets go; `None`: it goes by itself.
+    remedy: Option<String>,
+}
+
+impl Refusals {
+    /// Notes that AWS would not delete it because something uses it.
+    pub(crate) fn note(&mut self, refused: Made) {
+        self.0.entry(refused).or_default().asked = None;
+    }
+
+    /// Whose users are to be asked for now.
+    pub fn to_ask(&self, now: Timestamp) -> impl Iterator<Item = &Made> {
+        let is_due = move |refusal: &Refusal| refusal.asked.is_none_or(|asked| elapsed(asked, now) >= ASK_EVERY);
+        self.0.iter().filter(move |(_, refusal)| is_due(refusal)).map(|(made, _)| made)
+    }
+
+    fn keep(&mut self, planned: impl Fn(&Made) -> bool) {
+        self.0.retain(|made, _| planned(made));
+    }
+}
+
+/// Whether AWS's code says that something uses it.
+pub(crate) fn is_use(code: &str) -> bool {
+    matches!(code, "DependencyViolation" | "ResourceInUse" | "InvalidGroup.InUse")
+}
+
+/// What a delete is of, if others may hold it.
+pub(crate) fn deleted(does: &Does) -> Option<Made> {
+    match does {
+        Does::DeleteGroup(group) => Some(Made::SecurityGroup(group.id().clone())),
+        Does::DeleteTargetGroup(group) => Some(Made::TargetGroup(group.id().clone())),
+        Does::Create(_)
+        | Does::Replay(_)
+        | Does::Change(_)
+        | Does::Terminate { .. }
+        | Does::TakeOut { .. }
+        | Does::DeleteLoadBalancer(_) => None,
+    }
+}
+
+/// Says who holds what was refused and is still to go.
+pub(crate) fn tell(draft: &mut Draft<'_>) {
+    let planned: Vec<Made> = draft.actions.iter().filter_map(|action| deleted(&action.does)).collect();
+    draft.memory.refusals.keep(|made| planned.contains(made));
+    let observed = draft.sight.observed;
+    for (made, usage) in &observed.usage {
+        if let Some(holders) = holders(draft, made, usage)
+            && let Some(refusal) = draft.memory.refusals.0.get_mut(made)
+        {
+            let is_new = refusal.holders != holders && !holders.is_empty();
+            // Somebody let go: it is tried at once. Only where somebody was seen to hold it, so that a refusal for which
+            // nobody is shown is not tried at every pass.
+            if holders.is_empty() && !refusal.holders.is_empty() {
+                draft.memory.retries.released(&made.to_string());
+            }
+            refusal.asked = Some(draft.sight.now);
+            refusal.holders = holders;
+            let message = message(made, &refusal.holders);
+            if is_new {
+                draft.notice(made, Reason::InUse, message);
+            }
+        }
+    }
+    let known: Vec<_> = draft.memory.refusals.0.iter().map(|(made, one)| (made.clone(), one.holders.clone())).collect();
+    for (made, holders) in known.into_iter().filter(|(_, holders)| !holders.is_empty()) {
+        let message = message(&made, &holders);
+        let by_itself = holders.iter().all(|holder| holder.remedy.is_none());
+        draft.wait(if by_itself { WaitOn::Time } else { WaitOn::Person }, message.clone(), None);
+        if !by_itself {
+            draft.trouble(Reason::InUse, message);
+        }
+    }
+}
+
+fn message(made: &Made, holders: &[Holder]) -> String {
+    let named: Vec<String> = holders
+        .iter()
+        .take(NAMED_MAX)
+        .map(|holder| match &holder.remedy {
+            Some(remedy) => format!("{}; to let go: {remedy}", holder.what),
+            None => format!("{}, which AWS takes away by itself", holder.what),
+        })
+        .collect();
+    let more = holders.len().saturating_sub(NAMED_MAX);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{made} is used by {}{rest}", named.join("; by "))
+}
+
+/// Who holds it; `None` while that was not seen whole.
+fn holders(draft: &Draft<'_>, made: &Made, usage: &Usage) -> Option<Vec<Holder>> {
+    match made {
+        Made::SecurityGroup(id) => {
+            let mut all: Vec<Holder> = Vec::new();
+            for group in usage.groups.seen()?.iter().filter(|group| group.id != *id) {
+                all.extend(rules_of(draft, group, id));
+            }
+            all.extend(usage.interfaces.seen()?.iter().map(|interface| interface_of(draft, interface, id)));
+            Some(all)
+        }
+        Made::TargetGroup(arn) => Some(listeners_of(usage, arn)?),
+        Made::LoadBalancer(_) | Made::Listener(_) | Made::Instance(_) => Some(Vec::new()),
+    }
+}
+
+/// An id, with the names that people know it by.
+fn named(id: &str, name: Option<&str>, tags: &Tags) -> String {
+    let tag = tags.get(TAG_NAME).filter(|tag| Some(tag.as_str()) != name).map(|tag| format!("Name {tag}"));
+    let names: Vec<String> = name.map(str::to_owned).into_iter().chain(tag).collect();
+    if names.is_empty() { id.to_owned() } else { format!("{id} ({})", names.join(", ")) }
+}
+
+fn rules_of(draft: &Draft<'_>, group: &SecurityGroup, id: &SecurityGroupId) -> Vec<Holder> {
+    let is_ours = draft.status.security_groups.names.contains_key(&group.id);
+    let refers = |rule: &&Rule| matches!(&rule.peer, Peer::Group(Ref::Id(peer)) if peer == id);
+    let ways = [("ingress", &group.ingress), ("egress", &group.egress)];
+    let of = named(group.id.as_str(), Some(&group.name), &group.tags);
+    let holder = |way: &str, rule: &Rule| {
+        let ports = match (rule.from, rule.to) {
+            (Some(from), Some(to)) => format!(",FromPort={from},ToPort={to}"),
+            _ => String::new(),
+        };
+        let remedy = format!(
+            "aws ec2 revoke-security-group-{way} --group-id {} --ip-permissions \
+             'IpProtocol={}{ports},UserIdGroupPairs=[{{GroupId={id}}}]'",
+            group.id, rule.protocol
+        );
+        // One of ours goes before, or with it.
+        Holder { what: format!("the {way} rule {rule} of security group {of}"), remedy: (!is_ours).then_some(remedy) }
+    };
+    let each = ways.into_iter().flat_map(|(way, rules)| rules.iter().filter(refers).map(move |rule| (way, rule)));
+    each.map(|(way, rule)| holder(way, rule)).collect()
+}
+
+fn interface_of(draft: &Draft<'_>, interface: &NetworkInterface, id: &SecurityGroupId) -> Holder {
+    let is_member = |instance: &InstanceId| draft.status.instances.iter().any(|one| one.instance_id == *instance);
+    let record = draft.sight.record;
+    let balancer = record.spec.as_ref().map(|spec| desired::load_balancer_name(&record.name, spec));
+    let of_our_balancer = interface.requester_managed
+        && balancer.is_some_and(|name| interface.description.contains(&format!("app/{name}/")));
+    let goes = of_our_balancer || interface.instance.as_ref().is_some_and(is_member);
+    let described = Some(interface.description.as_str()).filter(|text| !text.is_empty());
+    let to = interface.instance.as_ref().map(|instance| format!(", attached to {instance}")).unwrap_or_default();
+    let remedy = if interface.requester_managed {
+        "take the group off what the description names: it is a service of AWS that made the interface".to_owned()
+    } else {
+        let others: Vec<&str> =
+            interface.groups.iter().filter(|group| *group != id).map(SecurityGroupId::as_str).collect();
+        let others = if others.is_empty() { "ANOTHER-GROUP".to_owned() } else { others.join(" ") };
+        format!("aws ec2 modify-network-interface-attribute --network-interface-id {} --groups {others}", interface.id)
+    };
+    let what = named(interface.id.as_str(), described, &interface.tags);
+    Holder { what: format!("network interface {what}{to}"), remedy: (!goes).then_some(remedy) }
+}
+
+fn listeners_of(usage: &Usage, arn: &TargetGroupArn) -> Option<Vec<Holder>> {
+    let mut all = Vec::new();
+    for (listener, rules) in usage.listeners.seen()? {
+        let of = format!("listener {} of {}", listener.port, listener.load_balancer);
+        if listener.groups().contains(arn) {
+            let remedy = format!("let it forward elsewhere: aws elbv2 modify-listener --listener-arn {}", listener.arn);
+            all.push(Holder { what: format!("the default action of {of}"), remedy: Some(remedy) });
+        }
+        for rule in rules.iter().filter(|rule| rule.uses(arn)) {
+            let remedy = format!("aws elbv2 delete-rule --rule-arn {}", rule.arn);
+            let what = format!("rule {} of {of} ({})", rule.priority, rule.applies_to());
+            all.push(Holder { what, remedy: Some(remedy) });
+        }
+    }
+    Some(all)
+}
