@@ -74,3 +74,23 @@ pub fn all() -> Vec<Edit> {
     let port: Edit = |r| r["spec"]["services"][0]["port"] = json!(9090);
     in_place().into_iter().chain(rolling()).map(|(_, edit)| edit).chain(counts).chain([port]).collect()
 }
+
+/// Sources that one family may have beside a rule for the load balancer and one for its health check, and one to spare.
+const SOURCES: u64 = 57;
+
+/// The record with almost as many sources as its groups have room for: all new ones, or the same but for one.
+pub fn wide(record: &Value, drawn: u64) -> Value {
+    let (set, changed) = (drawn % 2, (drawn >> 8) % SOURCES);
+    let source = |nth: u64| {
+        let other = if nth == changed { 2 + (drawn >> 16) % 4 } else { set };
+        json!({"cidr": format!("10.{other}.{nth}.0/24")})
+    };
+    let sources: Vec<Value> = (0..SOURCES).map(source).collect();
+    let place = ["ssh", "loadBalancer"][usize::from((drawn >> 24).is_multiple_of(2))];
+    let over = |record: &Value| {
+        let mut wide = record.clone();
+        wide["spec"]["access"][place] = json!(sources);
+        crds_schema::parse(&wide).is_ok().then_some(wide)
+    };
+    over(record).or_else(|| over(&crate::record(2))).expect("there is room for them beside what these records name")
+}

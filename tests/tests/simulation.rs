@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use e2e::simulation::run::{Case, Report, run};
 use e2e::simulation::scenario::{self, Scenario};
+use e2e::simulation::streams::EDITION;
 use e2e::{Stage, record};
 use planner::status::{ConditionType, Truth};
 use simulator::cloud::ReadLag;
@@ -17,16 +18,17 @@ use simulator::cloud::ReadLag;
 const SEEDS: u64 = 3;
 
 fn case(scenario: &Scenario, seed: u64) -> Case<'_> {
-    Case { scenario, seed, kept: None, traced: false, week: false }
+    Case { scenario, seed, edition: EDITION, kept: None, without: &[], traced: false, week: false }
 }
 
 fn holds(name: &str) {
-    (1..=SEEDS).for_each(|seed| holds_in(name, seed));
+    (1..=SEEDS).for_each(|seed| holds_in(name, seed, EDITION));
 }
 
-fn holds_in(name: &str, seed: u64) {
-    if let Some(violation) = run(case(scenario::named(name).unwrap(), seed)).violation {
-        panic!("seed {seed}: {violation}\nagain: simulate --scenario {name} --seeds 1 --from {seed} --trace");
+fn holds_in(name: &str, seed: u64, edition: u8) {
+    if let Some(violation) = run(Case { edition, ..case(scenario::named(name).unwrap(), seed) }).violation {
+        let again = format!("simulate --scenario {name} --edition {edition} --seeds 1 --from {seed} --trace");
+        panic!("seed {seed}: {violation}\nagain: {again}");
     }
 }
 
@@ -72,7 +74,7 @@ fn one_environment_is_in_trouble_and_another_does_not_notice() {
 
 #[test]
 fn seeds_that_once_found_something_find_nothing_any_more() {
-    scenario::RECORDED.iter().for_each(|(name, seed)| holds_in(name, *seed));
+    scenario::RECORDED.iter().for_each(|(name, seed, edition)| holds_in(name, *seed, *edition));
 }
 
 #[test]

@@ -312,19 +312,20 @@ async fn see(
 ) -> Result<Seen, StoreError> {
     use planner::record::Stored::{Missing, Valid};
     let Some(Parsed { item, says: Judged { hash, spec, accepted } }) = judged else {
-        let spec = revisions.spec(status.revision).await?;
+        let (newest, revision) = revisions.in_force(status).await?;
+        let spec = revisions.spec(revision).await?;
         return Ok(Seen {
             stored: Missing,
-            generation: status.generation,
+            generation: newest.max(status.generation),
             hash: String::new(),
-            good: revisions.good(status, status.revision, spec.as_ref()).await?,
+            good: revisions.good(status, revision, spec.as_ref()).await?,
             spec,
-            revision: status.revision,
+            revision,
             edit: None,
         });
     };
-    let is_new = status.generation == 0 || *hash != status.spec_hash;
-    let generation = if is_new {
+    let mut is_new = status.generation == 0 || *hash != status.spec_hash;
+    let mut generation = if is_new {
         // Not only STATUS's number: it may have been put back from a backup, and no revision is written over.
         revisions.last().await?.max(status.generation).saturating_add(1)
     } else {
@@ -336,10 +337,14 @@ async fn see(
     let (stored, spec, revision) = match taken(revisions, hash, spec, status) {
         Ok(spec) => (Valid, Some(spec.clone()), generation),
         Err(stored) => {
-            let last_valid = revisions.spec(status.revision).await?;
+            let (newest, in_force) = revisions.in_force(status).await?;
+            if newest > generation {
+                (is_new, generation) = (true, newest.saturating_add(1));
+            }
+            let last_valid = revisions.spec(in_force).await?;
             let written = spec.ok().filter(|_| deleting);
             let spec = last_valid.map(|last| written.map_or(last.clone(), |written| torn_down_as(last, written)));
-            (stored, spec, status.revision)
+            (stored, spec, in_force)
         }
     };
     let good = revisions.good(status, revision, spec.as_ref()).await?;
@@ -436,9 +441,8 @@ impl Revisions<'_> {
             None => {
                 let prefix = REVISIONS.to_owned();
                 let query = Query { pk: self.name.to_owned(), prefix, descending: false, limit: None };
-                let number = |item: &Item| items::text(item, "sk").strip_prefix(REVISIONS)?.parse().ok();
                 let found = self.store.query(&query).await?;
-                found.into_iter().filter_map(|item| Some((number(&item)?, item))).collect()
+                found.into_iter().filter_map(|item| Some((number_of(&item)?, item))).collect()
             }
         };
         Ok(self.read.insert(read))
@@ -447,6 +451,25 @@ impl Revisions<'_> {
     /// The number of the last one; 0 when there is none.
     async fn last(&mut self) -> Result<u64, StoreError> {
         Ok(self.all().await?.last().map_or(0, |(number, _)| *number))
+    }
+
+    /// The number of the newest one, and of the one that is in force where SPEC does not say so: that of STATUS, unless it was
+    /// put back from a backup. Then others may have come into force since, and its own would be a rollback.
+    async fn in_force(&mut self, status: &Status) -> Result<(u64, u64), StoreError> {
+        let newest = self.newest().await?;
+        let knows_all = newest <= status.generation;
+        let revision = if knows_all { status.revision } else { self.last_valid().await?.max(status.revision) };
+        Ok((newest, revision))
+    }
+
+    /// As [`last`](Self::last), by one item unless all of them were read for something else.
+    async fn newest(&mut self) -> Result<u64, StoreError> {
+        if self.read.is_some() {
+            return self.last().await;
+        }
+        let prefix = REVISIONS.to_owned();
+        let query = Query { pk: self.name.to_owned(), prefix, descending: true, limit: Some(1) };
+        Ok(self.store.query(&query).await?.first().and_then(number_of).unwrap_or(0))
     }
 
     /// The number of the last valid one; 0 when there is none.
@@ -549,6 +572,10 @@ impl Revisions<'_> {
         let outdated = numbers.filter(|number| *number < first_kept && !needed.contains(number));
         Ok(outdated.take(OUTDATED_MAX).map(|number| items::revision_key(name, number)).collect())
     }
+}
+
+fn number_of(revision: &Item) -> Option<u64> {
+    items::text(revision, "sk").strip_prefix(REVISIONS)?.parse().ok()
 }
 
 fn parse_revision(item: Item) -> Result<Revision, String> {

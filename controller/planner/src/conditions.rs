@@ -251,6 +251,9 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     if draft.status.damaged {
         return no(Reason::RecordDamaged, damage(draft));
     }
+    if let Some(why) = draft.troubles.iter().find(|why| why.reason == Reason::RecordDamaged) {
+        return no(why.reason, why.message.clone());
+    }
     if record.deleting {
         let held = draft.troubles.iter().find(|why| why.reason == Reason::InUse);
         let words = match held {

@@ -171,6 +171,18 @@ impl<'a> Draft<'a> {
         reference.id().is_some_and(|id| self.sight.observed.doubts(&made(id.clone())))
     }
 
+    /// Marks nobody as leaving, charges nothing, and makes nobody a successor, beyond what is stored: what they were for is not
+    /// done.
+    pub(crate) fn unmark(&mut self) {
+        let before = &self.sight.record.status;
+        self.status.terminations = before.terminations.clone();
+        for member in &mut self.status.instances {
+            let was = before.instances.iter().find(|was| was.instance_id == member.instance_id);
+            member.leaving = was.and_then(|was| was.leaving.clone());
+        }
+        self.status.keep_successions(before);
+    }
+
     pub(crate) fn planned(&self, id: &str) -> Option<ActionId> {
         self.actions.iter().find(|action| action.id.0 == id).map(|action| action.id.clone())
     }

@@ -24,6 +24,7 @@ pub mod ownership;
 
 mod draft;
 mod recognise;
+mod older;
 pub mod desired;
 pub mod fixed;
 mod converge;

@@ -54,6 +54,7 @@ pub struct Memory {
     volumes_again: bool,
     /// What AWS would not delete, because something uses it.
     pub refusals: Refusals,
+    strangers: BTreeMap<InstanceId, Absence>,
 }
 
 /// How many members that are gone are remembered: AWS forgets a terminated target within minutes.
@@ -374,6 +375,18 @@ impl Memory {
     /// Since when no listener was seen to use a target group; from now on, if that is new.
     pub(crate) fn unused_since(&mut self, group: &TargetGroupArn, now: Timestamp) -> Timestamp {
         *self.unused.entry(group.clone()).or_insert(now)
+    }
+
+    /// Notes a complete reading with an instance that we launched and that is no member: since when, and how often by now.
+    pub(crate) fn note_stranger(&mut self, instance: &InstanceId, now: Timestamp) -> (Timestamp, u32) {
+        let seen = self.strangers.entry(instance.clone()).or_insert(Absence { since: now, reads: 0, unknown: false });
+        seen.reads = seen.reads.saturating_add(1);
+        (seen.since, seen.reads)
+    }
+
+    /// Forgets those that are known by now, or gone.
+    pub(crate) fn keep_strangers(&mut self, still: impl Fn(&InstanceId) -> bool) {
+        self.strangers.retain(|instance, _| still(instance));
     }
 
     /// Forgets target groups that a listener uses, or that are gone.

@@ -79,6 +79,14 @@ pub fn launch_behind<'r>(record: &'r Record, instance: &Instance) -> Option<&'r 
         .filter(|intent| matches!(intent.makes, Makes::Member { .. }))
 }
 
+/// The intent by which this environment launched an instance, whether or not it is known: our uid, and one intent as its tag
+/// and as its client token, which no copy has.
+pub fn launched_by<'i>(record: &Record, instance: &'i Instance) -> Option<&'i str> {
+    let intent = instance.tags.get(TAG_INTENT)?;
+    let is_ours = instance.tags.get(TAG_UID).map(String::as_str) == Some(record.status.uid.as_str());
+    (is_ours && instance.client_token.as_deref() == Some(intent.as_str())).then_some(intent.as_str())
+}
+
 /// The id of a new intent. It follows from the pass's seed, so that the planner draws no chance, and no two passes
 /// use the same.
 pub fn intent_id(uid: &EnvUid, seed: u64, makes: &Makes) -> IntentId {

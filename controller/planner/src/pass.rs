@@ -16,6 +16,7 @@ use crate::draft::Draft;
 use crate::held;
 use crate::memory::Memory;
 use crate::observed::Observed;
+use crate::older::{self, Older};
 use crate::reason::Reason;
 use crate::recognise;
 use crate::record::Record;
@@ -47,9 +48,10 @@ pub struct Sight<'a> {
 pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
     let record = sight.record;
     let mut draft = Draft::new(sight, memory);
-    let mut torn_down = false;
+    let (mut torn_down, mut older) = (false, Older::No);
     if !record.status.damaged {
         recognise::recognise(&mut draft);
+        older = older::strangers(&mut draft);
         let is_ending = record.deleting && record.status.holds_nothing();
         if record.spec.is_none() && record.revision > 0 && !is_ending {
             // The revision in force cannot be read: what it wants, and what it protects, is not known.
@@ -66,6 +68,8 @@ pub fn plan(sight: &Sight<'_>, memory: &mut Memory) -> Plan {
     }
     held::tell(&mut draft);
     withhold_failed(&mut draft);
+    older::hold(&mut draft, older);
+    torn_down &= older == Older::No;
     draft.status.generation = record.generation;
     draft.status.observed_generation = record.generation;
     draft.status.spec_hash = record.spec_hash.clone();
@@ -126,12 +130,6 @@ fn pause(draft: &mut Draft<'_>) {
     for action in std::mem::take(&mut draft.actions) {
         draft.leave(&action.resource, Reason::Paused, format!("{} would be done: {}", action.id, action.why));
     }
-    let before = &draft.sight.record.status;
-    draft.status.terminations = before.terminations.clone();
-    for member in &mut draft.status.instances {
-        let was = before.instances.iter().find(|was| was.instance_id == member.instance_id);
-        member.leaving = was.and_then(|was| was.leaving.clone());
-    }
-    draft.status.keep_successions(before);
+    draft.unmark();
     draft.wait(WaitOn::Person, "spec.paused to be false", None);
 }

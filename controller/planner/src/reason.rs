@@ -78,7 +78,7 @@ reasons! {
     NotObserved Ready Warning "The controller has not yet seen the latest edit of the record." "It is seen within a few seconds of a running controller.";
     ControllerNotRunning Ready Person "No controller has reported for three minutes." "Start `understudy controller`.";
     LeaderChanged Ready Normal "Another controller leads than before; it goes on where the last one stopped." "Nothing to do. When it happens again and again, see whether the controllers are restarted, or reach the table too slowly.";
-    RecordDamaged Ready Person "STATUS is gone, but revisions or open intents show that the environment was made before." "Put STATUS back from a backup of the table; until then nothing is changed.";
+    RecordDamaged Ready Person "STATUS is gone, but revisions or open intents show that the environment was made before; or it is older than what AWS holds: a member lives that it does not know." "Put the newest STATUS back from a backup of the table, or terminate the members that the message names; until then nothing is changed.";
 
     // SpecValid.
     Valid SpecValid Normal "The record is valid." "Nothing to do.";

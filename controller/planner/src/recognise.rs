@@ -295,7 +295,10 @@ fn instances(draft: &mut Draft<'_>) {
         {
             draft.status.instances.push(member);
             settle(draft, intent, &Made::Instance(instance.id.clone()));
-        } else if !is_over(instance.state) && instance.tags.get(TAG_ENVIRONMENT) == Some(&record.name) {
+        } else if !is_over(instance.state)
+            && instance.tags.get(TAG_ENVIRONMENT) == Some(&record.name)
+            && ownership::launched_by(record, instance).is_none()
+        {
             let message = "it carries our tags, but was not launched by an intent of ours: somebody's copy";
             draft.leave(&instance.id, Reason::NotOurs, message);
         }

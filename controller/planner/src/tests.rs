@@ -22,6 +22,7 @@ mod held;
 mod in_use;
 mod lint;
 mod memory;
+mod older;
 mod ours;
 mod promises;
 mod ready;

@@ -12,6 +12,7 @@ use simulator::cloud::console::Console;
 use simulator::cloud::{Answer, App, View};
 use simulator::{Builder, SimCloud};
 
+use super::reaching::take_rules_away;
 use super::script::{Hand, Misfortune, place};
 use crate::edits::OTHER_IMAGE;
 
@@ -37,7 +38,7 @@ impl Victim<'_> {
         live.get(place(drawn, live.len())).map(|instance| instance.id.clone())
     }
 
-    fn made(&self, id: &str) -> bool {
+    pub(super) fn made(&self, id: &str) -> bool {
         self.ours.contains(id)
     }
 
@@ -107,6 +108,7 @@ pub fn mend(cloud: &SimCloud) {
     set_images(&view, &console, &App::default());
     restore_images(cloud);
     give_name_back(&view, &console);
+    take_rules_away(cloud);
     for instance in view.instances() {
         // One that is terminated by now needs no mending.
         let _ = console.set_app(&instance.id, App::default());
@@ -159,18 +161,18 @@ fn zone(view: &View, drawn: u64) -> Zone {
 }
 
 /// What a person in the console has before them.
-struct Scene {
-    view: View,
-    console: Console,
-    member: InstanceId,
-    balancer: LoadBalancer,
-    group: TargetGroup,
+pub(super) struct Scene {
+    pub(super) view: View,
+    pub(super) console: Console,
+    pub(super) member: InstanceId,
+    pub(super) balancer: LoadBalancer,
+    pub(super) group: TargetGroup,
     own: SecurityGroupId,
 }
 
 impl Scene {
     /// Absent while the environment does not stand.
-    fn new(victim: &Victim<'_>, drawn: u64) -> Option<Self> {
+    pub(super) fn new(victim: &Victim<'_>, drawn: u64) -> Option<Self> {
         let view = victim.cloud.view();
         let member = victim.one(&view, drawn)?;
         let balancer = view.load_balancers().into_iter().find(|one| victim.made(one.arn.as_str()))?;

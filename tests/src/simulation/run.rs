@@ -14,18 +14,20 @@ use engine::store::Key;
 use planner::reason::Reason;
 use planner::resource::InstanceState;
 use serde_json::{Value, json};
-use simulator::Builder;
-use simulator::cloud::{App, ReadLag, Timings};
+use simulator::cloud::ReadLag;
 use simulator::entropy::Prng;
 
+use super::account::{Settings, images, neighbour};
 use super::environment::Bounds;
-use super::hands::{self, SPARED_IMAGE, Victim};
+use super::hands::{self, Victim};
 use super::judge::{Judge, Violation};
+use super::reaching;
 use super::scenario::Scenario;
 use super::script::{self, Damage, Event, Happening, LATE_MAX, REPLICAS, Replica};
+use super::streams;
 use super::tally::Tally;
 use crate::declared::{self, Trial};
-use crate::edits::two_images;
+use crate::edits;
 use crate::{NAME, NEIGHBOUR, SETTLE_MAX, Stage, comparable, fresh_all, launch_copy, record};
 
 /// Nothing happens for so long at the end of each run; in one of each scenario for a week.
@@ -51,12 +53,22 @@ pub struct Case<'a> {
     pub scenario: &'a Scenario,
     /// The seed.
     pub seed: u64,
+    /// The edition of its script; see [`streams::EDITION`].
+    pub edition: u8,
     /// Which events of its script happen, by their places; absent: all.
     pub kept: Option<&'a BTreeSet<usize>>,
+    /// Events whose words have one of these in them do not happen.
+    pub without: &'a [String],
     /// Whether a trace is kept.
     pub traced: bool,
     /// Whether it is quiet for a week at the end.
     pub week: bool,
+}
+
+impl Case<'_> {
+    fn leaves_out(&self, event: &Event) -> bool {
+        !self.without.is_empty() && self.without.iter().any(|word| event.to_string().contains(word))
+    }
 }
 
 /// What came of it.
@@ -82,7 +94,7 @@ pub struct Report {
 pub fn run(case: Case<'_>) -> Report {
     let mut prng = Prng::new(case.seed);
     let settings = Settings::draw(&mut prng, case.scenario);
-    let script = script::draw(&mut prng, case.scenario);
+    let script = streams::draw(&mut prng, case.scenario, case.edition);
     let mut stage = Stage::with(case.seed, |builder| settings.build(builder));
     stage.cloud.set_throttling(settings.throttled);
     let judge = Judge::new(&stage, case.traced);
@@ -113,59 +125,6 @@ pub fn run(case: Case<'_>) -> Report {
     drop(stage);
     let (violation, tally, trace) = judge.retire();
     Report { violation, tally, trace, script, reached, time, passes }
-}
-
-/// What an account is like in this seed.
-struct Settings {
-    timings: Timings,
-    page_size: usize,
-    throttled: bool,
-    has_neighbour: bool,
-}
-
-impl Settings {
-    fn draw(prng: &mut Prng, scenario: &Scenario) -> Self {
-        let mut seconds = |from: u64, to: u64| Duration::from_secs(from + prng.below(to - from));
-        let timings = Timings {
-            pending: seconds(5, 60),
-            boot: seconds(10, 150),
-            balancer_provisioning: seconds(20, 500),
-            balancer_release: seconds(10, 400),
-            stopping: seconds(5, 60),
-            shutting_down: seconds(5, 120),
-            ..Timings::default()
-        };
-        let page_size = [2, 5, 1000][script::place(prng.draw(), 3)];
-        let (throttled, has_neighbour) = (prng.chance(500), prng.chance(scenario.neighbours));
-        Self { timings, page_size, throttled, has_neighbour }
-    }
-
-    /// What of this account takes longer than usual.
-    fn slow(&self) -> impl Iterator<Item = &'static str> {
-        let times = [
-            (self.timings.boot, 60, script::SLOW[0]),
-            (self.timings.balancer_provisioning, 300, script::SLOW[1]),
-            (self.timings.balancer_release, 200, script::SLOW[2]),
-        ];
-        times.into_iter().filter(|(time, usual, _)| time.as_secs() > *usual).map(|(.., what)| what)
-    }
-
-    fn build(&self, builder: Builder) -> Builder {
-        images(builder.timings(self.timings.clone()).page_size(self.page_size))
-    }
-}
-
-/// An account with the images of both environments.
-fn images(builder: Builder) -> Builder {
-    two_images(builder).image(SPARED_IMAGE, App::default())
-}
-
-/// A second environment, with an image of its own.
-fn neighbour() -> Value {
-    let mut record = record(2);
-    record["metadata"]["name"] = json!(NEIGHBOUR);
-    record["spec"]["image"]["amiId"] = json!(SPARED_IMAGE);
-    record
 }
 
 /// The run was stopped: the judge knows why.
@@ -229,7 +188,7 @@ impl Run<'_> {
         let began = self.stage.clock.since_epoch();
         for (place, event) in script.iter().enumerate() {
             self.reached = place;
-            if self.case.kept.is_some_and(|kept| !kept.contains(&place)) {
+            if self.case.kept.is_some_and(|kept| !kept.contains(&place)) || self.case.leaves_out(event) {
                 continue;
             }
             self.pass_until(began + event.at)?;
@@ -291,8 +250,12 @@ impl Run<'_> {
                 return self.befalls(NAME, |victim| hands::befall(victim, *misfortune, *drawn));
             }
             Happening::Hand(hand, drawn) => return self.befalls(NAME, |one| hands::reach_in(one, *hand, *drawn)),
+            Happening::Reach(reach, drawn) => {
+                return self.befalls(NAME, |one| reaching::reach_further(one, *reach, *drawn));
+            }
             Happening::Neighbour(drawn) => return self.reach_over(*drawn),
             Happening::Edit(drawn) => return self.edit(self.declared(*drawn)),
+            Happening::EditWide(drawn) => return self.edit(edits::wide(&self.last, *drawn)),
             Happening::EditBack => return self.edit(self.before.clone()),
             Happening::EditInvalid(drawn) => return self.edit_invalid(*drawn),
             Happening::Damage(damage) => return self.damage(*damage),
@@ -523,6 +486,7 @@ impl Run<'_> {
             // What its instances leave behind goes with them.
             self.pass(Duration::from_secs(600))?;
         }
+        reaching::tidy(&self.stage.cloud);
         let wanted: Vec<&Value> = (!self.deleting).then_some(&self.last).into_iter().chain(&self.neighbour).collect();
         let (have, want) = (comparable(&self.stage.canonical()), wanted_world(&wanted));
         let oracle = if self.deleting { GONE } else { I7 };

@@ -1,29 +1,18 @@
-//! What happens in a run and when, drawn from its seed before it begins.
+//! What happens in a run and when: the words of a script.
 //!
 //! A happening names what it befalls by a number, which is resolved only when it happens. So any part of a script is a
-//! script again, and a failing one can be shortened. Never: looks at the world. How it happens is in [`super::hands`].
+//! script again, and a failing one can be shortened. Never: looks at the world. How it is drawn is in [`super::streams`], how
+//! it happens in [`super::hands`] and [`super::reaching`].
 
 use std::fmt;
 use std::time::Duration;
 
-use engine::operation::Operation;
 use jiff::SignedDuration;
 use simulator::cloud::{Calls, Fault, ReadLag};
-use simulator::entropy::Prng;
 use simulator::store::StoreFault;
 
-use super::scenario::Scenario;
-
-/// How often chance is asked for each kind of happening.
-const STEP: Duration = Duration::from_secs(2);
 /// A late request arrives within this.
 pub const LATE_MAX: Duration = Duration::from_secs(60);
-/// How long an outage of the table lasts at most.
-const OUTAGE_MAX: Duration = Duration::from_secs(40);
-/// The longest pause of a replica: three leases.
-const PAUSE_MAX: Duration = Duration::from_secs(45);
-/// Wall clocks of two replicas may differ by so much.
-const SKEW_MAX: Duration = Duration::from_secs(120);
 
 /// A replica of the controller.
 pub type Replica = &'static str;
@@ -61,8 +50,12 @@ pub enum Happening {
     Misfortune(Misfortune, u64),
     /// A person in the console.
     Hand(Hand, u64),
+    /// Likewise, since the second edition.
+    Reach(Reach, u64),
     /// The user writes the record.
     Edit(u64),
+    /// The user writes a record with almost as many sources as its groups have room for.
+    EditWide(u64),
     /// The user writes the last record once more: A, B, A.
     EditBack,
     /// The user writes a record that is not valid.
@@ -171,6 +164,31 @@ pub enum Hand {
     GivesNameBack,
 }
 
+/// What else a person does in the console, since the second edition of scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Stops every member that runs.
+    StopsAll,
+    /// Starts every member that is stopped.
+    StartsAll,
+    /// Fills a group with rules of theirs, often in the place of one of ours.
+    FillsGroup,
+    /// Adds a rule by which the load balancer answers visitors by itself.
+    RuleAnswers,
+    /// Adds a rule that forwards to our target group.
+    RuleForwards,
+    /// Adds a rule that forwards to a target group of theirs.
+    RuleForwardsElsewhere,
+    /// Takes all such rules away.
+    RulesTakenAway,
+    /// Sets an algorithm, and beside it what goes with no other.
+    ExcludingAttributes,
+    /// Lets a listener forward to a target group of theirs too, with weight 0: as ours does while one replaces another.
+    LooksAlike,
+    /// Takes every tag of a member and of its volumes.
+    UntagsWithVolumes,
+}
+
 /// What somebody does to the record by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Damage {
@@ -244,7 +262,9 @@ impl Happening {
             Self::Lag(..) => "reads lag".into(),
             Self::Misfortune(misfortune, _) => format!("misfortune: {misfortune:?}"),
             Self::Hand(hand, _) => format!("by hand: {hand:?}"),
+            Self::Reach(reach, _) => format!("by hand: {reach:?}"),
             Self::Edit(_) => "edit".into(),
+            Self::EditWide(_) => "edit: wide".into(),
             Self::EditBack => "edit: back".into(),
             Self::EditInvalid(_) => "edit: invalid".into(),
             Self::Damage(damage) => format!("record: {damage:?}"),
@@ -262,239 +282,8 @@ impl fmt::Display for Event {
     }
 }
 
-/// A kind of happening, and how often it comes in a thousand steps of [`STEP`] when it is rare and when it is frequent.
-struct Stream {
-    rare: u16,
-    frequent: u16,
-    draw: fn(&mut Prng, &Scenario) -> Happening,
-}
-
-/// The script of a seed: a swarm. Each kind of happening is off, rare or frequent.
-pub fn draw(prng: &mut Prng, scenario: &Scenario) -> Vec<Event> {
-    let mut script = Vec::new();
-    for stream in streams(scenario) {
-        let often = [0, stream.rare, stream.frequent][place(prng.below(3), 3)];
-        let mut at = Duration::ZERO;
-        while at < scenario.trouble {
-            if prng.chance(often) {
-                script.push(Event { at: at + prng.duration(STEP), what: (stream.draw)(prng, scenario) });
-            }
-            at += STEP;
-        }
-    }
-    if prng.chance(scenario.deletes) {
-        script.push(Event { at: prng.duration(scenario.trouble), what: Happening::Delete });
-    }
-    // Stable, so that happenings of one instant stand in the order of the streams.
-    script.sort_by_key(|event| event.at);
-    script
-}
-
 /// Which of `among` a drawn number picks.
 pub fn place(drawn: u64, among: usize) -> usize {
     let among = u64::try_from(among).unwrap_or(u64::MAX).max(1);
     usize::try_from(drawn % among).unwrap_or(0)
-}
-
-fn pick<T: Copy>(prng: &mut Prng, among: &[T]) -> T {
-    among[place(prng.draw(), among.len())]
-}
-
-fn streams(scenario: &Scenario) -> Vec<Stream> {
-    let mut streams = vec![
-        Stream { rare: 5, frequent: 40, draw: fault_of_any_call },
-        Stream { rare: 5, frequent: 40, draw: fault_of_a_write },
-        Stream { rare: 2, frequent: 15, draw: refusal },
-        Stream { rare: 5, frequent: 40, draw: fault_of_the_table },
-        Stream { rare: 5, frequent: 40, draw: fault_of_a_notice },
-    ];
-    if !scenario.spares {
-        streams.extend([
-            Stream { rare: 2, frequent: 10, draw: lag },
-            Stream { rare: 1, frequent: 5, draw: |prng, _| Happening::IndexLag(prng.duration(OUTAGE_MAX)) },
-            Stream { rare: 3, frequent: 20, draw: crash },
-            Stream { rare: 2, frequent: 10, draw: |_, _| Happening::BucketsEmptied },
-        ]);
-    }
-    if scenario.neighbours > 0 {
-        streams.push(Stream { rare: 4, frequent: 10, draw: |prng, _| Happening::Neighbour(prng.draw()) });
-    }
-    if scenario.misfortunes {
-        streams.push(Stream {
-            rare: 4,
-            frequent: 15,
-            draw: |prng, _| Happening::Misfortune(pick(prng, &MISFORTUNES), prng.draw()),
-        });
-    }
-    if scenario.hands {
-        streams.push(Stream {
-            rare: 5,
-            frequent: 20,
-            draw: |prng, _| Happening::Hand(pick(prng, &HANDS), prng.draw()),
-        });
-    }
-    if scenario.edits {
-        streams.push(Stream { rare: 2, frequent: 10, draw: edit });
-    }
-    if scenario.damage {
-        streams.push(Stream { rare: 1, frequent: 4, draw: damage });
-    }
-    if scenario.replicas > 1 {
-        streams.push(Stream {
-            rare: 5,
-            frequent: 20,
-            draw: |prng, scenario| Happening::Pause(replica(prng, scenario), prng.duration(PAUSE_MAX)),
-        });
-    }
-    streams
-}
-
-fn replica(prng: &mut Prng, scenario: &Scenario) -> Replica {
-    pick(prng, &REPLICAS[..scenario.replicas])
-}
-
-fn transport(prng: &mut Prng) -> Fault {
-    match prng.below(5) {
-        0 => Fault::LostRequest,
-        1 => Fault::LostReply,
-        2 => Fault::Late(prng.duration(LATE_MAX)),
-        3 => Fault::Duplicate(prng.duration(LATE_MAX)),
-        _ => Fault::Hang,
-    }
-}
-
-fn fault_of_any_call(prng: &mut Prng, _: &Scenario) -> Happening {
-    let codes = ["RequestLimitExceeded", "InternalError", "ServiceUnavailable", "Unavailable"];
-    let fault = if prng.chance(500) { transport(prng) } else { Fault::refused(pick(prng, &codes)) };
-    Happening::Call(Calls::Any, fault)
-}
-
-fn fault_of_a_write(prng: &mut Prng, _: &Scenario) -> Happening {
-    Happening::Call(Calls::Writes, transport(prng))
-}
-
-/// What AWS says no to, of the calls that it says so to.
-fn refusal(prng: &mut Prng, _: &Scenario) -> Happening {
-    let refusals = [
-        (Operation::RunInstances, "InsufficientInstanceCapacity"),
-        (Operation::RunInstances, "InstanceLimitExceeded"),
-        (Operation::RunInstances, "VcpuLimitExceeded"),
-        (Operation::DeleteSecurityGroup, "DependencyViolation"),
-        (Operation::DeleteTargetGroup, "ResourceInUse"),
-        (Operation::TerminateInstances, "IncorrectInstanceState"),
-        (Operation::RegisterTargets, "TooManyTargets"),
-        (Operation::DescribeTargetHealth, "Throttling"),
-        (Operation::DescribeInstances, "UnauthorizedOperation"),
-    ];
-    let (operation, code) = pick(prng, &refusals);
-    Happening::Call(Calls::Of(operation), Fault::refused(code))
-}
-
-fn fault_of_the_table(prng: &mut Prng, _: &Scenario) -> Happening {
-    let faults = [
-        StoreFault::Conflict,
-        StoreFault::LostReply,
-        StoreFault::LostRequest,
-        StoreFault::Throttled,
-        StoreFault::Failed,
-    ];
-    Happening::Table { write: prng.chance(700), fault: pick(prng, &faults) }
-}
-
-/// What the watch is told of the table: a notice is dropped or doubled, a batch is answered in parts. One that is late is
-/// [`Happening::IndexLag`].
-fn fault_of_a_notice(prng: &mut Prng, _: &Scenario) -> Happening {
-    let faults = [StoreFault::NameDropped, StoreFault::NameDoubled, StoreFault::Unprocessed];
-    Happening::Table { write: false, fault: pick(prng, &faults) }
-}
-
-fn lag(prng: &mut Prng, scenario: &Scenario) -> Happening {
-    let lag = match prng.below(4) {
-        0 => ReadLag::None,
-        1 => ReadLag::Fixed(prng.duration(Duration::from_secs(10))),
-        2 => ReadLag::UpTo(Duration::from_secs(5)),
-        _ => ReadLag::UpTo(Duration::from_secs(30)),
-    };
-    Happening::Lag(replica(prng, scenario), lag)
-}
-
-fn crash(prng: &mut Prng, scenario: &Scenario) -> Happening {
-    let skew = SignedDuration::try_from(prng.duration(SKEW_MAX)).unwrap_or_default();
-    Happening::Crash(replica(prng, scenario), if prng.chance(500) { skew } else { -skew })
-}
-
-fn edit(prng: &mut Prng, _: &Scenario) -> Happening {
-    match prng.below(10) {
-        0 => Happening::EditInvalid(prng.draw()),
-        1 => Happening::EditBack,
-        _ => Happening::Edit(prng.draw()),
-    }
-}
-
-fn damage(prng: &mut Prng, _: &Scenario) -> Happening {
-    let kinds = [Damage::SpecDeleted, Damage::SpecReplaced, Damage::StatusDeleted, Damage::StatusRestored];
-    Happening::Damage(pick(prng, &kinds))
-}
-
-/// What takes long in some accounts, drawn with each seed.
-pub const SLOW: [&str; 3] =
-    ["boots are slow", "load balancers provision slowly", "interfaces of load balancers linger"];
-
-/// What a scenario's scripts must bring about sooner or later, as it is counted.
-pub fn expected(scenario: &Scenario) -> Vec<String> {
-    let refused = [
-        "RequestLimitExceeded",
-        "InternalError",
-        "ServiceUnavailable",
-        "Unavailable",
-        "UnauthorizedOperation",
-        "Throttling",
-    ];
-    let mut names: Vec<String> = refused.iter().map(|code| format!("call: refused: {code}")).collect();
-    names.extend(["request lost", "reply lost", "call hangs"].map(|what| format!("call: {what}")));
-    names.extend(
-        ["conflict", "reply lost", "request lost", "throttled", "failed"].map(|what| format!("table write: {what}")),
-    );
-    names.extend(["reply lost", "request lost", "throttled", "failed"].map(|what| format!("table read: {what}")));
-    names
-        .extend(["table notice: dropped", "table notice: doubled", "table batch: keys unprocessed"].map(str::to_owned));
-    names.extend(SLOW.map(|what| format!("account: {what}")));
-    let mut happened: Vec<String> = Vec::new();
-    if !scenario.spares {
-        names.push("call: throttled by its bucket".into());
-        happened.extend(["buckets emptied by others", "index lags", "reads lag", "crash"].map(str::to_owned));
-    }
-    if scenario.neighbours > 0 {
-        happened.push("by hand: a neighbour's member is terminated".into());
-    }
-    if scenario.misfortunes {
-        names.extend(["request late", "request doubled"].map(|what| format!("call: {what}")));
-        let launch = ["InsufficientInstanceCapacity", "InstanceLimitExceeded", "VcpuLimitExceeded"];
-        names.extend(launch.map(|code| format!("call: refused: {code}")));
-        let by_aws = ["InsufficientInstanceCapacity", "VcpuLimitExceeded"];
-        names.extend(by_aws.map(|code| format!("call: aws refuses: {code}")));
-        happened.extend(MISFORTUNES.iter().map(|misfortune| format!("misfortune: {misfortune:?}")));
-    }
-    if scenario.hands {
-        // Before it stands there is nobody else's instance, and hardly a name to give back; nor while it is deleted.
-        let late = [Hand::RegistersForeign, Hand::GivesNameBack];
-        let hands = HANDS.iter().filter(|hand| scenario.stands || !late.contains(*hand));
-        let hands = hands.filter(|hand| scenario.deletes < 1000 || **hand != Hand::GivesNameBack);
-        happened.extend(hands.map(|hand| format!("by hand: {hand:?}")));
-    }
-    if scenario.deletes > 0 {
-        names.push("call: aws refuses: DependencyViolation".into());
-    }
-    if scenario.edits {
-        happened.extend(["edit", "edit: back", "edit: invalid"].map(str::to_owned));
-    }
-    if scenario.damage {
-        let kinds = [Damage::SpecDeleted, Damage::SpecReplaced, Damage::StatusDeleted, Damage::StatusRestored];
-        happened.extend(kinds.map(|damage| format!("record: {damage:?}")));
-    }
-    if scenario.replicas > 1 {
-        happened.push("pause".into());
-    }
-    names.extend(happened.into_iter().map(|name| format!("happened: {name}")));
-    names
 }

@@ -325,6 +325,29 @@ fn an_edit_after_a_status_was_put_back_takes_the_place_of_no_revision() {
     });
 }
 
+/// Found by the simulation: what had been in force when the backup was made came back, with its count and its surge.
+#[test]
+fn a_status_that_was_put_back_brings_no_older_revision_back_into_force() {
+    for then in [None, Some(json!({"kind": "Deployment"}))] {
+        world(|world| {
+            world.apply(2);
+            let backup = world.status();
+            world.apply(3);
+            match &then {
+                Some(faulty) => world.table.put("a", SPEC, faulty.clone()),
+                None => world.table.remove("a", SPEC),
+            }
+            world.pass();
+            world.table.put("a", STATUS, backup);
+            let stored = world.pass();
+            assert_eq!((count_in_force(&stored), stored.record.revision), (Some(3), 2), "{then:?}");
+            let again = world.read();
+            assert_eq!((again.record.revision, again.edit), (2, None), "STATUS knows of it by now");
+            assert!(again.record.status.generation >= 2);
+        });
+    }
+}
+
 #[test]
 fn what_cannot_be_read_is_damage_and_is_never_written_over() {
     for (sk, garbage) in [(STATUS, json!({"uid": 7})), ("INTENT#open#in-9", json!({"id": "in-9"}))] {

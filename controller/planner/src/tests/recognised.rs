@@ -317,7 +317,7 @@ fn a_copy_that_has_ended_and_an_instance_of_another_environment_are_not_reported
     let reported = |state: InstanceState, environment: &str| {
         let mut world = World::healthy(1);
         let mut copy = world.instance(1).clone();
-        (copy.id, copy.state) = (instance_id(9), state);
+        (copy.id, copy.state, copy.client_token) = (instance_id(9), state, Some("in-console".into()));
         copy.tags.insert(TAG_ENVIRONMENT.into(), environment.into());
         seen(&mut world.observed.instances).insert(instance_id(9), copy);
         left_alone(&world.pass(), "i-9").len()

@@ -99,10 +99,7 @@ fn the_intent_of_what_is_made_is_recorded_with_it() {
     let status = world.concluded(&plan, super::converging::made).status;
     let of = |id: &str| {
         let action = plan.actions.iter().find(|action| action.id.0.starts_with(id)).unwrap();
-        match &action.does {
-            crate::action::Does::Create(intent) => Some(intent.id.clone()),
-            _ => None,
-        }
+        if let crate::action::Does::Create(intent) = &action.does { Some(intent.id.clone()) } else { None }
     };
     assert_eq!(status.load_balancer.unwrap().intent, of("create-load-balancer"));
     assert_eq!(status.target_groups[0].intent, of("create-target-group/"));

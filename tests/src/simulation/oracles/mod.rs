@@ -4,6 +4,7 @@
 //! limit (`limit: ...`): one that never was near its limit proves nothing. Each environment is judged by its own facts.
 //! What ends a run (I6, I7) is judged by the run.
 
+mod calls;
 mod exits;
 mod launches;
 mod leadership;
@@ -40,6 +41,7 @@ struct Own {
     launches: launches::Launches,
     exits: exits::Exits,
     voice: voice::Voice,
+    calls: calls::Calls,
     neighbour: neighbours::Neighbour,
 }
 
@@ -49,7 +51,9 @@ impl Oracles {
         leadership::written(write, facts, tally)?;
         facts.store(write);
         for (name, put) in puts(write) {
-            self.environments.entry(name.to_owned()).or_default().voice.hear(put, write.at);
+            let judged = self.environments.entry(name.to_owned()).or_default();
+            judged.voice.hear(put, write.at);
+            judged.calls.hear(put, write.at);
         }
         for (name, put) in puts(write) {
             let (Some(own), Some(judged)) = (facts.environments.get(name), self.environments.get_mut(name)) else {
@@ -57,6 +61,7 @@ impl Oracles {
             };
             judged.exits.written(put, write.at, own, tally)?;
             judged.voice.written(put, write.at, facts, own, tally)?;
+            judged.calls.written(put, write.at, tally)?;
         }
         Ok(())
     }
@@ -72,6 +77,7 @@ impl Oracles {
         };
         let judged = self.environments.entry(name.clone()).or_default();
         judged.launches.arrived(arrival, own, tally)?;
+        judged.calls.arrived(arrival, facts, own, tally)?;
         judged.exits.arrived(arrival, facts, own, tally)?;
         judged.neighbour.arrived(arrival, own, tally)
     }
@@ -100,7 +106,12 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
         "I9 a call is within our half",
         "Ready is borne out",
         "an action is told",
+        "a call was decided",
+        "what is told was done",
     ];
+    if !scenario.spares {
+        names.push("a call of a pass that was cut off is told");
+    }
     if scenario.misfortunes || scenario.hands || scenario.edits {
         names.extend(["I5 what destroys goes by fresh sight", "a failed action is told with its error"]);
     }

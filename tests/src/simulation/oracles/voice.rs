@@ -12,7 +12,7 @@ use planner::reason::Reason;
 use serde_json::Value;
 use simulator::cloud::View;
 
-use super::Ruling;
+use super::{Ruling, calls};
 use crate::RESYNC;
 use crate::simulation::environment::{Environment, Sight};
 use crate::simulation::facts::Facts;
@@ -69,21 +69,22 @@ impl Voice {
             return ready(put, at, facts, own, tally);
         }
         if sk.starts_with(DONE_PASSES) {
-            return self.ended(put, at, tally);
+            return self.ended(put, at, own, tally);
         }
         Ok(())
     }
 
-    fn ended(&self, item: &Item, at: Duration, tally: &mut Tally) -> Ruling {
+    fn ended(&self, item: &Item, at: Duration, own: &Environment, tally: &mut Tally) -> Ruling {
         let Ok(entry) = serde_json::from_value::<Entry>(Value::Object(item.clone())) else {
             return Err((TOLD, "a journal entry cannot be read".into()));
         };
         let Some(end) = entry.end.as_ref().filter(|end| !end.interrupted) else { return Ok(()) };
+        let opened = own.entries.get(&entry.id).map_or(at, |kept| kept.opened);
         for line in &entry.actions {
             let outcome = end.outcomes.get(&line.id).map_or("", String::as_str);
             let is_told = if let Some(made) = outcome.strip_prefix("done") {
                 tally.count("oracle: an action is told");
-                self.done(line, made.trim_start_matches(": "), at)
+                self.done(line, made.trim_start_matches(": "), opened, at)
             } else if let Some(error) = outcome.strip_prefix("failed: ") {
                 tally.count("oracle: a failed action is told with its error");
                 self.failed(line, error, at)
@@ -97,9 +98,12 @@ impl Voice {
         Ok(())
     }
 
-    /// Whether it was told for its reason, of what was made or of what it was done to.
-    fn done(&self, line: &Line, made: &str, at: Duration) -> bool {
-        self.of(line, made, at).any(|(told, _)| told.reason == line.reason.name())
+    /// Whether it was told since it was decided, for its reason, of what was made or of what it was done to. That something
+    /// else was done to it for the same reason tells nothing of this: a member is taken out and terminated for one.
+    fn done(&self, line: &Line, made: &str, opened: Duration, at: Duration) -> bool {
+        let begins = calls::sentence(line);
+        let says = |told: &Told| told.reason == line.reason.name() && told.message.starts_with(&begins);
+        self.of(line, made, at).any(|(told, when)| when >= opened && says(told))
     }
 
     /// Whether it was told with what AWS said. In other words it is told again only after a while.
