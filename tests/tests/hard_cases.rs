@@ -9,7 +9,8 @@ use engine::operation::Operation;
 use engine::store::Key;
 use planner::id::AmiId;
 use planner::request::Ref;
-use planner::resource::{Direction, Peer, Rule};
+use planner::resource::{Direction, LoadBalancerState, Peer, Rule};
+use planner::status::{ConditionType, Truth};
 use serde_json::{Value, json};
 use simulator::cloud::{Answer, App, Fault, Kind};
 use simulator::{Builder, Cut};
@@ -107,12 +108,18 @@ fn a_launch_that_was_lost_holds_up_neither_delete_nor_rollout() {
 }
 
 #[test]
-fn a_load_balancer_whose_rename_was_refused_is_rebuilt_when_it_is_lost() {
+fn a_load_balancer_whose_rename_was_refused_is_rebuilt_under_the_name_of_the_revision_in_force() {
     let mut stage = running(80, &record(2));
     stage.apply(&record_with(2, |record| record["spec"]["loadBalancer"]["name"] = json!("renamed")));
     stage.run_for(Duration::from_secs(60));
-    let arn = stage.cloud.view().load_balancers()[0].arn.clone();
-    stage.cloud.console().delete_load_balancer(&arn).unwrap();
+    let lost = stage.cloud.view().load_balancers()[0].arn.clone();
+    stage.cloud.console().delete_load_balancer(&lost).unwrap();
+    stage.until("another of the old name serves", |world| {
+        let balancers = world.cloud.view().load_balancers();
+        balancers.iter().any(|one| one.arn != lost && one.name == "shop-alb" && one.state == LoadBalancerState::Active)
+    });
+    assert!(stage.is(ConditionType::SpecValid, Truth::False), "{}", stage.report());
+    stage.apply(&record(2));
     stage.settle();
 }
 

@@ -44,9 +44,9 @@ struct Holder {
 }
 
 impl Refusals {
-    /// Notes that AWS would not delete it because something uses it.
+    /// Notes that AWS would not delete it because something uses it. Who does is asked at once, but not again at each try.
     pub(crate) fn note(&mut self, refused: Made) {
-        self.0.entry(refused).or_default().asked = None;
+        self.0.entry(refused).or_default();
     }
 
     /// Whose users are to be asked for now.

@@ -102,7 +102,8 @@ fn deletion_protection(draft: &mut Draft<'_>) -> Option<Vec<ActionId>> {
     }
     if !is_ours {
         let message = format!(
-            "{} is protected from deletion, and not by this record: somebody has switched it on; whoever may call              elasticloadbalancing:ModifyLoadBalancerAttributes can lift it: aws elbv2 modify-load-balancer-attributes \
+            "{} is protected from deletion, and not by this record: somebody has switched it on; whoever may call \
+             elasticloadbalancing:ModifyLoadBalancerAttributes can lift it: aws elbv2 modify-load-balancer-attributes \
              --load-balancer-arn {} --attributes Key={DELETION_PROTECTION},Value=false",
             balancer.name, balancer.arn
         );
