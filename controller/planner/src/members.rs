@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
+use crate::memory::{ARRIVES_WITHIN, elapsed};
 use crate::reason::Reason;
 use crate::resource::{Instance, InstanceState, StatusChecks, Target, TargetHealth};
 use crate::status::MemberStatus;
@@ -108,7 +109,7 @@ pub(crate) fn assess(
         let impaired = checks == Some(&StatusChecks::Impaired);
         let was = life_of(status);
         moved.extend(note_address(status, instance));
-        note_instance(status, instance, observed.instances.seen().is_some());
+        note_instance(status, instance, observed.instances.seen().is_some(), now);
         returned += u32::from(note_life(status, was, now));
         if let Some(targets) = &targets {
             note_health(status, targets.get(status.instance_id.as_str()).copied(), impaired, now);
@@ -152,7 +153,11 @@ fn note_address(status: &mut MemberStatus, instance: Option<&Instance>) -> Optio
 fn note_life(status: &mut MemberStatus, was: Life, now: jiff::Timestamp) -> bool {
     let life = life_of(status);
     status.stopped_since = (life == Life::Stopped).then(|| status.stopped_since.unwrap_or(now));
-    was == Life::Stopped && life == Life::Live && status.leaving.is_none()
+    let came_back = was == Life::Stopped && life == Life::Live;
+    if came_back {
+        status.returned_at = Some(now);
+    }
+    came_back && status.leaving.is_none()
 }
 
 /// Notes who of the members that were launched from `template` is of another type by now: that is nobody's edit of the record.
@@ -162,10 +167,11 @@ pub(crate) fn note_altered(members: &mut [Member], template: &str, instance_type
     }
 }
 
-fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool) {
+fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool, now: jiff::Timestamp) {
     match instance {
         // What is being terminated never comes back; a reading that shows it alive is an older one (promise I5).
         Some(_) if life_of(status) == Life::Ending => {}
+        Some(instance) if may_be_of_before(status, instance, now) => {}
         Some(instance) => {
             status.state = Some(instance.state);
             status.instance_type = instance.instance_type.clone();
@@ -176,6 +182,15 @@ fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_rea
         None if was_read && life_of(status) != Life::Ending => status.state = None,
         None => {}
     }
+}
+
+/// Whether a reading that shows it stopped may be one of before it was started again, as reads of EC2 go back in time: a
+/// successor for it would be one too many (promise I1). A member that was never stopped is believed at once.
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
+fn may_be_of_before(status: &MemberStatus, instance: &Instance, now: jiff::Timestamp) -> bool {
+    let is_stopped = matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped);
+    let is_back = status.returned_at.is_some_and(|at| elapsed(at, now) < ARRIVES_WITHIN);
+    is_stopped && is_back && life_of(status) == Life::Live
 }
 
 fn note_health(status: &mut MemberStatus, target: Option<&Target>, impaired: bool, now: jiff::Timestamp) {

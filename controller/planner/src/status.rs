@@ -424,6 +424,9 @@ pub struct MemberStatus {
     /// Since when it is stopped, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_since: Option<Timestamp>,
+    /// When it was last seen alive again after it was stopped, by our clock. A reading of before that may still come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_at: Option<Timestamp>,
     /// Whether a successor was launched for it while it was sick: a brake that comes later does not make it one too many.
     #[serde(default)]
     pub succeeded: bool,

@@ -122,6 +122,21 @@ fn started_again(slots: u32) -> World {
     world
 }
 
+/// Seeds 8800032 of console and 8800033 of replicas, edition 2: a reading of before the start followed one of after it.
+#[test]
+fn i1_a_reading_of_before_it_was_started_again_asks_for_no_successor() {
+    let mut world = started_again(2);
+    let plan = world.pass();
+    assert_eq!(ids(&plan), [].into(), "{plan}");
+    world.store(&plan);
+    let mut world = stopped(stopped(world.after(5), 1), 2);
+    let plan = world.pass();
+    assert_eq!(launches(&plan), 0, "both may live: {plan}");
+    world.store(&plan);
+    let mut world = world.after(120);
+    assert_eq!(launches(&world.pass()), 2, "no reading is that late, so they were stopped again");
+}
+
 #[test]
 fn what_comes_back_and_is_too_many_goes_within_the_budget() {
     let mut world = started_again(5);

@@ -302,6 +302,7 @@ impl World {
             healthy_since: None,
             unhealthy_since: None,
             stopped_since: None,
+            returned_at: None,
             succeeded: false,
             leaving: None,
             intent: None,
