@@ -263,7 +263,7 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                     healthy_since: None,
                     unhealthy_since: None,
                     stopped_since: None,
-                    returned_at: None,
+                    moved: None,
                     succeeded: false,
                     leaving: None,
                     intent: Some(intent.id.clone()),

@@ -10,7 +10,7 @@ use crate::id::{InstanceId, TargetGroupArn};
 use crate::memory::{ARRIVES_WITHIN, elapsed};
 use crate::reason::Reason;
 use crate::resource::{Instance, InstanceState, StatusChecks, Target, TargetHealth};
-use crate::status::MemberStatus;
+use crate::status::{MemberStatus, Moved};
 
 /// A recorded member beside what was seen of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,11 +153,7 @@ fn note_address(status: &mut MemberStatus, instance: Option<&Instance>) -> Optio
 fn note_life(status: &mut MemberStatus, was: Life, now: jiff::Timestamp) -> bool {
     let life = life_of(status);
     status.stopped_since = (life == Life::Stopped).then(|| status.stopped_since.unwrap_or(now));
-    let came_back = was == Life::Stopped && life == Life::Live;
-    if came_back {
-        status.returned_at = Some(now);
-    }
-    came_back && status.leaving.is_none()
+    was == Life::Stopped && life == Life::Live && status.leaving.is_none()
 }
 
 /// Notes who of the members that were launched from `template` is of another type by now: that is nobody's edit of the record.
@@ -171,8 +167,11 @@ fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_rea
     match instance {
         // What is being terminated never comes back; a reading that shows it alive is an older one (promise I5).
         Some(_) if life_of(status) == Life::Ending => {}
-        Some(instance) if may_be_of_before(status, instance, now) => {}
+        Some(instance) if is_of_before(status, instance, now) => {}
         Some(instance) => {
+            if status.state != Some(instance.state) || status.moved.is_none() {
+                status.moved = Some(Moved { at: now, launch: instance.launched_at });
+            }
             status.state = Some(instance.state);
             status.instance_type = instance.instance_type.clone();
             status.private_ip = instance.private_ip.clone();
@@ -184,13 +183,28 @@ fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_rea
     }
 }
 
-/// Whether a reading that shows it stopped may be one of before it was started again, as reads of EC2 go back in time: a
-/// successor for it would be one too many (promise I1). A member that was never stopped is believed at once.
+/// Whether a reading is older than what is recorded, as reads of EC2 go back in time: by it a member that was started again
+/// would have a successor too many (promise I1), and one that was stopped would seem to have come back. Within one launch an
+/// instance only goes on, and EC2's time of the last launch moves at each start. An endpoint where it does not is believed
+/// once no reading is that late any more.
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
-fn may_be_of_before(status: &MemberStatus, instance: &Instance, now: jiff::Timestamp) -> bool {
-    let is_stopped = matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped);
-    let is_back = status.returned_at.is_some_and(|at| elapsed(at, now) < ARRIVES_WITHIN);
-    is_stopped && is_back && life_of(status) == Life::Live
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html>
+fn is_of_before(status: &MemberStatus, instance: &Instance, now: jiff::Timestamp) -> bool {
+    let (Some(state), Some(moved)) = (status.state, &status.moved) else { return false };
+    let is_lower = (instance.launched_at, stage(instance.state)) < (moved.launch, stage(state));
+    is_lower && elapsed(moved.at, now) < ARRIVES_WITHIN
+}
+
+/// How far it is in one launch.
+fn stage(state: InstanceState) -> u8 {
+    match state {
+        InstanceState::Pending => 0,
+        InstanceState::Running => 1,
+        InstanceState::Stopping => 2,
+        InstanceState::Stopped => 3,
+        InstanceState::ShuttingDown => 4,
+        InstanceState::Terminated => 5,
+    }
 }
 
 fn note_health(status: &mut MemberStatus, target: Option<&Target>, impaired: bool, now: jiff::Timestamp) {

@@ -364,7 +364,7 @@ fn launched(intent: &Intent, instance: &Instance, draft: &Draft<'_>) -> Option<M
         healthy_since: None,
         unhealthy_since: None,
         stopped_since: None,
-        returned_at: None,
+        moved: None,
         succeeded: false,
         leaving: None,
         intent: Some(intent.id.clone()),

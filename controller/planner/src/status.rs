@@ -424,9 +424,9 @@ pub struct MemberStatus {
     /// Since when it is stopped, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_since: Option<Timestamp>,
-    /// When it was last seen alive again after it was stopped, by our clock. A reading of before that may still come.
+    /// When its state last changed; absent: not seen since it is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub returned_at: Option<Timestamp>,
+    pub moved: Option<Moved>,
     /// Whether a successor was launched for it while it was sick: a brake that comes later does not make it one too many.
     #[serde(default)]
     pub succeeded: bool,
@@ -439,6 +439,16 @@ pub struct MemberStatus {
     /// The volumes that its launch made, once they were seen.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub volumes: BTreeSet<VolumeId>,
+}
+
+/// A change of a member's state, by which an older reading is told from a newer one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    /// When it was first seen, by our clock.
+    pub at: Timestamp,
+    /// EC2's time of its last launch then, which is only compared with itself.
+    pub launch: Timestamp,
 }
 
 /// Why a member is being taken out.

@@ -70,6 +70,8 @@ pub struct Environment {
     pub ours: BTreeSet<String>,
     /// What each replica was told of it.
     pub sight: BTreeMap<String, Sight>,
+    /// When somebody last started members that were stopped.
+    pub started: Option<Duration>,
     /// The stored status.
     pub status: Item,
     /// Since when STATUS is gone or damaged.

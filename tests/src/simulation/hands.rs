@@ -109,6 +109,11 @@ pub fn mend(cloud: &SimCloud) {
     restore_images(cloud);
     give_name_back(&view, &console);
     take_rules_away(cloud);
+    // The record does not name it, so it stays as a person left it where AWS allows it beside the algorithm.
+    for group in view.target_groups() {
+        let _ =
+            console.set_target_group_attributes(&group.arn, &[("load_balancing.algorithm.anomaly_mitigation", "off")]);
+    }
     for instance in view.instances() {
         // One that is terminated by now needs no mending.
         let _ = console.set_app(&instance.id, App::default());

@@ -155,6 +155,14 @@ impl Judge {
         self.state.borrow().facts.environments.get(name).map(|own| own.ours.clone()).unwrap_or_default()
     }
 
+    /// Somebody started members of an environment that were stopped.
+    pub fn started(&self, name: &str) {
+        let now = self.clock.since_epoch();
+        if let Some(own) = self.state.borrow_mut().facts.environments.get_mut(name) {
+            own.started = Some(now);
+        }
+    }
+
     /// Aims a fault at the calls that are about an environment.
     pub fn aim(&self, name: &'static str) -> Aim {
         let state = Rc::clone(&self.state);

@@ -23,7 +23,7 @@ use super::hands::{self, Victim};
 use super::judge::{Judge, Violation};
 use super::reaching;
 use super::scenario::Scenario;
-use super::script::{self, Damage, Event, Happening, LATE_MAX, REPLICAS, Replica};
+use super::script::{self, Damage, Event, Happening, LATE_MAX, REPLICAS, Reach, Replica};
 use super::streams;
 use super::tally::Tally;
 use crate::declared::{self, Trial};
@@ -251,7 +251,11 @@ impl Run<'_> {
             }
             Happening::Hand(hand, drawn) => return self.befalls(NAME, |one| hands::reach_in(one, *hand, *drawn)),
             Happening::Reach(reach, drawn) => {
-                return self.befalls(NAME, |one| reaching::reach_further(one, *reach, *drawn));
+                let done = self.befalls(NAME, |one| reaching::reach_further(one, *reach, *drawn));
+                if done && *reach == Reach::StartsAll {
+                    self.judge.started(NAME);
+                }
+                return done;
             }
             Happening::Neighbour(drawn) => return self.reach_over(*drawn),
             Happening::Edit(drawn) => return self.edit(self.declared(*drawn)),

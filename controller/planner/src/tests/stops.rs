@@ -117,24 +117,64 @@ fn a_stopped_one_beyond_a_fleet_stays_while_its_successor_has_room() {
 fn started_again(slots: u32) -> World {
     let mut world = with_stopped(slots);
     for slot in 1..=slots {
-        world = world.state(slot, InstanceState::Running).health(slot, TargetHealth::Healthy, "");
+        world = started(world, slot);
     }
     world
+}
+
+/// EC2's time of the last launch moves with it.
+fn started(mut world: World, slot: u32) -> World {
+    world.instance(slot).launched_at = world.now;
+    world.state(slot, InstanceState::Running).health(slot, TargetHealth::Healthy, "")
 }
 
 /// Seeds 8800032 of console and 8800033 of replicas, edition 2: a reading of before the start followed one of after it.
 #[test]
 fn i1_a_reading_of_before_it_was_started_again_asks_for_no_successor() {
     let mut world = started_again(2);
+    let before = world.instance(1).launched_at - jiff::SignedDuration::from_secs(3600);
     let plan = world.pass();
     assert_eq!(ids(&plan), [].into(), "{plan}");
     world.store(&plan);
     let mut world = stopped(stopped(world.after(5), 1), 2);
+    for slot in [1, 2] {
+        world.instance(slot).launched_at = before;
+    }
     let plan = world.pass();
     assert_eq!(launches(&plan), 0, "both may live: {plan}");
     world.store(&plan);
     let mut world = world.after(120);
-    assert_eq!(launches(&world.pass()), 2, "no reading is that late, so they were stopped again");
+    assert_eq!(
+        launches(&world.pass()),
+        2,
+        "no reading is that late: an endpoint whose time of the launch stands still"
+    );
+}
+
+/// The same, stopped once more: nothing is in doubt.
+#[test]
+fn one_that_is_stopped_right_after_its_start_has_a_successor_at_once() {
+    let mut world = started_again(2);
+    let plan = world.pass();
+    world.store(&plan);
+    let mut world = stopped(world.after(5), 1);
+    assert_eq!(launches(&world.pass()), 1);
+}
+
+/// Seed 8900004 of delete, edition 2: its successors were taken out for members that had not come back at all.
+#[test]
+fn a_reading_of_before_it_was_stopped_brings_nobody_back() {
+    let mut world = World::healthy(2);
+    let plan = world.pass();
+    world.store(&plan);
+    let mut world = stopped(world.after(60), 1);
+    let plan = world.pass();
+    assert_eq!(launches(&plan), 1, "{plan}");
+    world.store(&plan);
+    let mut world = world.after(5).member(3, 'a').health(3, TargetHealth::Initial, "");
+    world = world.state(1, InstanceState::Running).health(1, TargetHealth::Healthy, "");
+    let plan = world.pass();
+    assert_eq!((ids(&plan), plan.status.returned), ([].into(), 0), "{plan}");
 }
 
 #[test]

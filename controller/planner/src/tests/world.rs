@@ -302,7 +302,7 @@ impl World {
             healthy_since: None,
             unhealthy_since: None,
             stopped_since: None,
-            returned_at: None,
+            moved: None,
             succeeded: false,
             leaving: None,
             intent: None,
