@@ -121,9 +121,11 @@ impl Intercept for Wire {
 /// Whether the far end took no connection, so that nothing was sent to it. What was sent on one that broke is another matter.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |cause: &&(dyn Error + 'static)| Error::source(*cause));
-    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => true,
-        _ => false,
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+        )
     })
 }
 

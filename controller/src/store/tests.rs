@@ -416,9 +416,9 @@ fn an_endpoint_that_does_not_answer_is_named() {
 fn a_lost_reply_leaves_a_write_uncertain_and_a_read_not() {
     let lost = || elsewhere(&canned(vec![String::new(); 3]).0);
     let put = vec![Change::Put(numbered("p", "s", 1), vec![])];
-    let sent = |error| match error {
-        StoreError::Unanswered { sent, .. } => sent,
-        other => panic!("{other:?}"),
+    let sent = |error| {
+        let StoreError::Unanswered { sent, .. } = &error else { panic!("{error:?}") };
+        *sent
     };
     block_on(async {
         let read = DynamoDb::new(&lost(), "t").get(&Key::new("p", "s")).await.unwrap_err();

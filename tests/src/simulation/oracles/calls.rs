@@ -40,8 +40,7 @@ impl Calls {
         let Some(holder) = facts.holder(&arrival.client, arrival.sent).filter(|_| !changed.late) else { return Ok(()) };
         let Some(entry) = own.entry_at(&holder, arrival.sent) else { return Ok(()) };
         tally.count("oracle: a call was decided");
-        let lines: BTreeSet<String> =
-            entry.actions.iter().filter(|line| is_of(line, changed)).map(|line| sentence(line)).collect();
+        let lines: BTreeSet<String> = entry.actions.iter().filter(|line| is_of(line, changed)).map(sentence).collect();
         if lines.is_empty() {
             return Err((
                 DECIDED,
