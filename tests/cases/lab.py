@@ -141,10 +141,10 @@ class Lab:
         return json.loads(self.verb("get", NAME, "-o", "json").out)
 
     def status(self):
-        return self.document()["status"]
+        return self.document().get("status", {})
 
     def condition(self, kind):
-        return next((each for each in self.status()["conditions"] if each["type"] == kind), {})
+        return next((each for each in self.status().get("conditions", []) if each["type"] == kind), {})
 
     def row(self):
         """`get` of the environment, without its header."""

@@ -54,7 +54,7 @@ def a_typo_in_an_edit(lab):
 def why_it_holds(lab):
     """15: a new environment with an image that does not exist: wait, plan, get"""
     lab.applied(image={"amiId": MISSING})
-    lab.sleep(300)
+    lab.until("a first look", lambda: lab.condition("Ready").get("reason") == "Held", 1800)
     waited = lab.run("wait", NAME, "--for", "condition=Ready", "--timeout", "3s")
     plan = lab.run("plan", NAME)
     print(f"  wait: {waited}")
