@@ -118,8 +118,10 @@ def starvation(lab):
                     flips.setdefault((item["metadata"]["name"], kind["type"]), set()).add((kind["status"], kind["reason"]))
             time.sleep(1.5)
         unread = [f"{name} {kind}: {sorted(seen)}" for (name, kind), seen in flips.items() if len(seen) > 1 or any("Unread" in one for one in seen)]
-        starved = slow.log("controller").count("our share of the quota")
+        told = [line for line in slow.log("controller").splitlines() if "our share of the quota" in line]
+        starved = sum("part not read" in line for line in told)
         print(f"  {starved} parts unread by our own budget; {len(unread)} conditions flipped or unread")
+        print("  " + "\n  ".join(line[:300] for line in told[:5]))
         print("  " + "\n  ".join(unread[:5]))
         if starved or unread:
             raise Wrong("parts stay unread")
