@@ -11,7 +11,7 @@ CANNOT_BREAK = [
     "a target that is `unused` because the ALB does not cover its zone (the ALB's subnets are broken and repaired, but "
     "moto goes on listing the target as healthy)",
     "a rogue rule with a description (moto revokes such a rule by its rule id only)",
-    "tags of volumes: they are set at creation and not watched, so they are judged and not broken",
+    "tags of volumes are judged and not broken (they are read every five minutes only)",
 ]
 
 

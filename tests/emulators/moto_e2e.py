@@ -88,8 +88,8 @@ def requests_valid(run):
             raise Failed(f"called, though listed as not called here: {', '.join(unlisted)}")
 
 
-# What this run gives no occasion to call.
-NOT_CALLED = set()
+# What this run gives no occasion to call: who holds a thing is asked once AWS refuses to delete it, and moto deletes what is in use.
+NOT_CALLED = {"DescribeNetworkInterfaces"}
 
 
 def operations():
