@@ -237,7 +237,7 @@ class Look:
         volumes = {v["VolumeId"]: v for v in self.sight.lab.ec2.describe_volumes(VolumeIds=ids)["Volumes"]}
         for volume in volumes.values():
             have = tags_of(volume.get("Tags"))
-            # The record's own tags are set at creation and not watched, so they are not in question here.
+            # The record's own tags are read every five minutes only, so they are not in question here.
             for key, value in (("environment", self.wanted.name), ("uid", self.sight.uid), ("slot", slot)):
                 self.want(f"volume of {name}: tag understudy:{key}", have.get(f"understudy:{key}"), value)
         for disk in self.wanted.disks:
