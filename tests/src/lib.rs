@@ -366,8 +366,8 @@ pub fn fresh_all(records: &[&Value], change: impl FnOnce(Builder) -> Builder) ->
 }
 
 /// A rendered world without what depends on what went before: the zones of its instances (whichever lacked a member got
-/// one), the tags of their volumes (read every few minutes only), and the interfaces of load balancers that are gone,
-/// which AWS removes by itself.
+/// one), the tags of their volumes (judged by what is recorded, see [`simulation::tagged`]), and the interfaces of load
+/// balancers that are gone, which AWS removes by itself.
 pub fn comparable(world: &str) -> String {
     let zones = ["us-east-2a", "us-east-2b", "us-east-2c"].map(|zone| format!("instance in {zone}"));
     let without_zone = |line: &str| zones.iter().fold(line.to_owned(), |line, zone| line.replace(zone, "instance"));

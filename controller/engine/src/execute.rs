@@ -207,6 +207,7 @@ impl Execution<'_> {
                 Ok(reply) => made = made.or(reply),
                 // AWS was asked nothing; the next pass plans it again.
                 Err(error) if error.room_in.is_some() && nth == 0 => {
+                    told.put_off = true;
                     failed = Some(Outcome::NotTried(error.message));
                     break;
                 }
@@ -258,6 +259,8 @@ impl Drop for Changing<'_> {
 struct Told {
     elapsed: Duration,
     aws_request_id: Option<String>,
+    /// Whether nothing went wrong: it waits for its turn.
+    put_off: bool,
 }
 
 /// Whether nothing more may be done for this environment: the lease is another's, or the record is not as it was read.
@@ -275,8 +278,10 @@ fn hold_back(actions: &[Action], outcomes: &mut Outcomes) {
     for action in actions {
         let failed = action.after.iter().find(|one| outcomes.get(one).is_some_and(|outcome| !is_done(outcome)));
         if let (Some(failed), false) = (failed, outcomes.contains_key(&action.id)) {
+            // What was not tried is told itself; what waits for it adds nothing to worry about.
+            let put_off = matches!(outcomes.get(failed), Some(Outcome::NotTried(_)));
             let outcome = Outcome::NotTried(format!("{failed} did not succeed"));
-            log(action, &outcome, &Told::default());
+            log(action, &outcome, &Told { put_off, ..Told::default() });
             outcomes.insert(action.id.clone(), outcome);
         }
     }
@@ -346,6 +351,9 @@ fn log(action: &Action, outcome: &Outcome, told: &Told) {
                     action = %id, %resource, %reason, %error_kind, code, %error, aws_request_id, elapsed_ms, "action failed"
                 ),
             }
+        }
+        Outcome::NotTried(why) if told.put_off => {
+            tracing::info!(action = %id, %resource, %reason, %why, "action put off")
         }
         Outcome::NotTried(error) => tracing::warn!(action = %id, %resource, %reason, %error, "action not tried"),
     }

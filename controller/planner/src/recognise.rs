@@ -9,7 +9,7 @@ mod origins;
 use std::collections::BTreeSet;
 
 use crate::draft::Draft;
-use crate::id::{IntentId, LoadBalancerArn};
+use crate::id::{IntentId, LoadBalancerArn, VolumeId};
 use crate::ownership::{self, TAG_ENVIRONMENT, TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{GroupRole, Intent, Makes};
@@ -333,7 +333,10 @@ fn lost(draft: &mut Draft<'_>, member: &MemberStatus, instance: Option<&Instance
         let disks = draft.sight.record.spec.as_ref().map(|spec| spec.instances.block_devices.as_slice());
         let keeps = disks.unwrap_or_default().iter().any(|disk| !disk.delete_on_termination);
         let but = if keeps { ", but for those with deleteOnTermination: false" } else { "" };
-        let message = format!("slot {}: the volumes of {id} went with it{but}; what was on them is gone", member.slot);
+        let ids: Vec<&str> = member.volumes.iter().map(VolumeId::as_str).collect();
+        let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+        let message =
+            format!("slot {}: the volumes of {id}{ids} went with it{but}; what was on them is gone", member.slot);
         draft.notice(id, Reason::VolumeLost, message);
     }
 }

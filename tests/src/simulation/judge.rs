@@ -179,6 +179,11 @@ impl Judge {
         self.state.borrow_mut().tally.count(name);
     }
 
+    /// Lets somebody else judge, who counts.
+    pub fn tallying<T>(&self, judge: impl FnOnce(&mut Tally) -> T) -> T {
+        judge(&mut self.state.borrow_mut().tally)
+    }
+
     /// Writes a line into the trace.
     pub fn note(&self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.state.borrow_mut().trace {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use engine::observe::rarely::VOLUMES_EVERY;
 use engine::operation::Operation;
 use engine::store::Key;
 use planner::reason::Reason;
@@ -25,6 +26,7 @@ use super::reaching;
 use super::scenario::Scenario;
 use super::script::{self, Damage, Event, Happening, LATE_MAX, REPLICAS, Reach, Replica};
 use super::streams;
+use super::tagged;
 use super::tally::Tally;
 use crate::declared::{self, Trial};
 use crate::edits;
@@ -37,6 +39,8 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The longest that an instance takes to go, or the interfaces of a load balancer.
 const GOES: Duration = Duration::from_secs(400);
+/// From when something is read to when it is set right: a pass, and the longest back-off after a try that failed.
+const SET_RIGHT: Duration = Duration::from_secs(120);
 /// How often it is looked whether all is settled.
 const SETTLED_EVERY: Duration = Duration::from_secs(5);
 /// A budget that is spent frees itself within an hour; only then does the rest go on.
@@ -486,10 +490,8 @@ impl Run<'_> {
     /// It ends like a fresh deployment of what is still wanted, or, if nothing is, with nothing.
     fn ends(&mut self) -> Went {
         self.settle(SETTLE_ROUNDS)?;
-        if self.deleting {
-            // What its instances leave behind goes with them.
-            self.pass(Duration::from_secs(600))?;
-        }
+        // What its instances leave behind goes with them; what is read rarely is set right once it was read.
+        self.pass(if self.deleting { Duration::from_secs(600) } else { VOLUMES_EVERY + SET_RIGHT })?;
         reaching::tidy(&self.stage.cloud);
         let wanted: Vec<&Value> = (!self.deleting).then_some(&self.last).into_iter().chain(&self.neighbour).collect();
         let (have, want) = (comparable(&self.stage.canonical()), wanted_world(&wanted));
@@ -498,6 +500,15 @@ impl Run<'_> {
         if have != want {
             self.judge.object(oracle, difference(&have, &want));
             return Err(Stopped);
+        }
+        let view = self.stage.cloud.view();
+        for name in [NAME, NEIGHBOUR] {
+            let Some(status) = self.stage.world(name).status() else { continue };
+            let lost = self.judge.tallying(|tally| tagged::lost(&status, &view, tally));
+            if !lost.is_empty() {
+                self.judge.object(I7, lost.join("\n"));
+                return Err(Stopped);
+            }
         }
         Ok(())
     }

@@ -497,3 +497,17 @@ fn each_action_leaves_one_line_in_the_log() {
     let throttled = [format!("WARN message=action failed {} {throttled}", of("g"))];
     assert_eq!(logged(Some("RequestLimitExceeded"), &[group()]), throttled);
 }
+
+#[test]
+fn what_waits_for_our_share_of_the_quota_is_no_warning() {
+    let clock = TestClock::default();
+    let scene = Scene::new(&clock);
+    let unsent = CloudError::unsent(Operation::CreateSecurityGroup, Duration::from_millis(300));
+    scene.cloud.fails.borrow_mut().insert(Operation::CreateSecurityGroup, unsent);
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || scene.execute(&[create_group("g", &[]), change("a", &["g"])]));
+    let of = |id: &str| format!("INFO message=action put off action={id} resource={id} reason=NotYetMade");
+    let why = "not sent: our share of the quota has room in 300 ms only";
+    let expected = [format!("{} why={why}", of("g")), format!("{} why=g did not succeed", of("a"))];
+    assert_eq!(*lines.0.lock().unwrap(), expected);
+}

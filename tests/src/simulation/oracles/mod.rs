@@ -107,10 +107,11 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
         "Ready is borne out",
         "an action is told",
         "a call was decided",
-        "what is told was done",
     ];
-    if !scenario.spares {
-        names.push("a call of a pass that was cut off is told");
+    // Where it stands and nothing befalls it, there is nothing to do in the hour of trouble.
+    if !scenario.stands || scenario.misfortunes || scenario.hands || scenario.edits {
+        names.push("what is told was done");
+        names.extend((!scenario.spares).then_some("a call of a pass that was cut off is told"));
     }
     if scenario.misfortunes || scenario.hands || scenario.edits {
         names.extend(["I5 what destroys goes by fresh sight", "a failed action is told with its error"]);
@@ -125,12 +126,19 @@ pub fn expected(scenario: &Scenario) -> Vec<String> {
             "a change is in status",
         ]);
     }
+    if scenario.hands && scenario.deletes < 1000 {
+        names.push("InSync beside a rule of a person");
+    }
     // While it is being made there is hardly anybody to take out.
     if scenario.stands && (scenario.misfortunes || scenario.edits) {
         names.push("I2 the floor is kept");
     }
     if scenario.deletes < 1000 {
-        names.push("I7 it ends like a fresh deployment");
+        names.extend([
+            "I7 it ends like a fresh deployment",
+            "I7 the tag of the intent is there",
+            "I7 a volume has the tags of its member",
+        ]);
     }
     if scenario.deletes > 0 {
         names.push("a delete leaves nothing behind");

@@ -1,5 +1,5 @@
 //! What it says: no `Ready` that its sight does not bear, every action told with its reason, one that failed with its error
-//! besides, a change soon in the status.
+//! besides, a change soon in the status, and never in sync beside a rule that somebody made.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::simulation::tally::Tally;
 const READY: &str = "Ready only when the snapshot showed count healthy";
 const ALONE: &str = "Ready only when what the record says serves alone";
 const TOLD: &str = "every action ends with its event and its reason";
+const FOREIGN: &str = "InSync only when no rule of a person stands on our listeners";
 const SOON: &str = "a real change is in status within one resync and one pass";
 /// The longest pass that nothing disturbs: its calls take 50 ms each, its writes less.
 const PASS: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub struct Voice {
     told: BTreeMap<Told, Duration>,
     /// Since when fewer members are healthy than are wanted.
     degraded: Option<Duration>,
+    /// Since when a rule stands on a listener that it made.
+    ruled: Option<Duration>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -129,6 +132,30 @@ impl Voice {
 
     /// Judges whether the status says what is.
     pub fn around(&mut self, view: &View, is_calm: bool, own: &Environment, tally: &mut Tally) -> Ruling {
+        self.ruled(view, is_calm, own, tally)?;
+        self.healthy(view, is_calm, own, tally)
+    }
+
+    /// Rules are no part of a record yet: each is somebody's.
+    fn ruled(&mut self, view: &View, is_calm: bool, own: &Environment, tally: &mut Tally) -> Ruling {
+        let listeners = view.load_balancers().into_iter().flat_map(|balancer| view.listeners(&balancer.arn));
+        let mut ours = listeners.filter(|listener| own.ours.contains(listener.arn.as_str()));
+        let Some(ruled) = ours.find(|listener| !view.rules(&listener.arn).is_empty()) else {
+            self.ruled = None;
+            return Ok(());
+        };
+        let since = *self.ruled.get_or_insert(view.at());
+        if !is_calm || own.damaged.is_some() || own.deleting || view.at() < since + RESYNC + PASS {
+            return Ok(());
+        }
+        tally.count("oracle: InSync beside a rule of a person");
+        if own.says("InSync", "True") {
+            return Err((FOREIGN, format!("a rule stands on {} since {since:?}, and InSync is True", ruled.arn)));
+        }
+        Ok(())
+    }
+
+    fn healthy(&mut self, view: &View, is_calm: bool, own: &Environment, tally: &mut Tally) -> Ruling {
         let healthy = own.serving(view).map_or(0, |group| view.healthy(&group));
         let wanted = own.bounds(view.at()).map(|bounds| bounds.count).min().unwrap_or(0);
         if healthy >= wanted || !is_calm || own.damaged.is_some() {
