@@ -16,7 +16,7 @@ use crate::order::{self, Scene};
 use crate::reason::Reason;
 use crate::record::GroupRole;
 use crate::request::{Made, Ref};
-use crate::resource::{Instance, Target, TargetHealth};
+use crate::resource::{Instance, Tags, Target, TargetHealth};
 use crate::status::{ImageStatus, MemberStatus, NetworkStatus, Origin, WaitOn, WantedStatus};
 
 /// Plans towards the spec in force.
@@ -165,8 +165,14 @@ fn tag_keys(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) {
     let may_be_left = is_left || is_unread || is_replaced || is_unseen;
     let now = draft.now();
     let dropped = std::mem::take(&mut draft.status.tag_keys).into_iter().filter(|key| !spec.tags.contains_key(key));
-    let mut kept: BTreeSet<String> =
-        dropped.filter(|key| draft.memory.dropped_tag_may_come(key, now) || may_be_left).collect();
+    // A member that is stopped is set right only once it was started again.
+    let seen = draft.sight.observed.instances.seen();
+    let tags = |member: &MemberStatus| seen.and_then(|all| all.get(&member.instance_id)).map(|instance| &instance.tags);
+    let members: Vec<&Tags> = draft.status.instances.iter().filter_map(tags).collect();
+    let is_on_a_member = |key: &String| members.iter().any(|tags| tags.contains_key(key));
+    let mut kept: BTreeSet<String> = dropped
+        .filter(|key| draft.memory.dropped_tag_may_come(key, now) || may_be_left || is_on_a_member(key))
+        .collect();
     draft.memory.keep_dropped_tags(&kept);
     if is_unseen && !kept.is_empty() {
         draft.memory.look_at_volumes_again();

@@ -1,5 +1,7 @@
 //! What is ours and what is not, and what was fixed when it was made (promises I3, I5 and I7).
 
+use std::collections::BTreeSet;
+
 use super::world::*;
 use crate::action::Does;
 use crate::id::*;
@@ -244,4 +246,21 @@ fn a_dropped_tag_is_remembered_for_as_long_as_tags_are_unread() {
     }
     world.observed = whole;
     assert!(world.pass().status.tag_keys.is_empty(), "nothing carries it");
+}
+
+#[test]
+fn a_dropped_tag_is_remembered_while_a_stopped_member_has_it() {
+    let mut world = World::healthy(2).member(3, 'a').state(3, InstanceState::Stopped);
+    world.spec().healing.max_terminations_per_hour = 0;
+    world.record.status.tag_keys = ["Team".to_owned()].into();
+    world.instance(3).tags.insert("Team".into(), "shop".into());
+    for _ in 0..3 {
+        let plan = world.pass();
+        assert_eq!((ids(&plan), plan.status.tag_keys.contains("Team")), (BTreeSet::new(), true), "{plan}");
+        world.store(&plan);
+        world = world.after(3600);
+    }
+    world.instance(3).state = InstanceState::Running;
+    let plan = world.pass();
+    assert!(ids(&plan).contains("untag/i-3"), "it came back with the tag: {plan}");
 }

@@ -12,6 +12,9 @@ use crate::simulation::tally::Tally;
 
 const I9: &str = "I9 within the share of the quota";
 
+/// A call that arrives later than this after it was sent was held up, or doubled, by the network: it was counted in its time.
+const ON_ITS_WAY_MAX: Duration = Duration::from_secs(1);
+
 /// Tokens left of our half of each bucket, in thousandths, and when they were counted.
 #[derive(Default)]
 pub struct Quota {
@@ -21,6 +24,9 @@ pub struct Quota {
 impl Quota {
     /// Judges a call.
     pub fn arrived(&mut self, arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
+        if arrival.at.saturating_sub(arrival.sent) > ON_ITS_WAY_MAX {
+            return Ok(());
+        }
         let bucket = arrival.operation.bucket();
         let (size, per_second) = bucket.limits();
         // One more, for calls that were sent evenly and arrive unevenly.
