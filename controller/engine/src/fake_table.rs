@@ -275,6 +275,7 @@ pub fn linted(record: &Record, plan: Plan) -> Linted {
     planner::lint::lint(
         plan,
         &Sight { record, observed: &observed, now, seed: 1, missing_after, default_region: "us-east-2" },
+        &planner::memory::Memory::default(),
     )
     .unwrap()
 }

@@ -221,7 +221,7 @@ async fn attempt(
         default_region: &ctx.default_region,
     };
     let plan = plan(&sight, &mut kept.memory);
-    let (linted, refused) = lint_or_hold(plan, &sight)?;
+    let (linted, refused) = lint_or_hold(plan, &sight, &kept.memory)?;
     let Some(desk) = desk else { return Ok(Pass::looked(&linted, refused)) };
 
     kept.unconcluded = true;
@@ -283,13 +283,13 @@ async fn look(ctx: &Ctx<'_>, region: &str, record: &Record, kept: &mut Remembere
 }
 
 /// The plan, linted; or, where it is refused, a plan that does nothing, whose status says that the environment holds.
-fn lint_or_hold(plan: Plan, sight: &Sight<'_>) -> Result<(Linted, Option<Halt>), Halt> {
-    match lint(plan, sight) {
+fn lint_or_hold(plan: Plan, sight: &Sight<'_>, memory: &Memory) -> Result<(Linted, Option<Halt>), Halt> {
+    match lint(plan, sight, memory) {
         Ok(linted) => Ok((linted, None)),
         Err(broken) => {
             tracing::error!(?broken, "plan refused");
             let holding = Plan::nothing(holding(sight, &broken));
-            let linted = lint(holding, sight).map_err(Halt::Refused)?;
+            let linted = lint(holding, sight, memory).map_err(Halt::Refused)?;
             Ok((linted, Some(Halt::Refused(broken))))
         }
     }

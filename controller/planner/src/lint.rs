@@ -1,17 +1,27 @@
 //! Checks a plan once more, independently of how it was made, before it is journalled.
 //!
 //! A violation is a bug of ours; the plan is refused whole, and the environment holds. Each check is a sentence of a
-//! promise and looks at record and sight itself, never at the planner's own reckoning.
+//! promise. It looks at the record as it was stored, at what was observed now ([`Sight`]) and at what earlier readings
+//! showed ([`Memory`]), never at the status that the planner made of them. I1, I2, I3 and I5 are asked of every call by its
+//! [`Effect`] and by what it [touches](crate::request::Write::touches), whichever action it comes in.
+
+mod fleet;
+mod ours;
+mod traffic;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::action::{Does, Plan};
-use crate::id::InstanceId;
+use jiff::Timestamp;
+
+use self::fleet::Fleet;
+use crate::action::{Action, Does, Plan};
+use crate::id::ListenerArn;
+use crate::memory::{Memory, elapsed};
 use crate::pass::Sight;
-use crate::record::Makes;
-use crate::request::Write;
-use crate::resource::{InstanceState, TargetHealth};
-use crate::status::MemberStatus;
+use crate::reason::Reason;
+use crate::record::{Intent, Makes};
+use crate::request::{Effect, Write};
 
 /// A plan that passed. Only this can be journalled and executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,15 +35,27 @@ impl Linted {
 }
 
 /// The plan, if it breaks no promise; else every promise that it breaks, in words.
-pub fn lint(plan: Plan, sight: &Sight<'_>) -> Result<Linted, Vec<String>> {
+pub fn lint(plan: Plan, sight: &Sight<'_>, memory: &Memory) -> Result<Linted, Vec<String>> {
     let mut broken = Vec::new();
     graph(&plan, &mut broken);
-    verbs(&plan, &mut broken);
-    launches(&plan, sight, &mut broken);
-    sighted(&plan, sight, &mut broken);
-    unused(&plan, sight, &mut broken);
-    floor(&plan, sight, &mut broken);
-    drained(&plan, sight, &mut broken);
+    launches(&plan, sight, &Fleet::of(sight, memory), &mut broken);
+    for action in &plan.actions {
+        verb(action, &mut broken);
+        intent(action, &plan, sight, &mut broken);
+        owned(action, sight, memory, &mut broken);
+        sighted(action, sight, memory, &mut broken);
+        drained(action, sight, &mut broken);
+    }
+    // While the environment goes, its members go with it.
+    if let Some(spec) = sight.record.spec.as_ref().filter(|_| !sight.record.deleting) {
+        traffic::floor(&plan, sight, spec, memory, &mut broken);
+        for action in &plan.actions {
+            unused(action, sight, &mut broken);
+            traffic::listener(action, sight, spec, &mut broken);
+            traffic::cutover(action, sight, spec, memory, &mut broken);
+            traffic::rules(action, sight, spec, memory, &mut broken);
+        }
+    }
     budget(&plan, sight, &mut broken);
     quiet(&plan, sight, &mut broken);
     if broken.is_empty() { Ok(Linted(plan)) } else { Err(broken) }
@@ -52,55 +74,59 @@ fn graph(plan: &Plan, broken: &mut Vec<String>) {
     }
 }
 
-/// I3: what destroys carries its proof, so it never hides in a create or a change.
-fn verbs(plan: &Plan, broken: &mut Vec<String>) {
-    for action in &plan.actions {
-        let fits = match &action.does {
-            Does::Create(intent) | Does::Replay(intent) => creates(&intent.write),
-            Does::Change(write) => !creates(write) && !destroys(write),
-            Does::Terminate { .. }
-            | Does::TakeOut { .. }
-            | Does::DeleteGroup(_)
-            | Does::DeleteLoadBalancer(_)
-            | Does::DeleteTargetGroup(_) => true,
-        };
-        if !fits {
-            broken.push(format!("{} carries a call of another kind", action.id));
+/// I1 and I3: what creates has an intent, and what destroys carries its proof, so neither hides in a change.
+fn verb(action: &Action, broken: &mut Vec<String>) {
+    let may = |effect: Effect| match &action.does {
+        Does::Create(_) | Does::Replay(_) => effect == Effect::Creates,
+        Does::Change(_) => matches!(effect, Effect::Changes | Effect::StopsTraffic),
+        Does::TakeOut { .. } => effect == Effect::StopsTraffic,
+        Does::Terminate { .. } | Does::DeleteGroup(_) | Does::DeleteLoadBalancer(_) | Does::DeleteTargetGroup(_) => {
+            effect == Effect::Destroys
         }
+    };
+    if !action.does.writes().iter().all(|write| may(write.effect())) {
+        broken.push(format!("{} carries a call of another kind", action.id));
     }
 }
 
-fn creates(write: &Write) -> bool {
-    matches!(
-        write,
-        Write::CreateSecurityGroup(_)
-            | Write::CreateLoadBalancer(_)
-            | Write::CreateTargetGroup(_)
-            | Write::CreateListener(_)
-            | Write::RunInstances(_)
-    )
-}
-
-fn destroys(write: &Write) -> bool {
-    matches!(
-        write,
-        Write::TerminateInstances { .. }
-            | Write::DeleteSecurityGroup { .. }
-            | Write::DeleteLoadBalancer { .. }
-            | Write::DeleteTargetGroup { .. }
-    )
-}
-
-/// I1: live members and open launches never exceed `count + maxSurge`, and a replay is the open intent, word for word.
-fn launches(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let new = plan.actions.iter().filter(|action| is_launch(&action.does, false)).count();
-    for action in &plan.actions {
-        if let Does::Replay(intent) = &action.does
-            && sight.record.intents.iter().all(|open| open != &**intent)
-        {
+/// I1: a replay is the open intent, word for word, and nothing is created that an open intent may have made already.
+fn intent(action: &Action, plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
+    let open = &sight.record.intents;
+    match &action.does {
+        Does::Replay(intent) if open.iter().all(|open| open != &**intent) => {
             broken.push(format!("I1: {} replays what is not the open intent", action.id));
         }
+        Does::Create(intent) => {
+            let is_settled = |open: &&Intent| plan.settled.iter().any(|settled| settled.id == open.id);
+            let twin = open.iter().filter(|open| !is_settled(open)).find(|open| doubles(open, intent));
+            if let Some(twin) = twin {
+                broken.push(format!("I1: {} creates what {} may have made", action.id, twin.id));
+            }
+        }
+        Does::Replay(_)
+        | Does::Change(_)
+        | Does::Terminate { .. }
+        | Does::TakeOut { .. }
+        | Does::DeleteGroup(_)
+        | Does::DeleteLoadBalancer(_)
+        | Does::DeleteTargetGroup(_) => {}
     }
+}
+
+/// Whether two intents would make one thing twice. Launches are counted; a listener is made once a port by AWS itself.
+fn doubles(open: &Intent, new: &Intent) -> bool {
+    match (&open.makes, &new.makes) {
+        (Makes::Group(open), Makes::Group(new)) => open == new,
+        (Makes::LoadBalancer, Makes::LoadBalancer) => true,
+        (Makes::TargetGroup { name: open, .. }, Makes::TargetGroup { name: new, .. }) => open == new,
+        (Makes::Member { slot: open, .. }, Makes::Member { slot: new, .. }) => open == new,
+        (_, _) => open.id == new.id,
+    }
+}
+
+/// I1: live members and open launches never exceed `count + maxSurge`, nor what exists that and a fleet of stopped ones.
+fn launches(plan: &Plan, sight: &Sight<'_>, fleet: &Fleet, broken: &mut Vec<String>) {
+    let new = plan.actions.iter().filter(|action| is_launch(&action.does, false)).count();
     let sent = plan.actions.iter().filter(|action| is_launch(&action.does, true)).count();
     if new == 0 && (sent == 0 || sight.record.deleting) {
         return;
@@ -111,80 +137,97 @@ fn launches(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     if sight.record.deleting {
         broken.push("I1: a launch while being deleted".into());
     }
-    let open = sight.record.intents.iter().filter(|intent| matches!(intent.makes, Makes::Member { .. }));
-    let open = open.filter(|intent| !plan.settled.iter().any(|settled| settled.id == intent.id)).count();
-    let live = plan.status.instances.iter().filter(|member| match member.state {
-        None | Some(InstanceState::Pending | InstanceState::Running) => true,
-        Some(
-            InstanceState::Stopping | InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated,
-        ) => false,
-    });
     // A new one leaves room for every open launch; one that is sent again, for those that are sent with it.
-    let launches = if new == 0 { sent } else { new + open };
-    let total = live.count() + launches;
+    let launches = if new == 0 { sent } else { new + fleet.open };
+    let total = fleet.live() + launches;
     let most = spec.instances.count + spec.rollout.max_surge.of(spec.instances.count, 1);
     if total > usize::try_from(most).unwrap_or(usize::MAX) {
         return broken.push(format!("I1: {total} members and launches, count + maxSurge is {most}"));
     }
     // What is stopped costs money too: beside what may live, one fleet of stopped members may exist.
-    let over =
-        |member: &&MemberStatus| matches!(member.state, Some(InstanceState::ShuttingDown | InstanceState::Terminated));
-    let exist = plan.status.instances.iter().filter(|member| !over(member)).count() + launches;
+    let exist = fleet.existing() + launches;
     let may_exist = most.saturating_add(spec.instances.count);
     if exist > usize::try_from(may_exist).unwrap_or(usize::MAX) {
         broken.push(format!("I1: {exist} instances would exist, those that are stopped included, and {may_exist} may"));
     }
 }
 
+/// Whether it asks EC2 for an instance; a replay may have been answered long ago.
 fn is_launch(does: &Does, replays: bool) -> bool {
-    match does {
-        Does::Create(intent) => matches!(intent.makes, Makes::Member { .. }),
-        Does::Replay(intent) => replays && matches!(intent.makes, Makes::Member { .. }),
-        Does::Change(_)
-        | Does::Terminate { .. }
-        | Does::TakeOut { .. }
-        | Does::DeleteGroup(_)
-        | Does::DeleteLoadBalancer(_)
-        | Does::DeleteTargetGroup(_) => false,
+    let is_replay = matches!(does, Does::Replay(_));
+    (replays || !is_replay) && does.writes().iter().any(|write| matches!(write, Write::RunInstances(_)))
+}
+
+/// I3: whatever it changes or takes away is ours.
+fn owned(action: &Action, sight: &Sight<'_>, memory: &Memory, broken: &mut Vec<String>) {
+    let touched = action.does.writes().into_iter().flat_map(|write| write.touches());
+    for one in touched.filter(|one| !ours::is_ours(one, sight, memory)) {
+        broken.push(format!("I3: {} touches {one}, which is not ours", action.id));
     }
 }
 
-/// I5: incomplete sight, nothing destructive.
-fn sighted(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let observed = sight.observed;
-    for action in plan.actions.iter().filter(|action| action.does.is_destructive()) {
-        let unseen = match &action.does {
-            Does::Terminate { .. } | Does::TakeOut { .. } => {
-                let groups = &plan.status.target_groups;
-                observed.instances.unread().is_some()
-                    || groups.iter().any(|group| observed.targets_of(&group.arn).is_none())
-            }
-            Does::DeleteGroup(_) => observed.groups.unread().is_some(),
-            Does::DeleteLoadBalancer(_) => observed.load_balancers.unread().is_some(),
-            Does::DeleteTargetGroup(_) => observed.target_groups.unread().is_some(),
-            Does::Create(_) | Does::Replay(_) | Does::Change(_) => false,
-        };
-        if unseen {
-            broken.push(format!("I5: {} though what it destroys was not seen whole", action.id));
-        }
+/// I5: what may stop traffic or destroys goes by what was seen whole, in this pass.
+fn sighted(action: &Action, sight: &Sight<'_>, memory: &Memory, broken: &mut Vec<String>) {
+    let writes = action.does.writes();
+    if writes.iter().any(|write| write.effect() >= Effect::StopsTraffic && !is_sighted(write, sight, memory)) {
+        broken.push(format!("I5: {} though what it takes away was not seen whole", action.id));
     }
 }
 
-/// I2: no target group goes from under a listener or a rule of ours, unless the whole environment goes.
-fn unused(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    if sight.record.deleting {
-        return;
-    }
+/// Whether all was seen that tells what such a call takes away. The other calls take nothing away.
+fn is_sighted(write: &Write, sight: &Sight<'_>, memory: &Memory) -> bool {
     let observed = sight.observed;
-    let Some(balancer) = &plan.status.load_balancer else { return };
-    for action in &plan.actions {
-        let Does::DeleteTargetGroup(group) = &action.does else { continue };
-        let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen());
-        let free = listeners.is_some_and(|all| {
-            all.iter().all(|listener| {
-                let rules = observed.rules_of(&listener.arn);
-                let by_no_rule = rules.is_some_and(|rules| rules.iter().all(|rule| !rule.uses(group.id())));
-                by_no_rule && !listener.groups().contains(group.id())
+    let members = || {
+        let mut groups = traffic::standing_groups(sight, memory);
+        observed.instances.seen().is_some() && groups.all(|group| observed.targets_of(&group.arn).is_some())
+    };
+    let listens = |arn: &ListenerArn| {
+        let mut listeners = observed.listeners.values().filter_map(|part| part.seen()).flatten();
+        listeners.any(|listener| listener.arn == *arn)
+    };
+    match write {
+        Write::TerminateInstances { .. } => members(),
+        Write::DeregisterTargets { target_group, .. } => members() && observed.targets_of(target_group).is_some(),
+        Write::RevokeRules(change) => change.group.id().is_none() || observed.groups.seen().is_some(),
+        Write::SetListener { listener, .. } | Write::DeleteListener { listener } => listens(listener),
+        Write::DeleteSecurityGroup { .. } => observed.groups.seen().is_some(),
+        Write::DeleteLoadBalancer { .. } => observed.load_balancers.seen().is_some(),
+        Write::DeleteTargetGroup { .. } => observed.target_groups.seen().is_some(),
+        Write::CreateSecurityGroup(_)
+        | Write::AuthorizeRules(_)
+        | Write::RunInstances(_)
+        | Write::SetInstanceGroups { .. }
+        | Write::SetMetadataOptions { .. }
+        | Write::ChangeProfile { .. }
+        | Write::CreateTags { .. }
+        | Write::DeleteTags { .. }
+        | Write::CreateLoadBalancer(_)
+        | Write::SetLoadBalancerAttributes { .. }
+        | Write::SetSubnets { .. }
+        | Write::SetLoadBalancerGroups { .. }
+        | Write::CreateTargetGroup(_)
+        | Write::SetHealthCheck { .. }
+        | Write::SetTargetGroupAttributes { .. }
+        | Write::RegisterTargets { .. }
+        | Write::CreateListener(_)
+        | Write::AddTags { .. }
+        | Write::RemoveTags { .. } => false,
+    }
+}
+
+/// I2: no target group goes from under a listener or a rule of ours.
+fn unused(action: &Action, sight: &Sight<'_>, broken: &mut Vec<String>) {
+    let observed = sight.observed;
+    for write in action.does.writes() {
+        let Write::DeleteTargetGroup { target_group } = &write else { continue };
+        let free = sight.record.status.load_balancer.as_ref().is_none_or(|balancer| {
+            let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen());
+            listeners.is_some_and(|all| {
+                all.iter().all(|listener| {
+                    let rules = observed.rules_of(&listener.arn);
+                    let by_no_rule = rules.is_some_and(|rules| rules.iter().all(|rule| !rule.uses(target_group)));
+                    by_no_rule && !listener.groups().contains(target_group)
+                })
             })
         });
         if !free {
@@ -193,70 +236,46 @@ fn unused(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     }
 }
 
-fn taken_out(plan: &Plan) -> BTreeSet<&InstanceId> {
-    plan.actions
-        .iter()
-        .filter_map(|action| match &action.does {
-            Does::Terminate { member, .. } | Does::TakeOut { member, .. } => Some(member.id()),
-            Does::Create(_)
-            | Does::Replay(_)
-            | Does::Change(_)
-            | Does::DeleteGroup(_)
-            | Does::DeleteLoadBalancer(_)
-            | Does::DeleteTargetGroup(_) => None,
-        })
-        .collect()
-}
-
-/// I2: whoever goes, the floor of healthy members stays, unless the whole environment goes.
-fn floor(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let Some(spec) = sight.record.spec.as_ref().filter(|_| !sight.record.deleting) else { return };
-    let count = spec.instances.count;
-    // Scaled to zero, everybody goes.
-    let floor = count.saturating_sub(spec.rollout.max_unavailable.of(count, 0)).max(count.min(1));
-    let going = taken_out(plan);
-    let healthy =
-        |member: &&MemberStatus| member.health == Some(TargetHealth::Healthy) && member.unhealthy_since.is_none();
-    let before = sight.record.status.instances.iter();
-    let already: BTreeSet<_> =
-        before.filter(|member| member.leaving.is_some()).map(|member| &member.instance_id).collect();
-    let serving: Vec<_> =
-        plan.status.instances.iter().filter(|member| !already.contains(&member.instance_id)).filter(healthy).collect();
-    let left = serving.iter().filter(|member| !going.contains(&member.instance_id)).count();
-    let floor = usize::try_from(floor).unwrap_or(usize::MAX);
-    if left < serving.len() && left < floor {
-        broken.push(format!("I2: {left} healthy members would be left, the floor is {floor}"));
-    }
-}
-
 /// I2: what is terminated is registered nowhere any more.
-fn drained(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    for action in &plan.actions {
-        let Does::Terminate { member, .. } = &action.does else { continue };
-        let registered = sight.observed.targets.values().filter_map(|part| part.seen()).flatten();
-        if registered.filter(|target| target.id == member.id().as_str()).count() > 0 {
+fn drained(action: &Action, sight: &Sight<'_>, broken: &mut Vec<String>) {
+    for write in action.does.writes() {
+        let Write::TerminateInstances { instance } = &write else { continue };
+        let mut registered = sight.observed.targets.values().filter_map(|part| part.seen()).flatten();
+        if registered.any(|target| target.id == instance.as_str()) {
             broken.push(format!("I2: {} before it is drained", action.id));
         }
     }
 }
 
-/// I4: healing terminations are charged, and their charges stay within the hour's budget.
+/// How long a healing termination counts.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// I4: healing terminations are charged, and the charges of an hour stay within the budget.
 fn budget(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     let Some(spec) = &sight.record.spec else { return };
     let charges = &plan.status.terminations;
     for action in &plan.actions {
-        if let Does::Terminate { member, charged: true } = &action.does
+        if let Does::Terminate { member, charged } = &action.does
+            && (*charged || (is_healing(action.why.reason) && !sight.record.deleting))
             && !charges.iter().any(|charge| charge.instance_id == *member.id())
         {
             broken.push(format!("I4: {} is not charged", action.id));
         }
     }
-    let most = usize::try_from(spec.healing.max_terminations_per_hour).unwrap_or(usize::MAX);
+    let before = &sight.record.status.terminations;
+    let new = charges.iter().filter(|charge| !before.contains(charge)).count();
+    let counts = |at: Timestamp| elapsed(at, sight.now) < HOUR;
+    let within = new + before.iter().filter(|charge| counts(charge.at)).count();
     // What was charged before the budget was lowered is no breach.
-    let is_new = |charge| !sight.record.status.terminations.contains(charge);
-    if charges.iter().any(is_new) && charges.len() > most {
-        broken.push(format!("I4: {} healing terminations within the hour, {most} are allowed", charges.len()));
+    let most = usize::try_from(spec.healing.max_terminations_per_hour).unwrap_or(usize::MAX);
+    if new > 0 && within > most {
+        broken.push(format!("I4: {within} healing terminations within the hour, {most} are allowed"));
     }
+}
+
+/// Whether that is what the budget is for.
+fn is_healing(reason: Reason) -> bool {
+    matches!(reason, Reason::MemberSick | Reason::MemberStopped)
 }
 
 /// Nothing is done while it is paused or its record is damaged, and nothing is torn down that nobody asked to delete.
@@ -268,9 +287,12 @@ fn quiet(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
     if sight.record.deleting {
         return;
     }
-    for action in &plan.actions {
-        if matches!(action.does, Does::DeleteLoadBalancer(_) | Does::DeleteGroup(_)) {
-            broken.push(format!("{} though nobody asked to delete the environment", action.id));
-        }
+    if plan.torn_down {
+        broken.push("the record would be removed though nobody asked to delete the environment".into());
+    }
+    let tears_down =
+        |write: &Write| matches!(write, Write::DeleteLoadBalancer { .. } | Write::DeleteSecurityGroup { .. });
+    for action in plan.actions.iter().filter(|action| action.does.writes().iter().any(tears_down)) {
+        broken.push(format!("{} though nobody asked to delete the environment", action.id));
     }
 }

@@ -189,14 +189,14 @@ fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_rea
 /// once no reading is that late any more.
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html>
-fn is_of_before(status: &MemberStatus, instance: &Instance, now: jiff::Timestamp) -> bool {
+pub(crate) fn is_of_before(status: &MemberStatus, instance: &Instance, now: jiff::Timestamp) -> bool {
     let (Some(state), Some(moved)) = (status.state, &status.moved) else { return false };
     let is_lower = (instance.launched_at, stage(instance.state)) < (moved.launch, stage(state));
     is_lower && elapsed(moved.at, now) < ARRIVES_WITHIN
 }
 
 /// How far it is in one launch.
-fn stage(state: InstanceState) -> u8 {
+pub(crate) fn stage(state: InstanceState) -> u8 {
     match state {
         InstanceState::Pending => 0,
         InstanceState::Running => 1,

@@ -27,6 +27,8 @@ pub const MISSING_READS_BY_NAME: u32 = 2;
 pub struct Memory {
     absences: BTreeMap<Made, Absence>,
     entries: BTreeMap<Entry, Expected>,
+    /// Passes that have compared what they saw. All comparisons of one pass go by one reading.
+    compared: u64,
     /// The parents of entries that were known when the last pass ended.
     known: BTreeSet<String>,
     removed: BTreeMap<Made, Timestamp>,
@@ -95,6 +97,14 @@ impl Entry {
 struct Expected {
     value: Option<String>,
     contradicted: u32,
+    /// The pass that counted last.
+    counted_in: Option<u64>,
+}
+
+impl Expected {
+    fn new(value: Option<String>) -> Self {
+        Self { value, contradicted: 0, counted_in: None }
+    }
 }
 
 /// What a reading says of an entry.
@@ -173,7 +183,13 @@ impl Memory {
     /// What was recorded of the load balancer of that name and ARN until it was believed gone. One of another ARN under the
     /// name says that the first is gone for good.
     pub(crate) fn takes_back_balancer(&mut self, name: &str, arn: &LoadBalancerArn) -> Option<LoadBalancerStatus> {
-        self.lost_balancers.remove(name).filter(|lost| lost.arn == *arn)
+        self.lost_balancers.retain(|lost, balancer| lost != name || balancer.arn == *arn);
+        self.lost_balancers.get(name).cloned()
+    }
+
+    /// Whether that was recorded, until it was believed gone.
+    pub(crate) fn was_lost_balancer(&self, arn: &LoadBalancerArn) -> bool {
+        self.lost_balancers.values().any(|lost| lost.arn == *arn)
     }
 
     /// Notes that a target group was believed gone.
@@ -183,7 +199,13 @@ impl Memory {
 
     /// What was recorded of the target group of that name and ARN until it was believed gone.
     pub(crate) fn takes_back_group(&mut self, name: &str, arn: &TargetGroupArn) -> Option<TargetGroupStatus> {
-        self.lost_groups.remove(name).filter(|lost| lost.arn == *arn)
+        self.lost_groups.retain(|lost, group| lost != name || group.arn == *arn);
+        self.lost_groups.get(name).cloned()
+    }
+
+    /// Whether that was recorded, until it was believed gone.
+    pub(crate) fn was_lost_group(&self, arn: &TargetGroupArn) -> bool {
+        self.lost_groups.values().any(|lost| lost.arn == *arn)
     }
 
     /// Notes that something was made, or recognised as made.
@@ -264,16 +286,19 @@ impl Memory {
             // Absence needs no memory unless we made it; presence does, so that one stale reading is not a drift.
             match (seen, self.entries.get_mut(&entry)) {
                 (None, None) => {}
-                (_, Some(expected)) => *expected = Expected { value: seen.map(Into::into), contradicted: 0 },
+                (_, Some(expected)) => *expected = Expected::new(seen.map(Into::into)),
                 (Some(_), None) => {
-                    self.entries.insert(entry, Expected { value: seen.map(Into::into), contradicted: 0 });
+                    self.entries.insert(entry, Expected::new(seen.map(Into::into)));
                 }
             }
             return Reading::AsWanted;
         }
         match self.entries.get_mut(&entry) {
             Some(expected) if expected.value.as_deref() == wanted => {
-                expected.contradicted = expected.contradicted.saturating_add(1);
+                // Asked twice of one reading, it is contradicted once.
+                if expected.counted_in.replace(self.compared) != Some(self.compared) {
+                    expected.contradicted = expected.contradicted.saturating_add(1);
+                }
                 if expected.contradicted >= 2 { Reading::Differs } else { Reading::Unconfirmed }
             }
             Some(_) | None => Reading::Differs,
@@ -298,11 +323,12 @@ impl Memory {
     /// Notes that a pass has compared what it has seen.
     pub(crate) fn note_compared(&mut self) {
         self.known = self.entries.keys().map(|entry| entry.parent.clone()).collect();
+        self.compared = self.compared.saturating_add(1);
     }
 
     /// Notes that AWS acknowledged our putting (`Some`) or removing (`None`) of an entry.
     pub fn put_entry(&mut self, entry: Entry, value: Option<String>) {
-        self.entries.insert(entry, Expected { value, contradicted: 0 });
+        self.entries.insert(entry, Expected::new(value));
     }
 
     /// Replaces the name of something that was being made by the id that it has now, in keys and values.

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::id::{EnvUid, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
-use crate::record::{Intent, Makes, Record};
+use crate::record::{GroupRole, Intent, Makes, Record};
 use crate::resource::{Instance, Tags};
 use crate::status::Status;
 
@@ -90,9 +90,24 @@ pub fn launched_by<'i>(record: &Record, instance: &'i Instance) -> Option<&'i st
 /// The id of a new intent. It follows from the pass's seed, so that the planner draws no chance, and no two passes
 /// use the same.
 pub fn intent_id(uid: &EnvUid, seed: u64, makes: &Makes) -> IntentId {
-    let digest = hex(&Sha256::digest(format!("{uid} {seed} {makes:?}").as_bytes()), 20);
+    let digest = hex(&Sha256::digest(format!("{uid} {seed} {}", hashed(makes)).as_bytes()), 20);
     // The prefix is there, so this cannot fail; `parse` stays the only way in.
     IntentId::parse(format!("in-{digest}")).unwrap_or_else(|_| unreachable!("the prefix was just written"))
+}
+
+/// The text that is hashed of what an intent makes. It never changes, whatever things are called: an intent's id is the client
+/// token of a launch, and two versions that plan the same pass must not ask for two.
+fn hashed(makes: &Makes) -> String {
+    match makes {
+        Makes::Group(GroupRole::LoadBalancer) => "Group(LoadBalancer)".into(),
+        Makes::Group(GroupRole::Instances) => "Group(Instances)".into(),
+        Makes::LoadBalancer => "LoadBalancer".into(),
+        Makes::TargetGroup { name, service, port } => {
+            format!("TargetGroup {{ name: {name:?}, service: {service:?}, port: {port} }}")
+        }
+        Makes::Listener { port } => format!("Listener {{ port: {port} }}"),
+        Makes::Member { slot, template } => format!("Member {{ slot: {slot}, template: {template:?} }}"),
+    }
 }
 
 /// The first `length` hex digits of `bytes`.

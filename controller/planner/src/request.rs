@@ -4,12 +4,15 @@
 //! word. An id that an earlier action of the same plan returns is a [`Ref::Made`]; `execute` fills it in.
 //! Never: a choice left open for the moment of sending.
 
+mod effect;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crds_schema::spec::{HttpTokens, Protocol, Scheme};
 use serde::{Deserialize, Serialize};
 
+pub use self::effect::{Effect, Touched};
 use crate::id::{
     AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, ProfileAssociationId, SecurityGroupId, SubnetId,
     TargetGroupArn, VolumeId, VpcId, Zone,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crds_schema::Spec;
-use crds_schema::spec::BlockDevice;
+use crds_schema::spec::{BlockDevice, HttpTokens};
 
 use super::joined;
 use super::load_balancer::made;
@@ -159,12 +159,20 @@ fn sorted<T: ToString>(all: &BTreeSet<T>) -> String {
     joined(words)
 }
 
+fn metadata_words(tokens: HttpTokens, hops: u32) -> String {
+    let tokens = match tokens {
+        HttpTokens::Required => "required",
+        HttpTokens::Optional => "optional",
+    };
+    format!("tokens {tokens}, hop limit {hops}")
+}
+
 fn metadata_options(draft: &mut Draft<'_>, spec: &Spec, seen: &Instance) {
     // An endpoint that says nothing of them is not asked to change them.
     let (Some(tokens), Some(hops)) = (seen.http_tokens, seen.hop_limit) else { return };
     let options = metadata(spec);
     let entry = Entry::new(seen.id.as_str(), "metadata options");
-    let (have, want) = (format!("{tokens:?} {hops}"), format!("{:?} {}", options.http_tokens, options.hop_limit));
+    let (have, want) = (metadata_words(tokens, hops), metadata_words(options.http_tokens, options.hop_limit));
     if draft.differs(&entry, Some(&want), Some(&have)) {
         let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted);
         let why = Why::new(reason, format!("metadata options of {}: {have}, should be {want}", seen.id));

@@ -125,7 +125,7 @@ fn metadata_options_are_set_in_place() {
     let mut world = World::healthy(1);
     world.instance(1).http_tokens = Some(crds_schema::spec::HttpTokens::Optional);
     let text = world.planned();
-    assert_snapshot!(text, @"~ set-metadata/i-1                         AttributeDrifted: metadata options of i-1: Optional 2, should be Required 2");
+    assert_snapshot!(text, @"~ set-metadata/i-1                         AttributeDrifted: metadata options of i-1: tokens optional, hop limit 2, should be tokens required, hop limit 2");
 }
 
 /// Members that were launched with the profile `web`.

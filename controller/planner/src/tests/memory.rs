@@ -17,6 +17,25 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_772_000_000 + seconds).unwrap()
 }
 
+/// One pass that compares just that.
+fn read(memory: &mut Memory, entry: Entry, wanted: Option<&str>, seen: Option<&str>) -> Reading {
+    let reading = memory.read_entry(entry, wanted, seen);
+    memory.note_compared();
+    reading
+}
+
+#[test]
+fn what_is_compared_twice_in_one_pass_was_read_once() {
+    let entry = || Entry::new("sg-1/ingress", "tcp 80");
+    let mut memory = Memory::default();
+    memory.put_entry(entry(), Some(String::new()));
+    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Unconfirmed);
+    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Unconfirmed);
+    memory.note_compared();
+    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Differs);
+    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Differs, "whoever asks is told the same");
+}
+
 #[test]
 fn a_recorded_resource_is_missing_only_after_three_readings_over_the_whole_time() {
     let thing = || Made::Instance(instance_id(1));
@@ -46,30 +65,30 @@ fn what_we_removed_is_gone_at_the_first_reading_without_it() {
 fn an_entry_that_was_never_put_is_put_at_once_and_one_that_was_needs_two_readings() {
     let entry = || Entry::new("sg-1/ingress", "tcp 80");
     let mut memory = Memory::default();
-    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Differs);
+    assert_eq!(read(&mut memory, entry(), Some(""), None), Reading::Differs);
     memory.put_entry(entry(), Some(String::new()));
-    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Unconfirmed);
-    assert_eq!(memory.read_entry(entry(), Some(""), Some("")), Reading::AsWanted);
-    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Unconfirmed, "seen again, the count begins anew");
-    assert_eq!(memory.read_entry(entry(), Some(""), None), Reading::Differs);
+    assert_eq!(read(&mut memory, entry(), Some(""), None), Reading::Unconfirmed);
+    assert_eq!(read(&mut memory, entry(), Some(""), Some("")), Reading::AsWanted);
+    assert_eq!(read(&mut memory, entry(), Some(""), None), Reading::Unconfirmed, "seen again, the count begins anew");
+    assert_eq!(read(&mut memory, entry(), Some(""), None), Reading::Differs);
 }
 
 #[test]
 fn an_entry_that_we_removed_needs_two_readings_to_be_rogue_again() {
     let entry = || Entry::new("sg-1/ingress", "tcp 81");
     let mut memory = Memory::default();
-    assert_eq!(memory.read_entry(entry(), None, Some("")), Reading::Differs);
+    assert_eq!(read(&mut memory, entry(), None, Some("")), Reading::Differs);
     memory.put_entry(entry(), None);
-    assert_eq!(memory.read_entry(entry(), None, Some("")), Reading::Unconfirmed);
-    assert_eq!(memory.read_entry(entry(), None, Some("")), Reading::Differs);
+    assert_eq!(read(&mut memory, entry(), None, Some("")), Reading::Unconfirmed);
+    assert_eq!(read(&mut memory, entry(), None, Some("")), Reading::Differs);
 }
 
 #[test]
 fn a_new_wish_for_an_entry_is_acted_on_at_once() {
     let entry = || Entry::new("tg/attributes", "stickiness.enabled");
     let mut memory = Memory::default();
-    assert_eq!(memory.read_entry(entry(), Some("true"), Some("true")), Reading::AsWanted);
-    assert_eq!(memory.read_entry(entry(), Some("false"), Some("true")), Reading::Differs);
+    assert_eq!(read(&mut memory, entry(), Some("true"), Some("true")), Reading::AsWanted);
+    assert_eq!(read(&mut memory, entry(), Some("false"), Some("true")), Reading::Differs);
 }
 
 #[test]

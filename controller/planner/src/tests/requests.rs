@@ -10,7 +10,7 @@ use crate::desired::Template;
 use crate::id::*;
 use crate::outcome::holds_already;
 use crate::ownership;
-use crate::record::GroupRole;
+use crate::record::{GroupRole, Makes};
 use crate::request::*;
 use crate::resource::*;
 
@@ -364,4 +364,21 @@ fn the_log_has_a_word_for_each_kind_of_failure() {
     let kinds = [Throttled, Conflict, NotFound, Exists, Capacity, Denied, Invalid, Transient, Bug];
     let words = "throttled, conflict, not found, exists already, no capacity, denied, invalid, transient, bug";
     assert_eq!(kinds.map(|kind| kind.to_string()).join(", "), words);
+}
+
+/// Written by the first version. An intent's id is a client token: two versions that plan one pass must not ask for two.
+#[test]
+fn the_ids_of_intents_are_those_of_the_first_version() {
+    let first = [
+        (Makes::Group(GroupRole::LoadBalancer), "in-01da1c7dc8bb7d562610"),
+        (Makes::Group(GroupRole::Instances), "in-28397624f3a760619aff"),
+        (Makes::LoadBalancer, "in-fcd7c7de7894bce699b6"),
+        (Makes::TargetGroup { name: "shop-web".into(), service: "web".into(), port: 8080 }, "in-114c2ffab0912a1e0b70"),
+        (Makes::Listener { port: 80 }, "in-a8fb6c06801dec97a240"),
+        (Makes::Member { slot: 3, template: "0123abcd".into() }, "in-a14c52c0e6613ffe2a5a"),
+    ];
+    let uid = EnvUid::parse("env-1").unwrap();
+    for (makes, id) in first {
+        assert_eq!(ownership::intent_id(&uid, 7, &makes).as_str(), id, "{makes:?}");
+    }
 }

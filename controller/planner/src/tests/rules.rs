@@ -165,7 +165,7 @@ fn lint_refuses_to_delete_a_group_that_a_rule_uses_or_may_use() {
             missing_after: world.missing_after,
             default_region: "us-east-2",
         };
-        let broken = lint(plan.clone(), &sight).unwrap_err();
+        let broken = lint(plan.clone(), &sight, &world.memory).unwrap_err();
         assert!(
             broken.join(" ").contains("I2: delete-target-group/shop-old though a listener or a rule uses it"),
             "{broken:?}"

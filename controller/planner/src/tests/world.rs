@@ -385,7 +385,7 @@ impl World {
         let mut again = self.memory.clone();
         let made = plan(&sight, &mut self.memory);
         assert_eq!(made, plan(&sight, &mut again), "a plan follows from its inputs alone");
-        if let Err(broken) = lint(made.clone(), &sight) {
+        if let Err(broken) = lint(made.clone(), &sight, &self.memory) {
             panic!("the plan breaks promises: {broken:?}\n{made}");
         }
         made

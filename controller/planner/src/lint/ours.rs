@@ -1,0 +1,71 @@
+//! I3: whatever a call changes or takes away is ours, by what the record says and what AWS shows. Judged from the stored
+//! record, never from what this pass has recognised.
+
+use crate::id::{InstanceId, ListenerArn, VolumeId};
+use crate::memory::Memory;
+use crate::ownership::{self, TAG_INTENT, TAG_UID};
+use crate::pass::Sight;
+use crate::request::{ElbTaggable, Made, Touched};
+use crate::resource::{Instance, Tags};
+
+/// Whether it is ours to change.
+pub(super) fn is_ours(touched: &Touched, sight: &Sight<'_>, memory: &Memory) -> bool {
+    match touched {
+        Touched::Volume(id) => is_our_volume(id, sight),
+        Touched::Resource(made) => {
+            let is_recorded = sight.record.status.records(made);
+            match made {
+                Made::Listener(arn) => is_on_our_balancer(arn, sight, memory),
+                Made::Instance(id) => is_recorded || instance(id, sight).is_some_and(|one| is_launched(one, sight)),
+                Made::SecurityGroup(id) => {
+                    let groups = sight.observed.groups.seen().into_iter().flatten();
+                    is_recorded || groups.filter(|group| group.id == *id).any(|group| is_intended(&group.tags, sight))
+                }
+                Made::LoadBalancer(arn) => {
+                    let tags = sight.observed.tags_of(&ElbTaggable::LoadBalancer(arn.clone()));
+                    is_recorded || memory.was_lost_balancer(arn) || tags.is_some_and(|tags| is_intended(tags, sight))
+                }
+                Made::TargetGroup(arn) => {
+                    let tags = sight.observed.tags_of(&ElbTaggable::TargetGroup(arn.clone()));
+                    is_recorded || memory.was_lost_group(arn) || tags.is_some_and(|tags| is_intended(tags, sight))
+                }
+            }
+        }
+    }
+}
+
+fn is_intended(tags: &Tags, sight: &Sight<'_>) -> bool {
+    ownership::intent_behind(sight.record, tags).is_some()
+}
+
+fn is_launched(instance: &Instance, sight: &Sight<'_>) -> bool {
+    ownership::launch_behind(sight.record, instance).is_some()
+}
+
+fn instance<'s>(id: &InstanceId, sight: &'s Sight<'_>) -> Option<&'s Instance> {
+    sight.observed.instances.seen()?.get(id)
+}
+
+/// A listener is an entry of its load balancer: whatever listens on ours is ours to set right.
+fn is_on_our_balancer(arn: &ListenerArn, sight: &Sight<'_>, memory: &Memory) -> bool {
+    let listeners = sight.observed.listeners.values().filter_map(|part| part.seen()).flatten();
+    let mut of = listeners.filter(|listener| listener.arn == *arn).map(|listener| listener.load_balancer.clone());
+    of.any(|balancer| is_ours(&Touched::Resource(Made::LoadBalancer(balancer)), sight, memory))
+}
+
+/// It is recorded, or it carries the intent by which its instance, which is ours, was launched.
+fn is_our_volume(id: &VolumeId, sight: &Sight<'_>) -> bool {
+    let members = &sight.record.status.instances;
+    if members.iter().any(|member| member.volumes.contains(id)) {
+        return true;
+    }
+    let volumes = sight.observed.volumes.values().filter_map(|part| part.seen()).flatten();
+    volumes.filter(|volume| volume.id == *id).any(|volume| {
+        let of_member = members.iter().find(|member| member.instance_id == volume.instance);
+        let intent = of_member.and_then(|member| member.intent.as_ref()).map(|intent| intent.as_str());
+        let token = instance(&volume.instance, sight).and_then(|instance| instance.client_token.as_deref());
+        let says = volume.tags.get(TAG_INTENT).map(String::as_str);
+        let is_uid = volume.tags.get(TAG_UID).map(String::as_str) == Some(sight.record.status.uid.as_str());
+        is_uid && says.is_some() && (says == intent || says == token)
+    })
+}
