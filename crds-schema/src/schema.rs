@@ -3,7 +3,8 @@
 //! Out: one self-contained document without references, for editors and for [`crate::structure`], which checks by it.
 //! Besides the standard keywords it carries our own, all beginning with `x-` and ignored by editors:
 //! `x-notSupportedYet` (what to do meanwhile), `x-moreNotSupportedYet`, `x-ignored` (set by the server),
-//! `x-minimum` and `x-maximum` (durations), `x-refusedPrefixes`.
+//! `x-minimum` and `x-maximum` (durations), `x-refusedPrefixes`; and for people, `x-written` (a pattern in
+//! words) and `x-source` (an AWS page).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -41,7 +41,7 @@ pub struct Network {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Image {
-    /// An AMI by its id.
+    /// An AMI by its id. Default: none, and v1alpha1 has no other source, so that every record needs it.
     #[schemars(with = "Option<AmiId>")]
     pub ami_id: Option<String>,
     /// An SSM parameter that holds an AMI id (not supported yet).
@@ -86,7 +86,8 @@ pub struct FromInstance {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Instances {
-    /// How many healthy instances there should be, 0 (scaled to zero) to 1000, as many as a load balancer has targets:
+    /// How many healthy instances there should be, 0 (scaled to zero) to 1000. With those of `rollout.maxSurge` they are
+    /// at most 1000, as many as a load balancer has targets:
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
     #[schemars(range(max = TARGETS_MAX), extend("examples" = [2]))]
     pub count: u32,
@@ -102,7 +103,7 @@ pub struct Instances {
     #[serde(default)]
     #[schemars(with = "Option<InstanceProfileName>")]
     pub instance_profile: Option<String>,
-    /// User data, as text, at most 16 KiB; it is base64-encoded when it is sent. Default: none.
+    /// User data, as text (not the name of a file), at most 16 KiB; it is base64-encoded when it is sent. Default: none.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
     #[serde(default)]
     pub user_data: Option<String>,
@@ -118,7 +119,7 @@ pub struct Instances {
     /// Instance metadata service. Default: tokens required, two hops.
     #[serde(default)]
     pub metadata_options: MetadataOptions,
-    /// Disks. Default: those of the AMI.
+    /// Disks, no two of one device. Default: those of the AMI.
     #[serde(default)]
     pub block_devices: Vec<BlockDevice>,
     /// Whether each instance gets a public IPv4 address. Default: as the subnet says.
@@ -162,12 +163,14 @@ pub struct BlockDevice {
     #[serde(default)]
     #[schemars(with = "Option<DeviceName>")]
     pub device: Option<String>,
-    /// Size in GiB, within what its type allows. Default: the snapshot's.
+    /// Size in GiB: 1 to 65536, of `gp2` to 16384, of `st1` and `sc1` 125 to 16384, of `standard` to 1024. Default: the
+    /// snapshot's. <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html>
     #[serde(rename = "sizeGiB", default)]
     #[schemars(range(min = 1, max = 65_536))]
     pub size_gib: Option<u32>,
-    /// Volume type: `gp3`, `gp2`, `st1`, `sc1` or `standard`. `io1` and `io2` need provisioned IOPS, which have no
-    /// field yet. Default: the AMI's.
+    /// Volume type: `gp3`, `gp2`, `st1`, `sc1` or `standard`. An instance cannot boot from `st1` and `sc1`. `io1` and
+    /// `io2` need provisioned IOPS, which have no field yet. Default: the AMI's.
+    /// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html>
     #[serde(rename = "type", default)]
     #[schemars(extend("enum" = ["gp3", "gp2", "st1", "sc1", "standard", null]))]
     pub volume_type: Option<String>,

@@ -62,7 +62,7 @@ pub struct Metadata {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
-    /// The region of EC2 and ELBv2. Default: the table's.
+    /// The region of EC2 and ELBv2. Default: the region of the DynamoDB table.
     #[serde(default)]
     #[schemars(with = "Option<Region>")]
     pub region: Option<String>,
@@ -91,7 +91,8 @@ pub struct Spec {
     /// Names of the two security groups. Default: made from the environment's name.
     #[serde(default)]
     pub security_groups: SecurityGroups,
-    /// Who may reach what. Default: nobody.
+    /// Who may reach what. Each of the two groups holds at most 60 inbound rules per address family. Default: nobody.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
     #[serde(default)]
     pub access: Access,
     /// The Redis that the instances share. Default: none.

@@ -27,7 +27,8 @@ pub struct Service {
     /// Port on the instances, 1 to 65535.
     #[schemars(range(min = 1), extend("examples" = [8080]))]
     pub port: u16,
-    /// Name of the target group. Default: made from the environment's name.
+    /// Name of the target group. Default: made from the names of environment and service, with a hash of protocol and
+    /// port.
     #[serde(default)]
     #[schemars(with = "Option<TargetGroupName>")]
     pub target_group_name: Option<String>,
@@ -70,7 +71,6 @@ pub enum Protocol {
 }
 
 /// How the load balancer checks a target.
-/// Limits: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HealthCheck {
@@ -80,18 +80,23 @@ pub struct HealthCheck {
     /// `traffic-port`, or a port. Default `traffic-port`.
     pub port: HealthCheckPort,
     /// Time between two checks, 5s to 300s. Default 30s.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
     #[schemars(extend("x-minimum" = "5s", "x-maximum" = "300s"))]
     pub interval: SpecDuration,
     /// How long an answer may take, 2s to 120s, less than the interval. Default 5s.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
     #[schemars(extend("x-minimum" = "2s", "x-maximum" = "120s"))]
     pub timeout: SpecDuration,
     /// Passes in a row until healthy, 2 to 10. Default 5.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
     #[schemars(range(min = 2, max = 10))]
     pub healthy_threshold: u32,
     /// Failures in a row until unhealthy, 2 to 10. Default 2.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
     #[schemars(range(min = 2, max = 10))]
     pub unhealthy_threshold: u32,
     /// HTTP codes that pass, within 200 to 499, such as `200`, `200,202` or `200-299`. Default `200`.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
     #[schemars(with = "HttpCodes")]
     pub matcher: String,
 }
@@ -139,11 +144,12 @@ pub struct LoadBalancer {
     /// Its name. Default `<name>-alb`.
     #[schemars(with = "Option<LoadBalancerName>")]
     pub name: Option<String>,
-    /// Who can reach it. Default `internet-facing`. Fixed at creation.
+    /// Who can reach it. Default `internet-facing`.
     pub scheme: Scheme,
     /// Address family. Default `ipv4`, in v1alpha1 the only one.
     pub ip_address_type: IpAddressType,
-    /// Its listeners, at most 50. Default (also of an empty list): HTTP on port 80, forwarding to the one service.
+    /// Its listeners, at most 50, no two on one port. Default: HTTP on port 80, forwarding to the one service; an empty
+    /// list means the same.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
     #[schemars(length(max = LISTENERS_MAX))]
     pub listeners: Vec<Listener>,
@@ -217,7 +223,7 @@ pub struct Listener {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ListenerAction {
-    /// Forward to the service of this name.
+    /// Forward to the service of this name. Default: the one service.
     #[schemars(with = "Option<ServiceName>")]
     pub forward: Option<String>,
     /// Redirect (not supported yet).
@@ -271,7 +277,7 @@ pub struct SecurityGroups {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecurityGroup {
-    /// Its name. Default: made from the environment's name.
+    /// Its name, which no other group of the VPC has. Default: made from the environment's name.
     #[schemars(with = "Option<SecurityGroupName>")]
     pub name: Option<String>,
 }
@@ -288,8 +294,7 @@ pub struct SecurityGroupAdoption {
     pub instances: Option<String>,
 }
 
-/// Who may reach what. Each of the two groups holds at most 60 inbound rules per address family:
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>.
+/// Who may reach what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Access {
@@ -306,7 +311,7 @@ pub struct Access {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("examples" = [{"cidr": "203.0.113.0/24"}]))]
 pub struct AccessEntry {
-    /// An address range, without host bits.
+    /// An address range, without host bits. Default: none, and v1alpha1 has no other source, so that every entry needs it.
     pub cidr: Option<Cidr>,
     /// A security group (not supported yet).
     #[schemars(with = "Option<SecurityGroupId>", extend("x-notSupportedYet" = "write a cidr"))]
