@@ -2,7 +2,8 @@
 //!
 //! In: a document (YAML, JSON, or a DynamoDB item as JSON). Out: a [`StagingEnvironment`] in which every default is
 //! filled in, or every fault at once, each with its path and what to write instead.
-//! Never: talks to AWS, reads a clock, or knows what the controller does with the record.
+//! Never: talks to AWS, reads a clock, or does by the record what the controller does. What an edit does is said at each
+//! field all the same ([`OnEdit`]), for people; the planner's tests hold it to the truth.
 //! Start at [`spec`] for the fields; [`read_documents`], then [`Document::parse`], is the way in; [`parse`]
 //! is for what has no text.
 
@@ -16,6 +17,9 @@ mod forms;
 mod texts;
 
 mod schema;
+
+mod on_edit;
+pub mod reference;
 
 mod document;
 mod validate;
@@ -32,6 +36,7 @@ mod hash;
 pub use document::{Document, UnreadableYaml, read_documents};
 pub use fault::Fault;
 pub use hash::spec_hash;
+pub use on_edit::OnEdit;
 pub use scalar::{Amount, Cidr, SpecDuration};
 pub use schema::{SCHEMA_ID, json_schema};
 pub use spec::{Spec, StagingEnvironment};

@@ -3,7 +3,8 @@
 //! Out: one self-contained document without references, for editors and for [`crate::structure`], which checks by it.
 //! Besides the standard keywords it carries our own, all beginning with `x-` and ignored by editors:
 //! `x-notSupportedYet` (what to do meanwhile), `x-moreNotSupportedYet`, `x-ignored` (set by the server),
-//! `x-minimum` and `x-maximum` (durations), `x-refusedPrefixes`.
+//! `x-minimum` and `x-maximum` (durations), `x-refusedPrefixes`; and for people, `x-onEdit` and `x-onEditNote` (what an
+//! edit does), `x-written` (a pattern in words), `x-source` (an AWS page).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -123,6 +124,7 @@ pub(crate) struct Node<'a>(&'a Map<String, Value>);
 /// One of the values that a field may take, and what to do instead where it is not supported yet.
 pub(crate) struct Choice<'a> {
     pub(crate) value: &'a str,
+    pub(crate) means: Option<&'a str>,
     pub(crate) not_supported_yet: Option<&'a str>,
 }
 
@@ -174,8 +176,10 @@ impl<'a> Node<'a> {
 
     /// The values to choose from; empty where there is no such list.
     pub(crate) fn choices(self) -> Vec<Choice<'a>> {
-        let choice = |value: &'a Value, note: Option<&'a Value>| {
-            Some(Choice { value: value.as_str()?, not_supported_yet: note.and_then(Value::as_str) })
+        let choice = |value: &'a Value, variant: Option<&'a Value>| {
+            let note = |keyword: &str| variant?.get(keyword).and_then(Value::as_str);
+            let (means, not_supported_yet) = (note("description"), note("x-notSupportedYet"));
+            Some(Choice { value: value.as_str()?, means, not_supported_yet })
         };
         if let Some(only) = self.get("const") {
             return choice(only, None).into_iter().collect();
@@ -184,6 +188,6 @@ impl<'a> Node<'a> {
             return values.iter().filter_map(|v| choice(v, None)).collect();
         }
         let variants = self.get("oneOf").and_then(Value::as_array).into_iter().flatten();
-        variants.filter_map(|v| choice(v.get("const")?, v.get("x-notSupportedYet"))).collect()
+        variants.filter_map(|v| choice(v.get("const")?, Some(v))).collect()
     }
 }

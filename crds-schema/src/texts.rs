@@ -11,6 +11,9 @@ use crate::fault::shown;
 use crate::limits::SPEC_TAGS_MAX;
 use crate::scalar::{Amount, Cidr, HealthCheckPort, ScalarError, SpecDuration};
 
+/// What a tag's key and value are written in: the stricter of EC2 and ELBv2.
+const TAG_LETTERS: &str = "letters, digits, spaces and `+ - = . _ : / @`, no space at either end";
+
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident $schema:tt)*) => {$(
         $(#[$doc])*
@@ -34,16 +37,23 @@ texts! {
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>
     Tags {
         "type": "object", "maxProperties": (SPEC_TAGS_MAX),
-        "propertyNames": {"type": "string", "title": "a tag's key", "format": "x-tag-key", "maxLength": 128},
-        "additionalProperties": {"type": "string", "title": "a tag's value", "format": "x-tag-value", "maxLength": 256},
+        "propertyNames": {
+            "type": "string", "title": "a tag's key", "format": "x-tag-key", "maxLength": 128, "x-written": (TAG_LETTERS),
+        },
+        "additionalProperties": {
+            "type": "string", "title": "a tag's value", "format": "x-tag-value", "maxLength": 256, "x-written": (TAG_LETTERS),
+        },
     }
     RedisEndpoint {
         "type": "string", "title": "a Redis endpoint", "format": "x-redis",
         "pattern": "^(rediss?://)?[^@/?#]+:[0-9]{1,5}$", "examples": ["redis.internal:6379"],
+        "x-written": "a host name or an address, an IPv6 one in brackets, then `:` and a port from 1 to 65535",
     }
     HttpCodes {
         "type": "string", "title": "a list of HTTP codes", "format": "x-http-codes",
         "pattern": "^[2-4][0-9]{2}([,-][2-4][0-9]{2})*$", "examples": ["200", "200,202", "200-299"],
+        "x-written": "codes from 200 to 499, a `,` between several, a `-` between the first and the last of a range",
+        "x-source": "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Matcher.html",
     }
 }
 

@@ -23,6 +23,7 @@ mod in_use;
 mod lint;
 mod memory;
 mod older;
+mod on_edit;
 mod ours;
 mod promises;
 mod ready;

@@ -95,7 +95,7 @@ fn the_adopt_lines_stand_there_as_comments() {
 
 #[test]
 fn the_examples_name_the_schema_for_editors() {
-    for name in ["minimal", "chatmrpt-staging"] {
+    for name in ["minimal", "chatmrpt-staging", "full"] {
         let folder = format!("{}/examples", home());
         let text = std::fs::read_to_string(format!("{folder}/{name}.yaml")).unwrap();
         let path = text.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();

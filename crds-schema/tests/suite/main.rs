@@ -11,6 +11,7 @@ mod written;
 
 mod documents;
 mod examples;
+mod reference;
 mod schema;
 
 use serde_json::{Value, json};

@@ -135,7 +135,13 @@ impl World {
 
     /// An environment with `count` healthy members, as it is long after it converged.
     pub(super) fn healthy(count: u32) -> Self {
+        Self::healthy_with(count, |_| {})
+    }
+
+    /// The same, of another record.
+    pub(super) fn healthy_with(count: u32, record: impl FnOnce(&mut Spec)) -> Self {
         let mut world = Self::empty(count);
+        record(world.spec());
         world.make_groups();
         world.make_target_group();
         world.make_balancer();
