@@ -140,7 +140,7 @@ impl SimCloud {
             state.faults.count("throttled by its bucket");
             return refuse(code, "Request limit exceeded.");
         }
-        let lag = self.client.lag.get().draw(&mut state.chance);
+        let lag = self.client.lag.get().of(operation.bucket().service()).draw(&mut state.chance);
         Ok((now, lag))
     }
 

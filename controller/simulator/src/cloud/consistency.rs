@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::operation::Service;
 use planner::id::{AmiId, InstanceId, SecurityGroupId};
 use planner::request::{Ref, Taggable, Write};
 
@@ -49,6 +50,41 @@ impl ReadLag {
             Self::Sometimes { .. } => Duration::ZERO,
         };
         lag.min(LAG_MAX)
+    }
+}
+
+/// How old what a client sees of each service may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadLags {
+    /// Of EC2, and so what its writes find.
+    pub ec2: ReadLag,
+    /// Of ELBv2.
+    pub elbv2: ReadLag,
+}
+
+impl ReadLags {
+    /// Of EC2 alone, as its guide documents it. No page of ELBv2 does, and it is seen there now and then only, as in
+    /// <https://github.com/hashicorp/terraform-provider-aws/issues/16860>.
+    pub const fn of_ec2(lag: ReadLag) -> Self {
+        Self { ec2: lag, elbv2: ReadLag::None }
+    }
+
+    /// Of both alike.
+    pub const fn of_both(lag: ReadLag) -> Self {
+        Self { ec2: lag, elbv2: lag }
+    }
+
+    pub(crate) fn of(self, service: Service) -> ReadLag {
+        match service {
+            Service::Ec2 => self.ec2,
+            Service::Elbv2 => self.elbv2,
+        }
+    }
+}
+
+impl From<ReadLag> for ReadLags {
+    fn from(lag: ReadLag) -> Self {
+        Self::of_both(lag)
     }
 }
 

@@ -66,7 +66,7 @@ pub use apps::{Answer, App};
 pub use built_in::BuiltIn;
 pub use canonical::Canonical;
 pub use config::{Builder, Quotas, Timings};
-pub use consistency::{Glimpse, ReadLag};
+pub use consistency::{Glimpse, ReadLag, ReadLags};
 pub use console::Console;
 pub use faults::{Aim, Calls, Fault};
 pub use instances::VolumeRecord;
@@ -94,7 +94,7 @@ pub struct SimCloud {
 #[derive(Debug)]
 struct Client {
     name: String,
-    lag: Cell<ReadLag>,
+    lag: Cell<ReadLags>,
 }
 
 struct Shared {
@@ -168,9 +168,10 @@ impl SimCloud {
         Self { shared: Rc::clone(&self.shared), client: Rc::new(client) }
     }
 
-    /// How old this client's sight is from now on. With any lag, its EC2 writes do not find fresh resources either.
-    pub fn set_read_lag(&self, lag: ReadLag) {
-        self.client.lag.set(lag);
+    /// How old this client's sight is from now on: one [`ReadLag`] for both services, or one for each. With any lag of EC2,
+    /// its writes there do not find fresh resources either.
+    pub fn set_read_lag(&self, lag: impl Into<ReadLags>) {
+        self.client.lag.set(lag.into());
     }
 
     /// Keeps only so much of the past, in so many worlds at most: reads that look back further see the oldest that is kept.
@@ -357,7 +358,7 @@ impl SimCloud {
         let State { faults, chance, .. } = &mut *state;
         let half = self.shared.latency / 2;
         let (there, back) = (half / 2 + chance.duration(half), half / 2 + chance.duration(half));
-        let lag = self.client.lag.get().draw(chance);
+        let lag = self.client.lag.get().of(operation.service()).draw(chance);
         let fault = faults.next(operation, || subject::subject(request, None), chance);
         (fault, there, back, lag)
     }

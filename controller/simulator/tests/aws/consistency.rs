@@ -5,8 +5,10 @@ use std::time::Duration;
 use engine::cloud::{Cloud, Read, Reply, Request};
 use engine::operation::Operation;
 use planner::request::{Taggable, Write};
+use serde_json::json;
 use simulator::Builder;
-use simulator::cloud::{Fault, Kind, ReadLag};
+use simulator::cloud::api::elbv2::DescribeTags;
+use simulator::cloud::{Fault, Kind, ReadLag, ReadLags};
 use simulator::executor::block_on;
 
 use crate::bench::*;
@@ -67,6 +69,27 @@ fn a_lagging_client_cannot_write_to_what_it_does_not_see() {
     assert!(refused.is("InvalidInstanceID.NotFound"));
     bench.pass(secs(5));
     block_on(&bench.clock, client.call(REGION, tag())).unwrap();
+}
+
+/// EC2's guide documents it, and no page of ELBv2. <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
+#[test]
+fn where_only_ec2_lags_elbv2_shows_the_present() {
+    let bench = Bench::new();
+    let late = bench.cloud.client("late");
+    late.set_read_lag(ReadLags::of_ec2(ReadLag::Fixed(secs(5))));
+    bench.pass(secs(60));
+    bench.launch(bench.run("a"));
+    let group = bench.targets("web").to_string();
+    let by_name = || Request::Read(Read::TargetGroups { names: vec!["web".into()] });
+    let by_arn: DescribeTags = serde_json::from_value(json!({"ResourceArns": [group]})).unwrap();
+    assert_eq!(seen(&bench, &late), 0);
+    block_on(&bench.clock, late.call(REGION, by_name())).unwrap();
+    late.read(&by_arn).unwrap();
+
+    late.set_read_lag(ReadLag::Fixed(secs(5)));
+    let refused = block_on(&bench.clock, late.call(REGION, by_name())).unwrap_err();
+    assert!(refused.is("TargetGroupNotFound"), "one lag is that of both services: {refused}");
+    assert_eq!(late.read(&by_arn).err().unwrap().code, "TargetGroupNotFound");
 }
 
 #[test]
