@@ -56,7 +56,8 @@ pub struct Options {
     pub opens: Option<UnboundedSender<Opened>>,
 }
 
-/// As AWS documents it, of EC2 only: most reads show what was written, one in ten is up to a second old.
+/// As AWS documents it, of EC2 only: most reads show what was written, one in ten is up to a second old, but never older than
+/// what a read has shown before.
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 pub const EVENTUAL: ReadLags = ReadLags::of_ec2(ReadLag::Sometimes { one_in: 10, most: Duration::from_secs(1) });
 

@@ -13,7 +13,7 @@ use super::output::Printer;
 /// What can follow `--consistency`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Consistency {
-    /// A read of EC2 in ten is up to a second old.
+    /// A read of EC2 in ten is up to a second old, but never older than what was shown before.
     Eventual,
     /// Every read shows what was written.
     Strong,

@@ -71,3 +71,23 @@ fn a_fresh_security_group_may_be_unseen_for_a_moment_and_a_target_group_is_not()
     }
     assert!((3..=25).contains(&unseen), "one look in ten is late, not {unseen} of 100");
 }
+
+/// Terraform looks at a group until it was shown, and then counts on it: what it asks next is not asked again.
+#[test]
+fn what_was_shown_once_is_there_for_every_later_call() {
+    let cloud = AsItComes::new();
+    let vpc = all(&cloud.ec2("DescribeVpcs"), "vpcId").remove(0);
+    for number in 0..40 {
+        cloud.clock(&json!({"advance": "10s"}));
+        let id = cloud.security_group(&format!("g{number}"), &vpc);
+        let look = || cloud.ec2(&format!("DescribeSecurityGroups&GroupId.1={id}"));
+        assert!((0..20).any(|_| look().contains(&format!("<groupId>{id}"))), "{id} is never shown");
+        let port = |port: u16| {
+            let rule = format!("FromPort={port}&ToPort={port}&CidrIp=10.0.0.0/8&IpProtocol=tcp");
+            cloud.ec2(&format!("AuthorizeSecurityGroupIngress&GroupId={id}&{rule}"))
+        };
+        for answer in (1..10).flat_map(|number| [port(number), look()]) {
+            assert!(!answer.contains("<Code>"), "{answer}");
+        }
+    }
+}
