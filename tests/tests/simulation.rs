@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use e2e::simulation::run::{Case, Report, run};
@@ -85,6 +86,24 @@ fn the_same_seed_gives_the_same_trace_byte_for_byte() {
     assert!(first.lines().count() > 100, "a trace of nothing proves nothing:\n{first}");
     assert!(first == trace(7), "two runs of one seed differ");
     assert!(first != trace(8), "two seeds do not differ");
+}
+
+/// What the binary prints of a few seeds, so many of them at once.
+fn printed(jobs: &str) -> String {
+    let mut simulate = Command::new(env!("CARGO_BIN_EXE_simulate"));
+    let ran = simulate.args(["--scenario", "calls", "--seeds", "3", "--trace", "--jobs", jobs]).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("seeds/s"), "how fast it went goes to stderr");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+fn what_is_printed_is_the_same_whatever_the_machine_does() {
+    let first = printed("1");
+    let headings: Vec<&str> = first.lines().filter(|line| line.starts_with("== ")).collect();
+    assert_eq!(headings, [1, 2, 3].map(|seed| format!("== seed {seed} of calls")));
+    assert!(first.contains("\n3 seeds from 1: "), "{first}");
+    assert!(first == printed("3"), "one seed after another and three at once differ");
 }
 
 #[test]

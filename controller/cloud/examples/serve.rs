@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use cloud::Options;
-use simulator::cloud::ReadLag;
+use simulator::cloud::ReadLags;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = options(std::env::args().skip(1))?;
@@ -24,7 +24,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
         match (flag.as_str(), value.as_str()) {
             ("--listen", address) => options.listen = vec![address.parse()?],
             ("--speed", speed) => options.speed = speed.parse()?,
-            ("--consistency", "strong") => options.lag = ReadLag::None,
+            ("--consistency", "strong") => options.lag = ReadLags::default(),
             ("--consistency", "eventual") => options.lag = cloud::EVENTUAL,
             ("--throttling", "on") => options.throttling = true,
             ("--throttling", "off") => options.throttling = false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use simulator::cloud::catalogue::REGIONS;
-use simulator::cloud::{ReadLag, Refusal};
+use simulator::cloud::{ReadLags, Refusal};
 use simulator::{Builder, SimCloud};
 
 use crate::faults::Faults;
@@ -30,7 +30,7 @@ pub struct Account {
     pub ports: Ports,
     seed: u64,
     throttling: bool,
-    lag: ReadLag,
+    lag: ReadLags,
     regions: BTreeMap<String, Region>,
     keeper: Keeper,
     /// When it was first asked anything since the log last said how late it is.
@@ -43,7 +43,7 @@ pub struct Behaviour {
     /// Whether calls are charged to AWS's token buckets.
     pub throttling: bool,
     /// How old what a reader sees may be.
-    pub lag: ReadLag,
+    pub lag: ReadLags,
 }
 
 /// One region.
@@ -56,13 +56,13 @@ pub struct Region {
 
 impl Account {
     /// One with nothing in it.
-    pub fn new(time: Time, seed: u64, throttling: bool, lag: ReadLag) -> Self {
+    pub fn new(time: Time, seed: u64, throttling: bool, lag: impl Into<ReadLags>) -> Self {
         Self {
             time,
             ports: Ports::default(),
             seed,
             throttling,
-            lag,
+            lag: lag.into(),
             regions: BTreeMap::new(),
             keeper: Keeper::default(),
             asked: None,
@@ -162,7 +162,7 @@ impl Account {
     }
 
     /// How old what a reader sees may be.
-    pub fn lag(&self) -> ReadLag {
+    pub fn lag(&self) -> ReadLags {
         self.lag
     }
 }

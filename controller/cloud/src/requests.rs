@@ -306,7 +306,7 @@ impl Shared {
                 Err(Refusal { code: "InvalidParameterValue", message: format!("there is no region {region} here") })
             }
             Some(Region { cloud, .. }) => {
-                cloud.set_read_lag(if stale { ReadLag::Fixed(PAST) } else { lag });
+                cloud.set_read_lag(if stale { ReadLag::Fixed(PAST).into() } else { lag });
                 let call = Call { cloud, query, action, dry_run, request_id };
                 if query == Query::Sts && action == "GetCallerIdentity" {
                     sts::get_caller_identity(&call, parameters, asked.caller.access_key.as_deref())

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use simulator::SimCloud;
-use simulator::cloud::ReadLag;
+use simulator::cloud::{ReadLag, ReadLags};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -47,7 +47,7 @@ pub struct Options {
     /// What its ids and its chances come from; `None`: what is in the directory says so, or else it is 1.
     pub seed: Option<u64>,
     /// How old what a reader sees may be.
-    pub lag: ReadLag,
+    pub lag: ReadLags,
     /// Whether calls are charged to AWS's token buckets.
     pub throttling: bool,
     /// Where it keeps everything; `None`: nowhere, it is gone when it ends.
@@ -56,8 +56,10 @@ pub struct Options {
     pub opens: Option<UnboundedSender<Opened>>,
 }
 
-/// As AWS has it: most reads show what was written, one in ten is up to a second old.
-pub const EVENTUAL: ReadLag = ReadLag::Sometimes { one_in: 10, most: Duration::from_secs(1) };
+/// As AWS documents it, of EC2 only: most reads show what was written, one in ten is up to a second old, but never older than
+/// what a read has shown before.
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
+pub const EVENTUAL: ReadLags = ReadLags::of_ec2(ReadLag::Sometimes { one_in: 10, most: Duration::from_secs(1) });
 
 impl Default for Options {
     fn default() -> Self {

@@ -61,6 +61,19 @@ impl Bucket {
             Self::Elbv2Mutate => (20, 3),
         }
     }
+
+    /// The service whose calls are charged to it.
+    pub fn service(self) -> Service {
+        match self {
+            Self::Ec2Describe
+            | Self::Ec2Mutate
+            | Self::Ec2Rules
+            | Self::Ec2Run
+            | Self::Ec2Terminate
+            | Self::Ec2Tags => Service::Ec2,
+            Self::Elbv2Describe | Self::Elbv2Register | Self::Elbv2Mutate => Service::Elbv2,
+        }
+    }
 }
 
 macro_rules! operations {
@@ -233,6 +246,18 @@ impl From<&Read> for Operation {
             Read::TargetGroupAttributes { .. } => Self::DescribeTargetGroupAttributes,
             Read::TargetHealth { .. } => Self::DescribeTargetHealth,
             Read::Tags { .. } => Self::DescribeTags,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_charged_to_a_bucket_of_its_own_service() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.bucket().service(), operation.service(), "{operation}");
         }
     }
 }

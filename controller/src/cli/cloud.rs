@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cloud::{Opened, Options, StartError};
-use simulator::cloud::ReadLag;
+use simulator::cloud::ReadLags;
 
 use super::controller::terminated;
 use super::failure::{Complaint, Ended, Failure, Verdict};
@@ -13,7 +13,7 @@ use super::output::Printer;
 /// What can follow `--consistency`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Consistency {
-    /// A read in ten is up to a second old.
+    /// A read of EC2 in ten is up to a second old, but never older than what was shown before.
     Eventual,
     /// Every read shows what was written.
     Strong,
@@ -47,7 +47,7 @@ pub struct Args {
     /// Where it keeps what AWS and DynamoDB would, over its end and even a kill -9. Without it nothing is kept.
     #[arg(long, env = "UNDERSTUDY_DATA_DIR", hide_env_values = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Whether reads may lag behind writes for a moment, as AWS's do.
+    /// Whether reads of EC2 may lag behind writes for a moment, as AWS documents. Those of ELBv2 never do.
     #[arg(
         long,
         env = "UNDERSTUDY_CONSISTENCY",
@@ -69,7 +69,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Ended {
     let lag = match args.consistency {
         Consistency::Eventual => cloud::EVENTUAL,
-        Consistency::Strong => ReadLag::None,
+        Consistency::Strong => ReadLags::default(),
     };
     let listen = args.listen.addresses().map_err(|(host, error)| {
         let instead = "write an address of this machine, or localhost";

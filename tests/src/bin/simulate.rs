@@ -1,9 +1,10 @@
 //! `simulate`: many seeds of a scenario, judged at every step. See [`e2e::simulation`].
 //!
-//! Results go to stdout, progress to stderr. Exit status: 0 nothing broken; 1 a promise was broken, or (in a run of many
+//! Results go to stdout, and are the same for the same seeds, byte for byte. Progress goes to stderr, and so does how fast it
+//! went. Exit status: 0 nothing broken; 1 a promise was broken, or (in a run of many
 //! seeds) a fault that the scenario has never happened, or an oracle never had anything to judge; 2 usage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -99,12 +100,34 @@ struct Done {
     busy: Duration,
     tally: Tally,
     failed: Vec<(u64, Report)>,
+    traces: Traces,
+}
+
+/// Prints traces in the order of their seeds, whichever run ends first.
+#[derive(Default)]
+struct Traces {
+    next: u64,
+    /// Those of later seeds.
+    waiting: BTreeMap<u64, Vec<String>>,
+}
+
+impl Traces {
+    fn print(&mut self, scenario: &str, seed: u64, trace: Vec<String>) {
+        self.waiting.insert(seed, trace);
+        while let Some(trace) = self.waiting.remove(&self.next) {
+            println!("== seed {} of {scenario}", self.next);
+            trace.iter().for_each(|line| println!("{line}"));
+            self.next += 1;
+        }
+    }
 }
 
 impl<'a> Batch<'a> {
     fn new(args: &'a Args, scenario: &'a Scenario, seeds: u64) -> Self {
         let kept = args.keep.as_ref().map(|kept| kept.iter().copied().collect());
-        Self { args, scenario, seeds, kept, next: AtomicU64::new(args.from), done: Mutex::default() }
+        let traces = Traces { next: args.from, ..Traces::default() };
+        let done = Mutex::new(Done { traces, ..Done::default() });
+        Self { args, scenario, seeds, kept, next: AtomicU64::new(args.from), done }
     }
 
     fn case(&self, seed: u64) -> Case<'_> {
@@ -141,7 +164,7 @@ impl<'a> Batch<'a> {
                 return;
             }
             let started = Instant::now();
-            let report = run(self.case(seed));
+            let mut report = run(self.case(seed));
             let mut done = self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             done.seeds += 1;
             done.passes += report.passes;
@@ -149,8 +172,7 @@ impl<'a> Batch<'a> {
             done.busy += started.elapsed();
             done.tally.absorb(&report.tally);
             if self.args.trace {
-                println!("== seed {seed} of {}", self.scenario.name);
-                report.trace.iter().for_each(|line| println!("{line}"));
+                done.traces.print(self.scenario.name, seed, std::mem::take(&mut report.trace));
             }
             if report.violation.is_some() {
                 done.failed.push((seed, report));
@@ -169,19 +191,25 @@ impl<'a> Batch<'a> {
     }
 
     fn summary(&self, done: &Done, took: Duration, jobs: usize) {
-        let per = |n: f64, time: Duration| n / time.as_secs_f64().max(0.001);
+        let hours = done.time.as_secs_f64() / 3600.0;
         println!("scenario {}: {}", self.scenario.name, self.scenario.about);
         println!(
-            "{} seeds from {} in {:.1} s with {jobs} jobs: {:.1} seeds/s, {:.0} passes/s per core, {:.0} virtual hours, {} failed",
+            "{} seeds from {}: {} passes in {hours:.0} virtual hours, {} failed",
             done.seeds,
             self.args.from,
-            took.as_secs_f64(),
-            per(done.seeds as f64, took),
-            per(done.passes as f64, done.busy),
-            done.time.as_secs_f64() / 3600.0,
+            done.passes,
             done.failed.len(),
         );
         print!("{}", done.tally);
+        // What depends on the machine stays out of what two runs are compared by.
+        let per = |n: f64, time: Duration| n / time.as_secs_f64().max(0.001);
+        eprintln!(
+            "{}: {:.1} s with {jobs} jobs: {:.1} seeds/s, {:.0} passes/s per core",
+            self.scenario.name,
+            took.as_secs_f64(),
+            per(done.seeds as f64, took),
+            per(done.passes as f64, done.busy),
+        );
     }
 
     /// The failure, as short as it can be made, and how to run it again.

@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
-use simulator::cloud::ReadLag;
+use simulator::cloud::{ReadLag, ReadLags};
 use tempfile::TempDir;
 
 use super::*;
@@ -24,7 +24,8 @@ use crate::parameters::Node;
 use crate::requests::{Shared, respond};
 
 const REGIONS: [&str; 2] = ["us-east-2", "eu-west-1"];
-const BEHAVIOUR: Behaviour = Behaviour { throttling: true, lag: ReadLag::UpTo(Duration::from_secs(1)) };
+const BEHAVIOUR: Behaviour =
+    Behaviour { throttling: true, lag: ReadLags::of_both(ReadLag::UpTo(Duration::from_secs(1))) };
 
 /// A cloud, and the ids that it has told of.
 struct Rehearsal {

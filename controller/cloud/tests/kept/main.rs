@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cloud::{Options, Running, StartError, start};
-use simulator::cloud::ReadLag;
+use simulator::cloud::ReadLags;
 
 use load::{Acknowledged, Who, streamed};
 use wire::Client;
@@ -30,7 +30,7 @@ fn options(dir: &Path, seed: u64) -> Options {
         seed: Some(seed),
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         speed: 60,
-        lag: ReadLag::None,
+        lag: ReadLags::default(),
         throttling: false,
         data_dir: Some(dir.to_owned()),
         ..Options::default()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cloud::{Options, Running, start};
 use serde_json::{Value, json};
-use simulator::cloud::ReadLag;
+use simulator::cloud::ReadLags;
 
 /// An answer.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Cloud {
     pub fn of_seed(seed: u64, instances: usize, user_data: &str) -> Self {
         let options = Options {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-            lag: ReadLag::None,
+            lag: ReadLags::default(),
             throttling: false,
             seed: Some(seed),
             ..Options::default()

@@ -3,6 +3,7 @@
 
 mod api;
 mod client;
+mod lag;
 mod redis;
 
 use std::collections::{BTreeMap, BTreeSet};

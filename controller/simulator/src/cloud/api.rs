@@ -78,6 +78,7 @@ impl SimCloud {
     /// What AWS refuses it with, throttling included.
     pub fn read<O: Read>(&self, operation: &O) -> Outcome<O::Answer> {
         let (now, lag) = self.admit(operation)?;
+        self.client.reader(operation.bucket().service()).note(lag, now);
         let seen = {
             let state = self.shared.state.borrow();
             Rc::clone(state.history.as_of(now, lag))
@@ -140,8 +141,8 @@ impl SimCloud {
             state.faults.count("throttled by its bucket");
             return refuse(code, "Request limit exceeded.");
         }
-        let lag = self.client.lag.get().draw(&mut state.chance);
-        Ok((now, lag))
+        let reader = self.client.reader(operation.bucket().service());
+        Ok((now, reader.bounded(reader.draw(&mut state.chance), now)))
     }
 
     fn check_seen<O: Write>(&self, operation: &O, now: Duration, lag: Duration) -> Outcome<()> {

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>. Every change makes a new [`World`]; those of the last
 //! [`LAG_MAX`] are kept.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,7 +31,8 @@ pub enum ReadLag {
     Fixed(Duration),
     /// Up to so old, drawn for each read: what was seen once may not be seen the next time.
     UpTo(Duration),
-    /// Mostly up to date; one read in so many is up to so old.
+    /// Mostly up to date; one read in so many is up to so old, but never older than what a read has shown before. A client that
+    /// looks until it is shown what it made, as the guide advises and Terraform does, can count on it from then on.
     Sometimes {
         /// Among how many reads.
         one_in: u64,
@@ -40,7 +42,16 @@ pub enum ReadLag {
 }
 
 impl ReadLag {
-    pub(crate) fn draw(self, prng: &mut Prng) -> Duration {
+    /// Whether what was seen once is seen from then on: "monotonic reads", as <https://jepsen.io/consistency/models/monotonic-reads>
+    /// says.
+    fn is_monotonic(self) -> bool {
+        match self {
+            Self::Sometimes { .. } => true,
+            Self::None | Self::Fixed(_) | Self::UpTo(_) => false,
+        }
+    }
+
+    fn draw(self, prng: &mut Prng) -> Duration {
         let lag = match self {
             Self::None => Duration::ZERO,
             Self::Fixed(lag) => lag,
@@ -49,6 +60,63 @@ impl ReadLag {
             Self::Sometimes { .. } => Duration::ZERO,
         };
         lag.min(LAG_MAX)
+    }
+}
+
+/// How old what a client sees of each service may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadLags {
+    /// Of EC2, and so what its writes find.
+    pub ec2: ReadLag,
+    /// Of ELBv2.
+    pub elbv2: ReadLag,
+}
+
+impl ReadLags {
+    /// Of EC2 alone, as its guide documents it. No page of ELBv2 does, and it is seen there now and then only, as in
+    /// <https://github.com/hashicorp/terraform-provider-aws/issues/16860>.
+    pub const fn of_ec2(lag: ReadLag) -> Self {
+        Self { ec2: lag, elbv2: ReadLag::None }
+    }
+
+    /// Of both alike.
+    pub const fn of_both(lag: ReadLag) -> Self {
+        Self { ec2: lag, elbv2: lag }
+    }
+}
+
+impl From<ReadLag> for ReadLags {
+    fn from(lag: ReadLag) -> Self {
+        Self::of_both(lag)
+    }
+}
+
+/// One client, as a reader of one service.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    lag: Cell<ReadLag>,
+    /// As of when a read has shown it, at the latest.
+    shown: Cell<Duration>,
+}
+
+impl Reader {
+    pub fn set_lag(&self, lag: ReadLag) {
+        self.lag.set(lag);
+    }
+
+    /// A lag for one call.
+    pub fn draw(&self, prng: &mut Prng) -> Duration {
+        self.lag.get().draw(prng)
+    }
+
+    /// The lag of a call that arrives now and drew that one.
+    pub fn bounded(&self, drawn: Duration, now: Duration) -> Duration {
+        if self.lag.get().is_monotonic() { drawn.min(now.saturating_sub(self.shown.get())) } else { drawn }
+    }
+
+    /// Notes that a read was answered now with that lag. What a write found shows its caller nothing.
+    pub fn note(&self, lag: Duration, now: Duration) {
+        self.shown.set(self.shown.get().max(now.saturating_sub(lag)));
     }
 }
 

@@ -4,7 +4,7 @@
 //! state and all that AWS does to it. Every handle is one client with its own name and read lag; all share one world.
 //! Start at [`world`] for what AWS does, at [`console`] to break things, at [`view`] to look.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use engine::clock::Clock;
 use engine::cloud::{Cloud, Reply, Request};
 use engine::error::CloudError;
-use engine::operation::Operation;
+use engine::operation::{Operation, Service};
 use futures::future::LocalBoxFuture;
 use planner::request::Write;
 
@@ -66,7 +66,7 @@ pub use apps::{Answer, App};
 pub use built_in::BuiltIn;
 pub use canonical::Canonical;
 pub use config::{Builder, Quotas, Timings};
-pub use consistency::{Glimpse, ReadLag};
+pub use consistency::{Glimpse, ReadLag, ReadLags};
 pub use console::Console;
 pub use faults::{Aim, Calls, Fault};
 pub use instances::VolumeRecord;
@@ -77,7 +77,7 @@ pub use world::Refusal;
 use crate::clock::VirtualClock;
 use crate::crash::{CrashPoints, Cut};
 use crate::entropy::Prng;
-use consistency::{Glimpses, History};
+use consistency::{Glimpses, History, Reader};
 use faults::Faults;
 use ledger::Entry;
 use tape::{Arrival, Came, Changed, Tape};
@@ -94,7 +94,21 @@ pub struct SimCloud {
 #[derive(Debug)]
 struct Client {
     name: String,
-    lag: Cell<ReadLag>,
+    ec2: Reader,
+    elbv2: Reader,
+}
+
+impl Client {
+    fn named(name: &str) -> Rc<Self> {
+        Rc::new(Self { name: name.to_owned(), ec2: Reader::default(), elbv2: Reader::default() })
+    }
+
+    fn reader(&self, service: Service) -> &Reader {
+        match service {
+            Service::Ec2 => &self.ec2,
+            Service::Elbv2 => &self.elbv2,
+        }
+    }
 }
 
 struct Shared {
@@ -158,19 +172,20 @@ impl SimCloud {
         };
         let clock = clock.clone();
         let shared = Shared { clock, region, latency, reply_timeout, crash_points, state: RefCell::new(state) };
-        let client = Client { name: "main".to_owned(), lag: Cell::default() };
-        Self { shared: Rc::new(shared), client: Rc::new(client) }
+        Self { shared: Rc::new(shared), client: Client::named("main") }
     }
 
     /// Another client of the same account, with a read lag of its own.
     pub fn client(&self, name: &str) -> Self {
-        let client = Client { name: name.to_owned(), lag: Cell::default() };
-        Self { shared: Rc::clone(&self.shared), client: Rc::new(client) }
+        Self { shared: Rc::clone(&self.shared), client: Client::named(name) }
     }
 
-    /// How old this client's sight is from now on. With any lag, its EC2 writes do not find fresh resources either.
-    pub fn set_read_lag(&self, lag: ReadLag) {
-        self.client.lag.set(lag);
+    /// How old this client's sight is from now on: one [`ReadLag`] for both services, or one for each. With any lag of EC2,
+    /// its writes there do not find fresh resources either.
+    pub fn set_read_lag(&self, lag: impl Into<ReadLags>) {
+        let ReadLags { ec2, elbv2 } = lag.into();
+        self.client.ec2.set_lag(ec2);
+        self.client.elbv2.set_lag(elbv2);
     }
 
     /// Keeps only so much of the past, in so many worlds at most: reads that look back further see the oldest that is kept.
@@ -357,7 +372,7 @@ impl SimCloud {
         let State { faults, chance, .. } = &mut *state;
         let half = self.shared.latency / 2;
         let (there, back) = (half / 2 + chance.duration(half), half / 2 + chance.duration(half));
-        let lag = self.client.lag.get().draw(chance);
+        let lag = self.client.reader(operation.service()).draw(chance);
         let fault = faults.next(operation, || subject::subject(request, None), chance);
         (fault, there, back, lag)
     }
@@ -392,14 +407,17 @@ impl SimCloud {
             state.tape.add(|| arrival.came(operation, about(), Came::Refused(code.to_owned())));
             return Err(CloudError::coded(operation, code, "Request limit exceeded."));
         }
-        let seen = Rc::clone(state.history.as_of(now, call.lag));
+        let reader = self.client.reader(operation.service());
+        let lag = reader.bounded(call.lag, now);
+        let seen = Rc::clone(state.history.as_of(now, lag));
         let outcome = match call.request {
             Request::Read(read) => {
                 let older = call.glimpse.and_then(|glimpse| state.glimpses.world(glimpse));
                 let outcome = match older {
                     Some((at, world)) => world.answer(read, at),
-                    None => seen.answer(read, now.saturating_sub(call.lag).max(seen.at)),
+                    None => seen.answer(read, now.saturating_sub(lag).max(seen.at)),
                 };
+                reader.note(lag, now);
                 state.tape.add(|| arrival.came(operation, about(), tape::read(read, &outcome)));
                 outcome
             }

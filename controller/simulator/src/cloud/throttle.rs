@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::{Bucket as Called, Operation};
+use engine::operation::{Bucket as Called, Operation, Service};
 
 /// One token, so that refills of parts of a second count.
 const TOKEN: u128 = 1_000_000_000;
@@ -57,25 +57,25 @@ impl Bucket {
         }
     }
 
-    /// The code that a call is refused with when it is empty.
-    fn code(self) -> &'static str {
+    /// The service whose calls are charged to it.
+    pub(crate) fn service(self) -> Service {
         match self {
-            Self::Called(Called::Elbv2Describe | Called::Elbv2Register | Called::Elbv2Mutate) => "Throttling",
-            Self::Called(
-                Called::Ec2Describe
-                | Called::Ec2Mutate
-                | Called::Ec2Rules
-                | Called::Ec2Run
-                | Called::Ec2Terminate
-                | Called::Ec2Tags,
-            )
-            | Self::Ec2Unfiltered
+            Self::Called(bucket) => bucket.service(),
+            Self::Ec2Unfiltered
             | Self::Ec2Start
             | Self::Ec2Images
             | Self::Ec2Launched
             | Self::Ec2Started
             | Self::Ec2Stopped
-            | Self::Ec2Terminated => "RequestLimitExceeded",
+            | Self::Ec2Terminated => Service::Ec2,
+        }
+    }
+
+    /// The code that a call is refused with when it is empty.
+    fn code(self) -> &'static str {
+        match self.service() {
+            Service::Elbv2 => "Throttling",
+            Service::Ec2 => "RequestLimitExceeded",
         }
     }
 }
