@@ -52,7 +52,8 @@ fn brisk() -> Timings {
     }
 }
 
-fn shop() -> Value {
+/// The record that each scene begins with.
+pub fn shop() -> Value {
     let mut record = record(2);
     let service = &mut record["spec"]["services"][0];
     service["healthCheck"] = json!({"path": "/health", "interval": "5s", "timeout": "2s", "healthyThreshold": 2});

@@ -80,12 +80,14 @@ pub(crate) fn members(draft: &mut Draft<'_>, scene: &Scene<'_>) {
 /// Goes on with an exit that was begun, unless what it was begun under no longer holds.
 fn leave(draft: &mut Draft<'_>, scene: &Scene<'_>, member: &Member) {
     // One that is still registered and well (its call was lost, or somebody put it back) serves until others do.
-    // So in the group that is to serve next, which serves already where the reading of the listeners is an older one.
+    // So in the group that is to serve next, which serves already where the reading of the listeners is an older one. One that
+    // is shown as stopped and answers its health checks was started again: the reading of the instances is the older one.
     let next = number(scene.next.len());
-    if member.is_live() && member.serves_next && next < scene.floor() {
+    let serves = member.life != Life::Ending;
+    if serves && member.serves_next && next < scene.floor() {
         return keep(draft, member, next, scene.floor());
     }
-    if member.is_live() && is_missed(scene, member, scene.healthy()) {
+    if serves && is_missed(scene, member, scene.healthy()) {
         return keep(draft, member, scene.healthy(), scene.floor());
     }
     if scene.verdicts.too_many && member.status.leaving.as_ref().is_some_and(|leaving| leaving.healing) {
@@ -195,7 +197,7 @@ fn stopped_exits(draft: &mut Draft<'_>, scene: &Scene<'_>, healthy: u32, held: b
         if scene.count() == 0 {
             let message = format!("slot {}: stopped, and none are wanted", member.status.slot);
             take_out(draft, member, Why::new(Reason::MemberSurplus, message), false);
-        } else if scene.verdicts.braked || (!succeeded && spare == 0) {
+        } else if scene.verdicts.braked || (!succeeded && spare == 0) || is_missed(scene, member, healthy) {
             keep(draft, member, healthy, scene.count());
         } else if allowed == 0 {
             healing::spent(draft, scene.spec.healing.max_terminations_per_hour);

@@ -539,7 +539,10 @@ fn difference(have: &str, want: &str) -> String {
 }
 
 /// The numbers that a record of these runs says.
-fn bounds(record: &Value) -> Bounds {
+///
+/// # Panics
+/// If it is not valid.
+pub fn bounds(record: &Value) -> Bounds {
     let spec = crds_schema::parse(record).expect("only valid records are wanted").spec;
     let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let count = spec.instances.count;

@@ -123,7 +123,7 @@ pub const ALL: [Scenario; 8] = [
 /// Seeds that found something, in ours or in the harness. Each finding has a test of its own, since a seed is another run once
 /// anything is drawn differently; they are kept because they cost nothing. The last number is the edition of scripts in which
 /// it was found; see [`super::streams::EDITION`].
-pub const RECORDED: [(&str, u64, u8); 36] = [
+pub const RECORDED: [(&str, u64, u8); 39] = [
     ("everything", 5, 1),
     ("everything", 41, 1),
     ("everything", 46, 1),
@@ -156,9 +156,12 @@ pub const RECORDED: [(&str, u64, u8); 36] = [
     ("everything", 9_300_464, 2),
     ("everything", 9_300_554, 2),
     ("everything", 9_400_414, 2),
+    ("everything", 9_700_439, 2),
     ("console", 8_800_032, 2),
     ("replicas", 8_800_033, 2),
     ("replicas", 8_900_055, 2),
+    ("replicas", 9_500_017, 2),
+    ("replicas", 9_500_046, 2),
     ("delete", 8_900_004, 2),
 ];
 

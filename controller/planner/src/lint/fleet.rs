@@ -61,7 +61,8 @@ impl Fleet {
         self.states.values().filter(|state| **state != Some(InstanceState::ShuttingDown)).count()
     }
 
-    /// Members that serve in a target group: healthy on the port that is the group's, and by their status checks.
+    /// Members that serve in a target group: healthy on the port that is the group's, and by their status checks. One that is
+    /// shown as stopped and is healthy there was started again meanwhile.
     pub(super) fn serving(&self, sight: &Sight<'_>, group: &TargetGroupArn, port: u16) -> BTreeSet<InstanceId> {
         let checks = sight.observed.status_checks.seen();
         let is_impaired = |id: &InstanceId| checks.and_then(|all| all.get(id)) == Some(&StatusChecks::Impaired);
@@ -69,8 +70,9 @@ impl Fleet {
             let mut targets = sight.observed.targets_of(group).into_iter().flatten();
             targets.any(|one| one.id == id.as_str() && one.port == port && one.health == TargetHealth::Healthy)
         };
-        let live = self.states.iter().filter(|(_, state)| is_live(**state)).map(|(id, _)| id);
-        live.filter(|id| healthy(id) && !is_impaired(id)).cloned().collect()
+        let stays =
+            self.states.iter().filter(|(_, state)| **state != Some(InstanceState::ShuttingDown)).map(|(id, _)| id);
+        stays.filter(|id| healthy(id) && !is_impaired(id)).cloned().collect()
     }
 }
 

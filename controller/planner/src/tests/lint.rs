@@ -266,6 +266,17 @@ fn health_is_what_aws_shows_and_not_what_the_planner_made_of_it() {
     assert_eq!(broken(&world, plan), left);
 }
 
+#[test]
+fn whoever_is_healthy_serves_whatever_its_instance_is_shown_as() {
+    let (world, plan) = scale_down();
+    // Shown as stopped: AWS forwards to it all the same.
+    let world = world.state(1, InstanceState::Stopped).edited(|spec| spec.instances.count = 3);
+    let left = format!("I2: 2 healthy members would be left in {}, the floor is 3", target_group());
+    assert_eq!(broken(&world, plan.clone()), left);
+    let world = world.state(1, InstanceState::ShuttingDown);
+    assert!(broken(&world, plan).contains("I2: 1 healthy members would be left"));
+}
+
 /// A plan that changes just that.
 fn changing(world: &World, write: Write) -> Plan {
     let action = Action {

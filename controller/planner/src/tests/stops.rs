@@ -1,12 +1,14 @@
 //! Members that are stopped again and again: what may exist is bounded, whatever happens, and what comes back goes slowly.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::action::{Does, Plan};
 use crate::reason::Reason;
 use crate::resource::*;
-use crate::status::{Charge, ConditionType};
+use crate::status::{Charge, ConditionType, Leaving};
 
 fn condition(plan: &Plan, kind: ConditionType) -> (Reason, &str) {
     let condition = plan.status.condition(kind).unwrap();
@@ -239,4 +241,34 @@ fn a_brake_holds_what_came_back_and_a_sick_one_has_what_the_budget_leaves() {
     spend(&mut world, 3);
     let plan = world.pass();
     assert_eq!(ids(&plan).len(), 1, "the budget has one left, for one of two kinds: {plan}");
+}
+
+#[test]
+fn i2_a_stopped_member_that_answers_its_health_checks_serves_until_others_do() {
+    // Both were on their way out, and were started again: the instances are shown as they were before.
+    let mut world = World::healthy(2);
+    let since = world.now;
+    for slot in [1, 2] {
+        world = world.state(slot, InstanceState::Stopped);
+        world.status(slot).state = Some(InstanceState::Stopped);
+        world.status(slot).leaving = Some(Leaving { reason: Reason::MemberStopped, healing: true, since });
+    }
+    let goes = |plan: &Plan| ids(plan).iter().filter(|id| id.starts_with("take-out/")).count();
+    let plan = world.pass();
+    assert_eq!(goes(&plan), 0, "{plan}");
+    assert!(plan.to_string().contains("stays until others are healthy"), "{plan}");
+    world.targets().iter_mut().for_each(|target| target.health = TargetHealth::Unused);
+    let plan = world.pass();
+    assert_eq!(goes(&plan), 2, "stopped indeed: {plan}");
+}
+
+#[test]
+fn i2_one_that_was_stopped_is_not_taken_out_for_room_while_it_answers_its_health_checks() {
+    let mut world = with_stopped(5);
+    spend(&mut world, 0);
+    for target in world.targets() {
+        target.health = TargetHealth::Healthy;
+    }
+    let plan = world.pass();
+    assert_eq!(ids(&plan), BTreeSet::new(), "{plan}");
 }
