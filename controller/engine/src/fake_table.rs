@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use planner::Sight;
+use planner::PlanInput;
 use planner::action::{Action, Does, Plan};
 use planner::id::{IntentId, VpcId};
 use planner::lint::Linted;
@@ -276,7 +276,7 @@ pub fn linted(record: &Record, plan: Plan) -> Linted {
     let missing_after = std::time::Duration::from_secs(300);
     planner::lint::lint(
         plan,
-        &Sight { record, observed: &observed, now, seed: 1, missing_after, default_region: "us-east-2" },
+        &PlanInput { record, observed: &observed, now, seed: 1, missing_after, default_region: "us-east-2" },
         &planner::memory::Memory::default(),
     )
     .unwrap()

@@ -19,7 +19,7 @@ use planner::outcome::{Outcome, Outcomes};
 use planner::reason::{Reason, Severity};
 use planner::record::Record;
 use planner::status::{Condition, ConditionType, Status, Truth, Wait};
-use planner::{Sight, plan};
+use planner::{PlanInput, plan};
 use tracing::Instrument;
 
 use crate::allowance::Needs;
@@ -212,7 +212,7 @@ async fn attempt(
         tracing::warn!(part, why, "part not read");
     }
     let (record, now) = (&stored.record, ctx.clock.now());
-    let sight = Sight {
+    let input = PlanInput {
         record,
         observed: &observed,
         now,
@@ -220,8 +220,8 @@ async fn attempt(
         missing_after: ctx.missing_after,
         default_region: &ctx.default_region,
     };
-    let plan = plan(&sight, &mut kept.memory);
-    let (linted, refused) = lint_or_hold(plan, &sight, &kept.memory)?;
+    let plan = plan(&input, &mut kept.memory);
+    let (linted, refused) = lint_or_hold(plan, &input, &kept.memory)?;
     let Some(desk) = desk else { return Ok(Pass::looked(&linted, refused)) };
 
     kept.unconcluded = true;
@@ -283,26 +283,26 @@ async fn look(ctx: &Ctx<'_>, region: &str, record: &Record, kept: &mut Remembere
 }
 
 /// The plan, linted; or, where it is refused, a plan that does nothing, whose status says that the environment holds.
-fn lint_or_hold(plan: Plan, sight: &Sight<'_>, memory: &Memory) -> Result<(Linted, Option<Halt>), Halt> {
-    match lint(plan, sight, memory) {
+fn lint_or_hold(plan: Plan, input: &PlanInput<'_>, memory: &Memory) -> Result<(Linted, Option<Halt>), Halt> {
+    match lint(plan, input, memory) {
         Ok(linted) => Ok((linted, None)),
         Err(broken) => {
             tracing::error!(?broken, "plan refused");
-            let holding = Plan::nothing(holding(sight, &broken));
-            let linted = lint(holding, sight, memory).map_err(Halt::Refused)?;
+            let holding = Plan::nothing(holding(input, &broken));
+            let linted = lint(holding, input, memory).map_err(Halt::Refused)?;
             Ok((linted, Some(Halt::Refused(broken))))
         }
     }
 }
 
 /// The status before the plan, but neither ready nor in sync.
-fn holding(sight: &Sight<'_>, broken: &[String]) -> Status {
-    let mut status = sight.record.status.clone();
-    let generation = sight.record.generation;
+fn holding(input: &PlanInput<'_>, broken: &[String]) -> Status {
+    let mut status = input.record.status.clone();
+    let generation = input.record.generation;
     status.observed_generation = generation;
     for kind in [ConditionType::Ready, ConditionType::InSync] {
         let before = status.condition(kind).filter(|condition| condition.status == Truth::False);
-        let since: Timestamp = before.map_or(sight.now, |condition| condition.last_transition_time);
+        let since: Timestamp = before.map_or(input.now, |condition| condition.last_transition_time);
         let held = Condition {
             kind,
             status: Truth::False,

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::draft::Draft;
-use crate::members::{self, Life};
+use crate::builder::PlanBuilder;
+use crate::members::{self, Lifecycle};
 use crate::order;
 use crate::reason::{Reason, Severity, Why};
 use crate::record::Stored;
@@ -26,31 +26,31 @@ fn unknown(reason: Reason, message: impl Into<String>) -> Verdict {
     (Truth::Unknown, Why::new(reason, message))
 }
 
-/// Sets every condition of `draft.status`.
-pub(crate) fn set(draft: &mut Draft<'_>) {
+/// Sets every condition of `builder.status`.
+pub(crate) fn set(builder: &mut PlanBuilder<'_>) {
     let mut verdicts = vec![
-        (ConditionType::SpecValid, spec_valid(draft)),
-        (ConditionType::NetworkReady, network(draft)),
-        (ConditionType::ImageAvailable, image(draft)),
-        (ConditionType::LoadBalancerReady, load_balancer(draft)),
-        (ConditionType::CapacityAvailable, capacity(draft)),
-        (ConditionType::TargetsHealthy, targets(draft)),
-        (ConditionType::InSync, in_sync(draft)),
-        (ConditionType::HealingAllowed, healing(draft)),
+        (ConditionType::SpecValid, spec_valid(builder)),
+        (ConditionType::NetworkReady, network(builder)),
+        (ConditionType::ImageAvailable, image(builder)),
+        (ConditionType::LoadBalancerReady, load_balancer(builder)),
+        (ConditionType::CapacityAvailable, capacity(builder)),
+        (ConditionType::TargetsHealthy, targets(builder)),
+        (ConditionType::InSync, in_sync(builder)),
+        (ConditionType::HealingAllowed, healing(builder)),
     ];
-    if let Some(redis) = draft.sight.record.spec.as_ref().and_then(|spec| spec.redis.as_ref()) {
+    if let Some(redis) = builder.input.record.spec.as_ref().and_then(|spec| spec.redis.as_ref()) {
         verdicts.push((
             ConditionType::RedisReachable,
             unknown(Reason::NotProbed, format!("{} is not probed", redis.endpoint)),
         ));
     }
-    verdicts.insert(0, (ConditionType::Ready, ready(draft, &verdicts)));
+    verdicts.insert(0, (ConditionType::Ready, ready(builder, &verdicts)));
     let is_in_sync = verdicts.iter().any(|(kind, (truth, _))| *kind == ConditionType::InSync && *truth == Truth::True);
-    if is_in_sync && !draft.sight.record.deleting {
-        draft.status.in_sync_revision = draft.sight.record.revision;
+    if is_in_sync && !builder.input.record.deleting {
+        builder.status.in_sync_revision = builder.input.record.revision;
     }
-    let before = std::mem::take(&mut draft.status.conditions);
-    draft.status.conditions = verdicts
+    let before = std::mem::take(&mut builder.status.conditions);
+    builder.status.conditions = verdicts
         .into_iter()
         .map(|(kind, (status, why))| {
             let same = before.iter().find(|old| old.kind == kind && old.status == status);
@@ -59,23 +59,23 @@ pub(crate) fn set(draft: &mut Draft<'_>) {
                 status,
                 reason: why.reason,
                 message: why.message,
-                last_transition_time: same.map_or(draft.now(), |old| old.last_transition_time),
-                observed_generation: draft.sight.record.generation,
+                last_transition_time: same.map_or(builder.now(), |old| old.last_transition_time),
+                observed_generation: builder.input.record.generation,
             }
         })
         .collect();
 }
 
-/// The troubles that belong to a condition, as one verdict.
-fn troubled(draft: &Draft<'_>, kind: ConditionType) -> Option<Verdict> {
-    let mine: Vec<&Why> = draft.troubles.iter().filter(|why| why.reason.row().condition == kind).collect();
+/// The blockers that belong to a condition, as one verdict.
+fn troubled(builder: &PlanBuilder<'_>, kind: ConditionType) -> Option<Verdict> {
+    let mine: Vec<&Why> = builder.blockers.iter().filter(|why| why.reason.row().condition == kind).collect();
     let worst = mine.iter().max_by_key(|why| why.reason.row().severity)?;
     let message = mine.iter().map(|why| why.message.as_str()).collect::<Vec<_>>().join("; ");
     Some(no(worst.reason, message))
 }
 
-fn spec_valid(draft: &Draft<'_>) -> Verdict {
-    let record = draft.sight.record;
+fn spec_valid(builder: &PlanBuilder<'_>) -> Verdict {
+    let record = builder.input.record;
     match &record.stored {
         Stored::Invalid(faults) => no(Reason::SpecInvalid, bounded(faults)),
         Stored::Refused(fields) => {
@@ -87,7 +87,7 @@ fn spec_valid(draft: &Draft<'_>) -> Verdict {
             let shown = format!("`understudy get {} --revision in-force -o yaml` shows it", record.name);
             no(Reason::SpecMissing, format!("SPEC is gone; revision {} stays in force ({shown})", record.revision))
         }
-        Stored::Valid => troubled(draft, ConditionType::SpecValid).unwrap_or_else(|| yes(Reason::Valid, "")),
+        Stored::Valid => troubled(builder, ConditionType::SpecValid).unwrap_or_else(|| yes(Reason::Valid, "")),
     }
 }
 
@@ -103,22 +103,22 @@ fn bounded(faults: &[String]) -> String {
     shown.chain(rest).collect::<Vec<_>>().join("\n")
 }
 
-fn network(draft: &Draft<'_>) -> Verdict {
-    if let Some(verdict) = troubled(draft, ConditionType::NetworkReady) {
+fn network(builder: &PlanBuilder<'_>) -> Verdict {
+    if let Some(verdict) = troubled(builder, ConditionType::NetworkReady) {
         return verdict;
     }
-    match &draft.sight.observed.subnets {
+    match &builder.input.observed.subnets {
         crate::observed::Part::Unread(why) => unknown(Reason::Unread, why.clone()),
         crate::observed::Part::Seen(_) => yes(Reason::NetworkFound, ""),
     }
 }
 
-fn image(draft: &Draft<'_>) -> Verdict {
-    if let Some(verdict) = troubled(draft, ConditionType::ImageAvailable) {
+fn image(builder: &PlanBuilder<'_>) -> Verdict {
+    if let Some(verdict) = troubled(builder, ConditionType::ImageAvailable) {
         return verdict;
     }
-    let id = draft.status.image.as_ref().map(|image| image.ami_id.as_str()).unwrap_or("none");
-    match &draft.sight.observed.image {
+    let id = builder.status.image.as_ref().map(|image| image.ami_id.as_str()).unwrap_or("none");
+    match &builder.input.observed.image {
         crate::observed::Part::Unread(why) => unknown(Reason::Unread, why.clone()),
         crate::observed::Part::Seen(Some(image)) if image.state == "available" => yes(Reason::ImageFound, ""),
         crate::observed::Part::Seen(Some(image)) => no(Reason::ImagePending, format!("{id} is {}", image.state)),
@@ -128,12 +128,12 @@ fn image(draft: &Draft<'_>) -> Verdict {
     }
 }
 
-fn load_balancer(draft: &Draft<'_>) -> Verdict {
-    if let Some(verdict) = troubled(draft, ConditionType::LoadBalancerReady) {
+fn load_balancer(builder: &PlanBuilder<'_>) -> Verdict {
+    if let Some(verdict) = troubled(builder, ConditionType::LoadBalancerReady) {
         return verdict;
     }
-    let observed = draft.sight.observed;
-    let Some(recorded) = &draft.status.load_balancer else {
+    let observed = builder.input.observed;
+    let Some(recorded) = &builder.status.load_balancer else {
         return no(Reason::LoadBalancerCreating, "there is none yet");
     };
     let seen = match observed.load_balancers.seen() {
@@ -152,8 +152,8 @@ fn load_balancer(draft: &Draft<'_>) -> Verdict {
         }
         LoadBalancerState::Active | LoadBalancerState::ActiveImpaired => {}
     }
-    let have: BTreeSet<u16> = draft.status.listeners.iter().map(|listener| listener.port).collect();
-    let spec = draft.sight.record.spec.as_ref();
+    let have: BTreeSet<u16> = builder.status.listeners.iter().map(|listener| listener.port).collect();
+    let spec = builder.input.record.spec.as_ref();
     let missing: Vec<String> = spec
         .iter()
         .flat_map(|spec| &spec.load_balancer.listeners)
@@ -167,47 +167,47 @@ fn load_balancer(draft: &Draft<'_>) -> Verdict {
     }
 }
 
-fn capacity(draft: &Draft<'_>) -> Verdict {
-    troubled(draft, ConditionType::CapacityAvailable).unwrap_or_else(|| yes(Reason::CapacityAvailable, ""))
+fn capacity(builder: &PlanBuilder<'_>) -> Verdict {
+    troubled(builder, ConditionType::CapacityAvailable).unwrap_or_else(|| yes(Reason::CapacityAvailable, ""))
 }
 
-fn targets(draft: &Draft<'_>) -> Verdict {
-    let unread = draft.sight.observed.targets.values().find_map(|part| part.unread());
-    let status = &draft.status;
-    let message = format!("{} of {} healthy{}", status.serving, status.desired, of_them_new(draft));
-    let spec = draft.sight.record.spec.as_ref();
+fn targets(builder: &PlanBuilder<'_>) -> Verdict {
+    let unread = builder.input.observed.targets.values().find_map(|part| part.unread());
+    let status = &builder.status;
+    let message = format!("{} of {} healthy{}", status.serving, status.desired, of_them_new(builder));
+    let spec = builder.input.record.spec.as_ref();
     match unread {
         Some(why) => unknown(Reason::Unread, why),
         None if status.serving >= status.desired && spec.is_some() => yes(Reason::TargetsHealthy, message),
         // What the user allows a rollout to take is no alarm.
-        None if is_rolling(draft) && spec.is_some_and(|spec| status.serving >= order::floor(spec)) => {
+        None if is_rolling(builder) && spec.is_some_and(|spec| status.serving >= order::floor(spec)) => {
             no(Reason::RollingOut, format!("{message}; spec.rollout.maxUnavailable allows it"))
         }
         None => no(Reason::TooFewHealthy, message),
     }
 }
 
-fn of_them_new(draft: &Draft<'_>) -> String {
-    if draft.has_outdated { format!(", {} of them new", draft.status.ready) } else { String::new() }
+fn of_them_new(builder: &PlanBuilder<'_>) -> String {
+    if builder.has_outdated { format!(", {} of them new", builder.status.ready) } else { String::new() }
 }
 
 /// Members on their way out are no drift: what serves is what is wanted.
-fn in_sync(draft: &Draft<'_>) -> Verdict {
-    if let Some(verdict) = troubled(draft, ConditionType::InSync) {
+fn in_sync(builder: &PlanBuilder<'_>) -> Verdict {
+    if let Some(verdict) = troubled(builder, ConditionType::InSync) {
         return verdict;
     }
-    let gaps = draft.sight.observed.gaps();
+    let gaps = builder.input.observed.gaps();
     if !gaps.is_empty() {
         let words: Vec<_> = gaps.iter().map(|(what, why)| format!("{what}: {why}")).collect();
         return unknown(Reason::Unread, words.join("; "));
     }
-    let drift: Vec<String> = draft
+    let drift: Vec<String> = builder
         .actions
         .iter()
         .filter(|action| !leaves(&action.does))
         .map(|action| format!("{} ({})", action.id, action.why.reason))
         .collect();
-    if draft.has_outdated {
+    if builder.has_outdated {
         let outdated = "members of an older revision are there".to_owned();
         return no(Reason::MemberOutdated, [outdated].into_iter().chain(drift).collect::<Vec<_>>().join(", "));
     }
@@ -215,7 +215,7 @@ fn in_sync(draft: &Draft<'_>) -> Verdict {
         return no(Reason::Drifted, drift.join(", "));
     }
     let blocked = [ConditionType::SpecValid, ConditionType::NetworkReady, ConditionType::LoadBalancerReady];
-    match draft.troubles.iter().find(|why| blocked.contains(&why.reason.row().condition)) {
+    match builder.blockers.iter().find(|why| blocked.contains(&why.reason.row().condition)) {
         Some(why) => no(Reason::Drifted, why.message.clone()),
         None => yes(Reason::InSync, ""),
     }
@@ -230,13 +230,13 @@ fn leaves(does: &crate::action::Does) -> bool {
     }
 }
 
-fn healing(draft: &Draft<'_>) -> Verdict {
+fn healing(builder: &PlanBuilder<'_>) -> Verdict {
     use crate::action::Does;
-    let heals = draft.actions.iter().any(|action| {
+    let heals = builder.actions.iter().any(|action| {
         let healing = matches!(action.why.reason, Reason::MemberSick | Reason::MemberStopped);
         healing && matches!(action.does, Does::TakeOut { .. })
     });
-    match troubled(draft, ConditionType::HealingAllowed) {
+    match troubled(builder, ConditionType::HealingAllowed) {
         // It is False from the next pass on, when nobody else is taken out.
         Some((_, why)) if heals && why.reason == Reason::TerminationBudgetSpent => {
             yes(Reason::HealingAllowed, "the last of this hour's budget is being used")
@@ -246,18 +246,18 @@ fn healing(draft: &Draft<'_>) -> Verdict {
     }
 }
 
-fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
-    let record = draft.sight.record;
-    if draft.status.damaged {
-        return no(Reason::RecordDamaged, damage(draft));
+fn ready(builder: &PlanBuilder<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
+    let record = builder.input.record;
+    if builder.status.damaged {
+        return no(Reason::RecordDamaged, damage(builder));
     }
-    if let Some(why) = draft.troubles.iter().find(|why| why.reason == Reason::RecordDamaged) {
+    if let Some(why) = builder.blockers.iter().find(|why| why.reason == Reason::RecordDamaged) {
         return no(why.reason, why.message.clone());
     }
     if record.deleting {
-        let held = draft.troubles.iter().find(|why| why.reason == Reason::InUse);
+        let held = builder.blockers.iter().find(|why| why.reason == Reason::InUse);
         let words = match held {
-            _ if is_paused(draft) => "to be torn down once spec.paused is false",
+            _ if is_paused(builder) => "to be torn down once spec.paused is false",
             Some(why) => why.message.as_str(),
             None => "being torn down",
         };
@@ -272,56 +272,56 @@ fn ready(draft: &Draft<'_>, verdicts: &[(ConditionType, Verdict)]) -> Verdict {
     ];
     let against: Vec<&(ConditionType, Verdict)> =
         verdicts.iter().filter(|(kind, (truth, _))| enter.contains(kind) && *truth != Truth::True).collect();
-    let unfinished = unfinished(draft);
-    if against.is_empty() && unfinished.is_empty() && is_paused(draft) {
-        let healthy = format!("{} of {} healthy", draft.status.ready, draft.status.desired);
+    let unfinished = unfinished(builder);
+    if against.is_empty() && unfinished.is_empty() && is_paused(builder) {
+        let healthy = format!("{} of {} healthy", builder.status.ready, builder.status.desired);
         return yes(Reason::Paused, format!("{healthy}; nothing is changed while spec.paused is true"));
     }
-    if against.is_empty() && unfinished.is_empty() && is_scaled_to_zero(draft) {
+    if against.is_empty() && unfinished.is_empty() && is_scaled_to_zero(builder) {
         return yes(Reason::ScaledToZero, "spec.instances.count is 0: no members are wanted, and none are there");
     }
     if against.is_empty() && unfinished.is_empty() {
-        return yes(Reason::AllHealthy, format!("{} of {} healthy", draft.status.ready, draft.status.desired));
+        return yes(Reason::AllHealthy, format!("{} of {} healthy", builder.status.ready, builder.status.desired));
     }
-    let message = not_ready_message(draft, verdicts, &against);
+    let message = not_ready_message(builder, verdicts, &against);
     let message = std::iter::once(message).filter(|message| !message.is_empty()).chain(unfinished);
-    no(not_ready_reason(draft, &against), message.collect::<Vec<_>>().join("; "))
+    no(not_ready_reason(builder, &against), message.collect::<Vec<_>>().join("; "))
 }
 
-fn is_paused(draft: &Draft<'_>) -> bool {
-    draft.sight.record.spec.as_ref().is_some_and(|spec| spec.paused)
+fn is_paused(builder: &PlanBuilder<'_>) -> bool {
+    builder.input.record.spec.as_ref().is_some_and(|spec| spec.paused)
 }
 
-fn is_scaled_to_zero(draft: &Draft<'_>) -> bool {
-    draft.sight.record.spec.as_ref().is_some_and(|spec| spec.instances.count == 0)
+fn is_scaled_to_zero(builder: &PlanBuilder<'_>) -> bool {
+    builder.input.record.spec.as_ref().is_some_and(|spec| spec.instances.count == 0)
 }
 
 /// What a rollout still lacks: what the record says serves, and serves alone. Scaled to zero, nobody does.
-fn unfinished(draft: &Draft<'_>) -> Vec<String> {
-    let status = &draft.status;
-    let left = status.instances.iter().filter(|member| members::life_of(member) != Life::Ending).count();
-    if is_scaled_to_zero(draft) && left > 0 {
+fn unfinished(builder: &PlanBuilder<'_>) -> Vec<String> {
+    let status = &builder.status;
+    let left = status.instances.iter().filter(|member| members::lifecycle_of(member) != Lifecycle::Ending).count();
+    if is_scaled_to_zero(builder) && left > 0 {
         return vec![format!("{left} members are still there, and none are wanted")];
     }
     let few = format!("{} of {} members of the current revision healthy", status.ready, status.desired);
-    let few = (draft.has_outdated && status.ready < status.desired).then_some(few);
-    few.into_iter().chain(draft.older.iter().cloned()).collect()
+    let few = (builder.has_outdated && status.ready < status.desired).then_some(few);
+    few.into_iter().chain(builder.older.iter().cloned()).collect()
 }
 
 /// What holds comes first, with what would let it go on; then what is not yet as it should be.
 fn not_ready_message(
-    draft: &Draft<'_>,
+    builder: &PlanBuilder<'_>,
     verdicts: &[(ConditionType, Verdict)],
     against: &[&(ConditionType, Verdict)],
 ) -> String {
-    let of = |kind: ConditionType| draft.troubles.iter().filter(move |why| why.reason.row().condition == kind);
+    let of = |kind: ConditionType| builder.blockers.iter().filter(move |why| why.reason.row().condition == kind);
     let holds = |(kind, (truth, _)): &&(ConditionType, Verdict)| *truth != Truth::True && of(*kind).next().is_some();
     let mut held: Vec<&(ConditionType, Verdict)> = verdicts.iter().filter(holds).collect();
     held.sort_by_key(|(_, (_, why))| std::cmp::Reverse(why.reason.row().severity));
     let full = |kind: ConditionType| of(kind).map(Why::in_full).collect::<Vec<_>>().join("; ");
     let causes = held.iter().map(|(kind, (truth, why))| format!("{kind} is {truth} ({}): {}", why.reason, full(*kind)));
     let is_told = |kind: ConditionType, message: &str| {
-        held.iter().any(|(held, _)| *held == kind) || draft.troubles.iter().any(|why| why.message == message)
+        held.iter().any(|(held, _)| *held == kind) || builder.blockers.iter().any(|why| why.message == message)
     };
     let rest = against.iter().filter(|(kind, (_, why))| !is_told(*kind, &why.message));
     let own = Some(full(ConditionType::Ready)).filter(|own| !own.is_empty());
@@ -329,16 +329,16 @@ fn not_ready_message(
     own.into_iter().chain(causes).chain(rest).collect::<Vec<_>>().join("; ")
 }
 
-fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) -> Reason {
-    let record = draft.sight.record;
-    let was = draft.sight.record.status.condition(ConditionType::Ready);
+fn not_ready_reason(builder: &PlanBuilder<'_>, against: &[&(ConditionType, Verdict)]) -> Reason {
+    let record = builder.input.record;
+    let was = builder.input.record.status.condition(ConditionType::Ready);
     // Until it was ready once since its last edit it converges; from then on it is degraded.
     let had_been_ready = was.is_some_and(|was| {
         let since_edit = was.observed_generation == record.generation;
         since_edit
             && (was.status == Truth::True || matches!(was.reason, Reason::Degraded | Reason::RollingOut | Reason::Held))
     });
-    let needs_person = draft.troubles.iter().any(|why| why.reason.row().severity == Severity::Person);
+    let needs_person = builder.blockers.iter().any(|why| why.reason.row().severity == Severity::Person);
     if let Some((_, (_, why))) = against.iter().find(|(kind, _)| *kind == ConditionType::SpecValid) {
         // Whether it is missing, faulty, or asks for what cannot be changed: what to do differs.
         why.reason
@@ -346,31 +346,31 @@ fn not_ready_reason(draft: &Draft<'_>, against: &[&(ConditionType, Verdict)]) ->
         Reason::Paused
     } else if needs_person {
         Reason::Held
-    } else if is_rolling(draft) && !is_scaled_to_zero(draft) {
+    } else if is_rolling(builder) && !is_scaled_to_zero(builder) {
         Reason::RollingOut
-    } else if had_been_ready && !is_scaled_to_zero(draft) {
+    } else if had_been_ready && !is_scaled_to_zero(builder) {
         Reason::Degraded
     } else {
         Reason::Converging
     }
 }
 
-fn is_rolling(draft: &Draft<'_>) -> bool {
+fn is_rolling(builder: &PlanBuilder<'_>) -> bool {
     let rolls = |reason: Reason| matches!(reason, Reason::MemberOutdated | Reason::TargetGroupReplaced);
-    draft.actions.iter().any(|action| rolls(action.why.reason))
-        || draft
+    builder.actions.iter().any(|action| rolls(action.why.reason))
+        || builder
             .status
             .instances
             .iter()
             .any(|member| member.leaving.as_ref().is_some_and(|leaving| rolls(leaving.reason)))
-        || draft.status.target_groups.len() > 1
-        || draft.has_outdated
-        || !draft.older.is_empty()
+        || builder.status.target_groups.len() > 1
+        || builder.has_outdated
+        || !builder.older.is_empty()
 }
 
 /// What AWS holds under our tags, for a person who puts STATUS back.
-fn damage(draft: &Draft<'_>) -> String {
-    let observed = draft.sight.observed;
+fn damage(builder: &PlanBuilder<'_>) -> String {
+    let observed = builder.input.observed;
     let instances = observed.instances.seen().into_iter().flatten().map(|(id, _)| id.to_string());
     let groups = observed.groups.seen().into_iter().flatten().map(|group| group.id.to_string());
     let balancers = observed.load_balancers.seen().into_iter().flatten().map(|balancer| balancer.arn.to_string());

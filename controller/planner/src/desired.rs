@@ -175,7 +175,7 @@ pub fn wanted(record: &Record, spec: &Spec, observed: &Observed) -> Result<Wante
     let fallback = good_template(record).map(|(good, template)| Fallback {
         revision: good.revision,
         template,
-        instance_subnets: offering(observed.fallback.as_ref().and_then(|sight| sight.offerings.seen())),
+        instance_subnets: offering(observed.fallback.as_ref().and_then(|input| input.offerings.seen())),
     });
     let service = spec.services.first();
     let template = Template::of(spec);

@@ -13,15 +13,15 @@ pub(crate) mod load_balancer;
 pub(crate) mod tags;
 pub(crate) mod target_groups;
 
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::reason::Reason;
 
 /// Says that a name is taken by something that is not ours, and which field would free us of it.
-pub(crate) fn name_taken(draft: &mut Draft<'_>, kind: &str, name: &str, id: &str, field: &str) {
+pub(crate) fn name_taken(builder: &mut PlanBuilder<'_>, kind: &str, name: &str, id: &str, field: &str) {
     let message = format!("a {kind} named {name} exists and is not ours ({id}); set {field} to a free name");
-    draft.trouble(Reason::NameTaken, message.clone());
-    draft.wait(crate::status::WaitOn::Person, message, None);
-    draft.leave(id, Reason::NotOurs, format!("a {kind} of the wanted name {name}, made by somebody else"));
+    builder.add_blocker(Reason::NameTaken, message.clone());
+    builder.wait(crate::status::WaitOn::Person, message, None);
+    builder.leave(id, Reason::NotOurs, format!("a {kind} of the wanted name {name}, made by somebody else"));
 }
 
 /// Sets in words, as entries carry them.

@@ -6,12 +6,12 @@
 
 use std::fmt;
 
+use crate::builder::PlanBuilder;
 use crate::desired::{Fallback, Wanted};
-use crate::draft::Draft;
 use crate::id::InstanceId;
 use crate::members::Member;
 use crate::observed::Part;
-use crate::order::Scene;
+use crate::order::FleetInput;
 use crate::reason::Reason;
 use crate::resource::Image;
 use crate::status::WaitOn;
@@ -53,34 +53,34 @@ impl fmt::Display for Obstacle {
 
 /// What stands in the way of a launch that is wanted, told as a trouble. Nothing is launched from an image that is not
 /// there; and since successors come first, nothing is terminated for it.
-pub(crate) fn obstacle(draft: &mut Draft<'_>, scene: &Scene<'_>) -> Option<Obstacle> {
-    let wanted = scene.wanted;
-    let cannot_be_had = image(draft, wanted).map(Obstacle::Image).or_else(|| offerings(draft, wanted));
-    cannot_be_had.or_else(|| refusal(draft)).or_else(|| unhealthy(scene))
+pub(crate) fn obstacle(builder: &mut PlanBuilder<'_>, fleet: &FleetInput<'_>) -> Option<Obstacle> {
+    let wanted = fleet.wanted;
+    let cannot_be_had = image(builder, wanted).map(Obstacle::Image).or_else(|| offerings(builder, wanted));
+    cannot_be_had.or_else(|| refusal(builder)).or_else(|| unhealthy(fleet))
 }
 
 /// One that is sick of those that the revision in force launched, while none of them is healthy. A revision that was good
 /// once has no other to fall back on, so what makes all of it sick later brings no old one back.
-fn unhealthy(scene: &Scene<'_>) -> Option<Obstacle> {
-    let current = || scene.members.iter().filter(|member| member.stays() && member.current);
-    let sick = current().find(|member| scene.verdicts.sick.contains(member.id()))?;
+fn unhealthy(fleet: &FleetInput<'_>) -> Option<Obstacle> {
+    let current = || fleet.members.iter().filter(|member| member.stays() && member.current);
+    let sick = current().find(|member| fleet.verdicts.sick.contains(member.id()))?;
     (!current().any(Member::is_healthy)).then(|| Obstacle::Unhealthy(sick.id().clone()))
 }
 
-fn image(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<String> {
+fn image(builder: &mut PlanBuilder<'_>, wanted: &Wanted) -> Option<String> {
     let id = &wanted.template.image;
-    let missing = unavailable(id.as_str(), &draft.sight.observed.image)?;
-    match &draft.sight.observed.image {
+    let missing = unavailable(id.as_str(), &builder.input.observed.image)?;
+    match &builder.input.observed.image {
         Part::Seen(Some(_)) => {
-            draft.trouble(Reason::ImagePending, missing.clone());
-            draft.wait(WaitOn::Aws, format!("{missing}; it to be available"), None);
+            builder.add_blocker(Reason::ImagePending, missing.clone());
+            builder.wait(WaitOn::Aws, format!("{missing}; it to be available"), None);
         }
         Part::Seen(None) => {
             let message = format!("spec.image.amiId: {missing}");
-            draft.trouble(Reason::ImageMissing, message.clone());
-            draft.wait(WaitOn::Person, message, None);
+            builder.add_blocker(Reason::ImageMissing, message.clone());
+            builder.wait(WaitOn::Person, message, None);
         }
-        Part::Unread(why) => draft.trouble(Reason::Unread, format!("image: {why}")),
+        Part::Unread(why) => builder.add_blocker(Reason::Unread, format!("image: {why}")),
     }
     Some(missing)
 }
@@ -95,60 +95,60 @@ fn unavailable(id: &str, seen: &Part<Option<Image>>) -> Option<String> {
     }
 }
 
-fn offerings(draft: &mut Draft<'_>, wanted: &Wanted) -> Option<Obstacle> {
+fn offerings(builder: &mut PlanBuilder<'_>, wanted: &Wanted) -> Option<Obstacle> {
     let instance_type = &wanted.template.instance_type;
     if wanted.instance_subnets.is_empty() {
         let zones: Vec<_> = wanted.balancer_subnets.keys().map(ToString::to_string).collect();
-        let message = match draft.sight.observed.offerings.unread() {
+        let message = match builder.input.observed.offerings.unread() {
             None => format!("no zone of {} offers {instance_type}", zones.join(", ")),
             Some(why) => format!("instance type offerings: {why}"),
         };
-        let is_read = draft.sight.observed.offerings.seen().is_some();
-        draft.trouble(if is_read { Reason::TypeNotOffered } else { Reason::Unread }, message.clone());
+        let is_read = builder.input.observed.offerings.seen().is_some();
+        builder.add_blocker(if is_read { Reason::TypeNotOffered } else { Reason::Unread }, message.clone());
         return Some(Obstacle::Offerings(message));
     }
-    let now = draft.now();
-    let pauses = wanted.instance_subnets.iter().map(|(zone, _)| draft.memory.capacity_pause(zone, now));
+    let now = builder.now();
+    let pauses = wanted.instance_subnets.iter().map(|(zone, _)| builder.memory.capacity_pause(zone, now));
     // Every zone must be paused.
     let until = pauses.collect::<Option<Vec<_>>>()?.into_iter().min();
     let message = format!("no zone has capacity for {instance_type}");
-    draft.trouble(Reason::InsufficientCapacity, message.clone());
-    draft.wait(WaitOn::Time, format!("{message}; the next try"), until);
+    builder.add_blocker(Reason::InsufficientCapacity, message.clone());
+    builder.wait(WaitOn::Time, format!("{message}; the next try"), until);
     Some(Obstacle::Capacity(message))
 }
 
 /// What AWS said of the last launch, if it will say the same again. The failure itself tells the trouble.
-fn refusal(draft: &Draft<'_>) -> Option<Obstacle> {
+fn refusal(builder: &PlanBuilder<'_>) -> Option<Obstacle> {
     let refused = |reason: Reason| matches!(reason, Reason::LaunchRejected | Reason::ActionDenied);
-    let mut launches = draft.memory.retries.all().filter(|(attempt, _)| attempt.action.0.starts_with("launch/"));
+    let mut launches = builder.memory.retries.all().filter(|(attempt, _)| attempt.action.0.starts_with("launch/"));
     launches
         .find(|(_, failure)| refused(failure.why.reason))
         .map(|(_, failure)| Obstacle::Refused(failure.why.message.clone()))
 }
 
 /// How many of the `vacant` slots the last good revision stands in for. Where it cannot either, that is said.
-pub(crate) fn stand_ins(draft: &mut Draft<'_>, wanted: &Wanted, obstacle: &Obstacle, vacant: u32) -> u32 {
+pub(crate) fn stand_ins(builder: &mut PlanBuilder<'_>, wanted: &Wanted, obstacle: &Obstacle, vacant: u32) -> u32 {
     let Some(fallback) = wanted.fallback.as_ref().filter(|_| vacant > 0) else { return 0 };
     let full = matches!(obstacle, Obstacle::Capacity(_));
     if full && fallback.template.instance_type == wanted.template.instance_type {
         return 0;
     }
-    match bar(draft, fallback) {
+    match bar(builder, fallback) {
         None => vacant,
         Some(why) => {
             let message =
                 format!("revision {}, the last good one, cannot be launched either: {why}", fallback.revision);
-            draft.wait(WaitOn::Person, message, None);
+            builder.wait(WaitOn::Person, message, None);
             0
         }
     }
 }
 
-fn bar(draft: &Draft<'_>, fallback: &Fallback) -> Option<String> {
-    let Some(sight) = draft.sight.observed.fallback.as_ref() else { return Some("it was not looked at".into()) };
+fn bar(builder: &PlanBuilder<'_>, fallback: &Fallback) -> Option<String> {
+    let Some(input) = builder.input.observed.fallback.as_ref() else { return Some("it was not looked at".into()) };
     if fallback.instance_subnets.is_empty() {
-        let unread = sight.offerings.unread().map(|why| format!("instance type offerings: {why}"));
+        let unread = input.offerings.unread().map(|why| format!("instance type offerings: {why}"));
         return unread.or_else(|| Some(format!("no zone offers {}", fallback.template.instance_type)));
     }
-    unavailable(fallback.template.image.as_str(), &sight.image)
+    unavailable(fallback.template.image.as_str(), &input.image)
 }

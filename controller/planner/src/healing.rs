@@ -10,9 +10,9 @@ use std::time::Duration;
 use crds_schema::spec::Healing;
 use jiff::Timestamp;
 
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::id::InstanceId;
-use crate::members::{Life, Member};
+use crate::members::{Lifecycle, Member};
 use crate::memory::{elapsed, later};
 use crate::reason::Reason;
 use crate::status::WaitOn;
@@ -42,8 +42,8 @@ impl Verdicts {
 pub(crate) const BUDGET_WINDOW: Duration = Duration::from_secs(3600);
 
 /// Judges the members and says why, where a brake holds.
-pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, members: &[Member]) -> Verdicts {
-    let now = draft.now();
+pub(crate) fn judge(builder: &mut PlanBuilder<'_>, healing: &Healing, count: u32, members: &[Member]) -> Verdicts {
+    let now = builder.now();
     let mut sick = BTreeSet::new();
     // Where none are wanted nobody is replaced.
     for member in members.iter().filter(|_| count > 0).filter(|member| member.stays() && member.health_was_read) {
@@ -58,15 +58,15 @@ pub(crate) fn judge(draft: &mut Draft<'_>, healing: &Healing, count: u32, member
                 } else {
                     (format!("slot {slot} ({id}) to recover or be sick"), at)
                 };
-                draft.wait(WaitOn::Time, what, Some(until));
+                builder.wait(WaitOn::Time, what, Some(until));
             }
             None => {}
         }
     }
-    let allowance = allowance(draft, healing, members);
-    let too_many = are_too_many(draft, healing, count, &sick);
-    let braked = too_many || is_spent(draft, healing, &sick, allowance);
-    for status in &mut draft.status.instances {
+    let allowance = allowance(builder, healing, members);
+    let too_many = are_too_many(builder, healing, count, &sick);
+    let braked = too_many || is_spent(builder, healing, &sick, allowance);
+    for status in &mut builder.status.instances {
         status.succeeded &= sick.contains(&status.instance_id);
     }
     Verdicts { allowance: if braked { 0 } else { allowance }, braked, too_many, sick }
@@ -85,12 +85,12 @@ fn sick_at(member: &Member, healing: &Healing) -> Option<Timestamp> {
 }
 
 /// What the hour's budget still has, after those that are already on their way out.
-fn allowance(draft: &mut Draft<'_>, healing: &Healing, members: &[Member]) -> u32 {
-    let now = draft.now();
-    draft.status.terminations.retain(|charge| elapsed(charge.at, now) < BUDGET_WINDOW);
-    let charged = &draft.status.terminations;
+fn allowance(builder: &mut PlanBuilder<'_>, healing: &Healing, members: &[Member]) -> u32 {
+    let now = builder.now();
+    builder.status.terminations.retain(|charge| elapsed(charge.at, now) < BUDGET_WINDOW);
+    let charged = &builder.status.terminations;
     let on_their_way = members.iter().filter(|member| {
-        member.life != Life::Ending
+        member.lifecycle != Lifecycle::Ending
             && member.status.leaving.as_ref().is_some_and(|leaving| leaving.healing)
             && !charged.iter().any(|charge| charge.instance_id == *member.id())
     });
@@ -98,7 +98,7 @@ fn allowance(draft: &mut Draft<'_>, healing: &Healing, members: &[Member]) -> u3
     healing.max_terminations_per_hour.saturating_sub(spent)
 }
 
-fn are_too_many(draft: &mut Draft<'_>, healing: &Healing, count: u32, sick: &BTreeSet<InstanceId>) -> bool {
+fn are_too_many(builder: &mut PlanBuilder<'_>, healing: &Healing, count: u32, sick: &BTreeSet<InstanceId>) -> bool {
     let most = healing.max_unhealthy.of(count, 1);
     let number = u32::try_from(sick.len()).unwrap_or(u32::MAX);
     if number <= most {
@@ -109,28 +109,28 @@ fn are_too_many(draft: &mut Draft<'_>, healing: &Healing, count: u32, sick: &BTr
         "{number} of {count} members are sick ({}), healing.maxUnhealthy allows {most}: none is taken out until fewer are",
         names.join(", ")
     );
-    draft.trouble(Reason::TooManySick, message.clone());
-    draft.wait(WaitOn::Person, message, None);
+    builder.add_blocker(Reason::TooManySick, message.clone());
+    builder.wait(WaitOn::Person, message, None);
     true
 }
 
-fn is_spent(draft: &mut Draft<'_>, healing: &Healing, sick: &BTreeSet<InstanceId>, allowance: u32) -> bool {
+fn is_spent(builder: &mut PlanBuilder<'_>, healing: &Healing, sick: &BTreeSet<InstanceId>, allowance: u32) -> bool {
     let spent = !sick.is_empty() && allowance == 0;
     if spent {
-        self::spent(draft, healing.max_terminations_per_hour);
+        self::spent(builder, healing.max_terminations_per_hour);
     }
     spent
 }
 
 /// When the oldest charge no longer counts.
-pub(crate) fn budget_frees(draft: &Draft<'_>) -> Option<Timestamp> {
-    draft.status.terminations.iter().map(|charge| later(charge.at, BUDGET_WINDOW)).min()
+pub(crate) fn budget_frees(builder: &PlanBuilder<'_>) -> Option<Timestamp> {
+    builder.status.terminations.iter().map(|charge| later(charge.at, BUDGET_WINDOW)).min()
 }
 
 /// Says that the hour's budget is used up, and until when.
-pub(crate) fn spent(draft: &mut Draft<'_>, limit: u32) {
-    let until = budget_frees(draft);
+pub(crate) fn spent(builder: &mut PlanBuilder<'_>, limit: u32) {
+    let until = budget_frees(builder);
     let message = format!("healing.maxTerminationsPerHour ({limit}) is used up");
-    draft.trouble(Reason::TerminationBudgetSpent, message.clone());
-    draft.wait(WaitOn::Time, format!("{message}; a healing termination"), until);
+    builder.add_blocker(Reason::TerminationBudgetSpent, message.clone());
+    builder.wait(WaitOn::Time, format!("{message}; a healing termination"), until);
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::action::Does;
+use crate::builder::PlanBuilder;
 use crate::desired;
-use crate::draft::Draft;
 use crate::id::{InstanceId, SecurityGroupId, TargetGroupArn};
 use crate::memory::elapsed;
 use crate::ownership::TAG_NAME;
@@ -80,35 +80,36 @@ pub(crate) fn deleted(does: &Does) -> Option<Made> {
 }
 
 /// Says who holds what was refused and is still to go.
-pub(crate) fn tell(draft: &mut Draft<'_>) {
-    let planned: Vec<Made> = draft.actions.iter().filter_map(|action| deleted(&action.does)).collect();
-    draft.memory.refusals.keep(|made| planned.contains(made));
-    let observed = draft.sight.observed;
+pub(crate) fn tell(builder: &mut PlanBuilder<'_>) {
+    let planned: Vec<Made> = builder.actions.iter().filter_map(|action| deleted(&action.does)).collect();
+    builder.memory.refusals.keep(|made| planned.contains(made));
+    let observed = builder.input.observed;
     for (made, usage) in &observed.usage {
-        if let Some(holders) = holders(draft, made, usage)
-            && let Some(refusal) = draft.memory.refusals.0.get_mut(made)
+        if let Some(holders) = holders(builder, made, usage)
+            && let Some(refusal) = builder.memory.refusals.0.get_mut(made)
         {
             let is_new = refusal.holders != holders && !holders.is_empty();
             // Somebody let go: it is tried at once. Only where somebody was seen to hold it, so that a refusal for which
             // nobody is shown is not tried at every pass.
             if holders.is_empty() && !refusal.holders.is_empty() {
-                draft.memory.retries.released(&made.to_string());
+                builder.memory.retries.released(&made.to_string());
             }
-            refusal.asked = Some(draft.sight.now);
+            refusal.asked = Some(builder.input.now);
             refusal.holders = holders;
             let message = message(made, &refusal.holders);
             if is_new {
-                draft.notice(made, Reason::InUse, message);
+                builder.notice(made, Reason::InUse, message);
             }
         }
     }
-    let known: Vec<_> = draft.memory.refusals.0.iter().map(|(made, one)| (made.clone(), one.holders.clone())).collect();
+    let known: Vec<_> =
+        builder.memory.refusals.0.iter().map(|(made, one)| (made.clone(), one.holders.clone())).collect();
     for (made, holders) in known.into_iter().filter(|(_, holders)| !holders.is_empty()) {
         let message = message(&made, &holders);
         let by_itself = holders.iter().all(|holder| holder.remedy.is_none());
-        draft.wait(if by_itself { WaitOn::Time } else { WaitOn::Person }, message.clone(), None);
+        builder.wait(if by_itself { WaitOn::Time } else { WaitOn::Person }, message.clone(), None);
         if !by_itself {
-            draft.trouble(Reason::InUse, message);
+            builder.add_blocker(Reason::InUse, message);
         }
     }
 }
@@ -128,14 +129,14 @@ fn message(made: &Made, holders: &[Holder]) -> String {
 }
 
 /// Who holds it; `None` while that was not seen whole.
-fn holders(draft: &Draft<'_>, made: &Made, usage: &Usage) -> Option<Vec<Holder>> {
+fn holders(builder: &PlanBuilder<'_>, made: &Made, usage: &Usage) -> Option<Vec<Holder>> {
     match made {
         Made::SecurityGroup(id) => {
             let mut all: Vec<Holder> = Vec::new();
             for group in usage.groups.seen()?.iter().filter(|group| group.id != *id) {
-                all.extend(rules_of(draft, group, id));
+                all.extend(rules_of(builder, group, id));
             }
-            all.extend(usage.interfaces.seen()?.iter().map(|interface| interface_of(draft, interface, id)));
+            all.extend(usage.interfaces.seen()?.iter().map(|interface| interface_of(builder, interface, id)));
             Some(all)
         }
         Made::TargetGroup(arn) => Some(listeners_of(usage, arn)?),
@@ -150,8 +151,8 @@ fn named(id: &str, name: Option<&str>, tags: &Tags) -> String {
     if names.is_empty() { id.to_owned() } else { format!("{id} ({})", names.join(", ")) }
 }
 
-fn rules_of(draft: &Draft<'_>, group: &SecurityGroup, id: &SecurityGroupId) -> Vec<Holder> {
-    let is_ours = draft.status.security_groups.names.contains_key(&group.id);
+fn rules_of(builder: &PlanBuilder<'_>, group: &SecurityGroup, id: &SecurityGroupId) -> Vec<Holder> {
+    let is_ours = builder.status.security_groups.names.contains_key(&group.id);
     let refers = |rule: &&Rule| matches!(&rule.peer, Peer::Group(Ref::Id(peer)) if peer == id);
     let ways = [("ingress", &group.ingress), ("egress", &group.egress)];
     let of = named(group.id.as_str(), Some(&group.name), &group.tags);
@@ -172,9 +173,9 @@ fn rules_of(draft: &Draft<'_>, group: &SecurityGroup, id: &SecurityGroupId) -> V
     each.map(|(way, rule)| holder(way, rule)).collect()
 }
 
-fn interface_of(draft: &Draft<'_>, interface: &NetworkInterface, id: &SecurityGroupId) -> Holder {
-    let is_member = |instance: &InstanceId| draft.status.instances.iter().any(|one| one.instance_id == *instance);
-    let record = draft.sight.record;
+fn interface_of(builder: &PlanBuilder<'_>, interface: &NetworkInterface, id: &SecurityGroupId) -> Holder {
+    let is_member = |instance: &InstanceId| builder.status.instances.iter().any(|one| one.instance_id == *instance);
+    let record = builder.input.record;
     let balancer = record.spec.as_ref().map(|spec| desired::load_balancer_name(&record.name, spec));
     let of_our_balancer = interface.requester_managed
         && balancer.is_some_and(|name| interface.description.contains(&format!("app/{name}/")));

@@ -6,7 +6,7 @@
 //! Start at [`plan()`]; the promises I1 to I9 are in ARCHITECTURE.md.
 
 // In reading order: what goes in, what is decided, what comes out.
-pub mod pass;
+pub mod input;
 pub mod record;
 pub mod status;
 pub mod reason;
@@ -22,8 +22,9 @@ pub mod subject;
 pub mod held;
 pub mod ownership;
 
-mod draft;
-mod recognise;
+pub mod plan;
+mod builder;
+mod inventory;
 mod older;
 pub mod desired;
 pub mod fixed;
@@ -34,7 +35,7 @@ mod healing;
 mod fallback;
 mod launches;
 mod order;
-mod open;
+mod orphan_intents;
 mod teardown;
 mod conditions;
 
@@ -44,7 +45,8 @@ pub mod lint;
 pub mod outcome;
 pub mod conclude;
 
-pub use pass::{Sight, plan};
+pub use input::PlanInput;
+pub use plan::plan;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Checks a plan once more, independently of how it was made, before it is journalled.
 //!
 //! A violation is a bug of ours; the plan is refused whole, and the environment holds. Each check is a sentence of a
-//! promise. It looks at the record as it was stored, at what was observed now ([`Sight`]) and at what earlier readings
+//! promise. It looks at the record as it was stored, at what was observed now ([`PlanInput`]) and at what earlier readings
 //! showed ([`Memory`]), never at the status that the planner made of them. I1, I2, I3 and I5 are asked of every call by its
 //! [`Effect`] and by what it [touches](crate::request::Write::touches), whichever action it comes in.
 
@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use self::fleet::Fleet;
 use crate::action::{Action, Does, Plan};
 use crate::id::ListenerArn;
+use crate::input::PlanInput;
 use crate::memory::{Memory, elapsed};
-use crate::pass::Sight;
 use crate::reason::Reason;
 use crate::record::{Intent, Makes};
 use crate::request::{Effect, Write};
@@ -35,29 +35,29 @@ impl Linted {
 }
 
 /// The plan, if it breaks no promise; else every promise that it breaks, in words.
-pub fn lint(plan: Plan, sight: &Sight<'_>, memory: &Memory) -> Result<Linted, Vec<String>> {
+pub fn lint(plan: Plan, input: &PlanInput<'_>, memory: &Memory) -> Result<Linted, Vec<String>> {
     let mut broken = Vec::new();
     graph(&plan, &mut broken);
-    launches(&plan, sight, &Fleet::of(sight, memory), &mut broken);
+    launches(&plan, input, &Fleet::of(input, memory), &mut broken);
     for action in &plan.actions {
         verb(action, &mut broken);
-        intent(action, &plan, sight, &mut broken);
-        owned(action, sight, memory, &mut broken);
-        sighted(action, sight, memory, &mut broken);
-        drained(action, sight, &mut broken);
+        intent(action, &plan, input, &mut broken);
+        owned(action, input, memory, &mut broken);
+        sighted(action, input, memory, &mut broken);
+        drained(action, input, &mut broken);
     }
     // While the environment goes, its members go with it.
-    if let Some(spec) = sight.record.spec.as_ref().filter(|_| !sight.record.deleting) {
-        traffic::floor(&plan, sight, spec, memory, &mut broken);
+    if let Some(spec) = input.record.spec.as_ref().filter(|_| !input.record.deleting) {
+        traffic::floor(&plan, input, spec, memory, &mut broken);
         for action in &plan.actions {
-            unused(action, sight, &mut broken);
-            traffic::listener(action, sight, spec, &mut broken);
-            traffic::cutover(action, sight, spec, memory, &mut broken);
-            traffic::rules(action, sight, spec, memory, &mut broken);
+            unused(action, input, &mut broken);
+            traffic::listener(action, input, spec, &mut broken);
+            traffic::cutover(action, input, spec, memory, &mut broken);
+            traffic::rules(action, input, spec, memory, &mut broken);
         }
     }
-    budget(&plan, sight, &mut broken);
-    quiet(&plan, sight, &mut broken);
+    budget(&plan, input, &mut broken);
+    quiet(&plan, input, &mut broken);
     if broken.is_empty() { Ok(Linted(plan)) } else { Err(broken) }
 }
 
@@ -90,8 +90,8 @@ fn verb(action: &Action, broken: &mut Vec<String>) {
 }
 
 /// I1: a replay is the open intent, word for word, and nothing is created that an open intent may have made already.
-fn intent(action: &Action, plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let open = &sight.record.intents;
+fn intent(action: &Action, plan: &Plan, input: &PlanInput<'_>, broken: &mut Vec<String>) {
+    let open = &input.record.intents;
     match &action.does {
         Does::Replay(intent) if open.iter().all(|open| open != &**intent) => {
             broken.push(format!("I1: {} replays what is not the open intent", action.id));
@@ -125,16 +125,16 @@ fn doubles(open: &Intent, new: &Intent) -> bool {
 }
 
 /// I1: live members and open launches never exceed `count + maxSurge`, nor what exists that and a fleet of stopped ones.
-fn launches(plan: &Plan, sight: &Sight<'_>, fleet: &Fleet, broken: &mut Vec<String>) {
+fn launches(plan: &Plan, input: &PlanInput<'_>, fleet: &Fleet, broken: &mut Vec<String>) {
     let new = plan.actions.iter().filter(|action| is_launch(&action.does, false)).count();
     let sent = plan.actions.iter().filter(|action| is_launch(&action.does, true)).count();
-    if new == 0 && (sent == 0 || sight.record.deleting) {
+    if new == 0 && (sent == 0 || input.record.deleting) {
         return;
     }
-    let Some(spec) = &sight.record.spec else {
+    let Some(spec) = &input.record.spec else {
         return broken.push("I1: a launch without a spec".into());
     };
-    if sight.record.deleting {
+    if input.record.deleting {
         broken.push("I1: a launch while being deleted".into());
     }
     // A new one leaves room for every open launch; one that is sent again, for those that are sent with it.
@@ -159,26 +159,26 @@ fn is_launch(does: &Does, replays: bool) -> bool {
 }
 
 /// I3: whatever it changes or takes away is ours.
-fn owned(action: &Action, sight: &Sight<'_>, memory: &Memory, broken: &mut Vec<String>) {
+fn owned(action: &Action, input: &PlanInput<'_>, memory: &Memory, broken: &mut Vec<String>) {
     let touched = action.does.writes().into_iter().flat_map(|write| write.touches());
-    for one in touched.filter(|one| !ours::is_ours(one, sight, memory)) {
+    for one in touched.filter(|one| !ours::is_ours(one, input, memory)) {
         broken.push(format!("I3: {} touches {one}, which is not ours", action.id));
     }
 }
 
 /// I5: what may stop traffic or destroys goes by what was seen whole, in this pass.
-fn sighted(action: &Action, sight: &Sight<'_>, memory: &Memory, broken: &mut Vec<String>) {
+fn sighted(action: &Action, input: &PlanInput<'_>, memory: &Memory, broken: &mut Vec<String>) {
     let writes = action.does.writes();
-    if writes.iter().any(|write| write.effect() >= Effect::StopsTraffic && !is_sighted(write, sight, memory)) {
+    if writes.iter().any(|write| write.effect() >= Effect::StopsTraffic && !is_sighted(write, input, memory)) {
         broken.push(format!("I5: {} though what it takes away was not seen whole", action.id));
     }
 }
 
 /// Whether all was seen that tells what such a call takes away. The other calls take nothing away.
-fn is_sighted(write: &Write, sight: &Sight<'_>, memory: &Memory) -> bool {
-    let observed = sight.observed;
+fn is_sighted(write: &Write, input: &PlanInput<'_>, memory: &Memory) -> bool {
+    let observed = input.observed;
     let members = || {
-        let mut groups = traffic::standing_groups(sight, memory);
+        let mut groups = traffic::standing_groups(input, memory);
         observed.instances.seen().is_some() && groups.all(|group| observed.targets_of(&group.arn).is_some())
     };
     let listens = |arn: &ListenerArn| {
@@ -216,11 +216,11 @@ fn is_sighted(write: &Write, sight: &Sight<'_>, memory: &Memory) -> bool {
 }
 
 /// I2: no target group goes from under a listener or a rule of ours.
-fn unused(action: &Action, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let observed = sight.observed;
+fn unused(action: &Action, input: &PlanInput<'_>, broken: &mut Vec<String>) {
+    let observed = input.observed;
     for write in action.does.writes() {
         let Write::DeleteTargetGroup { target_group } = &write else { continue };
-        let free = sight.record.status.load_balancer.as_ref().is_none_or(|balancer| {
+        let free = input.record.status.load_balancer.as_ref().is_none_or(|balancer| {
             let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen());
             listeners.is_some_and(|all| {
                 all.iter().all(|listener| {
@@ -237,10 +237,10 @@ fn unused(action: &Action, sight: &Sight<'_>, broken: &mut Vec<String>) {
 }
 
 /// I2: what is terminated is registered nowhere any more.
-fn drained(action: &Action, sight: &Sight<'_>, broken: &mut Vec<String>) {
+fn drained(action: &Action, input: &PlanInput<'_>, broken: &mut Vec<String>) {
     for write in action.does.writes() {
         let Write::TerminateInstances { instance } = &write else { continue };
-        let mut registered = sight.observed.targets.values().filter_map(|part| part.seen()).flatten();
+        let mut registered = input.observed.targets.values().filter_map(|part| part.seen()).flatten();
         if registered.any(|target| target.id == instance.as_str()) {
             broken.push(format!("I2: {} before it is drained", action.id));
         }
@@ -251,20 +251,20 @@ fn drained(action: &Action, sight: &Sight<'_>, broken: &mut Vec<String>) {
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// I4: healing terminations are charged, and the charges of an hour stay within the budget.
-fn budget(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let Some(spec) = &sight.record.spec else { return };
+fn budget(plan: &Plan, input: &PlanInput<'_>, broken: &mut Vec<String>) {
+    let Some(spec) = &input.record.spec else { return };
     let charges = &plan.status.terminations;
     for action in &plan.actions {
         if let Does::Terminate { member, charged } = &action.does
-            && (*charged || (is_healing(action.why.reason) && !sight.record.deleting))
+            && (*charged || (is_healing(action.why.reason) && !input.record.deleting))
             && !charges.iter().any(|charge| charge.instance_id == *member.id())
         {
             broken.push(format!("I4: {} is not charged", action.id));
         }
     }
-    let before = &sight.record.status.terminations;
+    let before = &input.record.status.terminations;
     let new = charges.iter().filter(|charge| !before.contains(charge)).count();
-    let counts = |at: Timestamp| elapsed(at, sight.now) < HOUR;
+    let counts = |at: Timestamp| elapsed(at, input.now) < HOUR;
     let within = new + before.iter().filter(|charge| counts(charge.at)).count();
     // What was charged before the budget was lowered is no breach.
     let most = usize::try_from(spec.healing.max_terminations_per_hour).unwrap_or(usize::MAX);
@@ -279,12 +279,12 @@ fn is_healing(reason: Reason) -> bool {
 }
 
 /// Nothing is done while it is paused or its record is damaged, and nothing is torn down that nobody asked to delete.
-fn quiet(plan: &Plan, sight: &Sight<'_>, broken: &mut Vec<String>) {
-    let paused = sight.record.spec.as_ref().is_some_and(|spec| spec.paused);
-    if (paused || sight.record.status.damaged) && !plan.actions.is_empty() {
+fn quiet(plan: &Plan, input: &PlanInput<'_>, broken: &mut Vec<String>) {
+    let paused = input.record.spec.as_ref().is_some_and(|spec| spec.paused);
+    if (paused || input.record.status.damaged) && !plan.actions.is_empty() {
         broken.push("an action while it is paused or its record is damaged".into());
     }
-    if sight.record.deleting {
+    if input.record.deleting {
         return;
     }
     if plan.torn_down {

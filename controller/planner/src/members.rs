@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::id::{InstanceId, TargetGroupArn};
 use crate::memory::{ARRIVES_WITHIN, elapsed};
 use crate::reason::Reason;
@@ -20,7 +20,7 @@ pub(crate) struct Member {
     /// What was seen of its instance; `None` while AWS does not show it.
     pub(crate) instance: Option<Instance>,
     /// Its life.
-    pub(crate) life: Life,
+    pub(crate) lifecycle: Lifecycle,
     /// Whether it was launched from what the spec says now, in a subnet that it lists.
     pub(crate) current: bool,
     /// Whether it was launched from what the spec says now, and changed by hand in what cannot be set right in place.
@@ -35,7 +35,7 @@ pub(crate) struct Member {
 
 /// Where a member is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
+pub(crate) enum Lifecycle {
     /// Pending or running, or recorded and not shown (promise I5: unknown counts as live).
     Live,
     /// Stopping or stopped.
@@ -50,7 +50,7 @@ impl Member {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.life == Life::Live
+        self.lifecycle == Lifecycle::Live
     }
 
     /// Live, and not being taken out.
@@ -80,14 +80,14 @@ impl Member {
 /// The members, with the status brought up to date. `serving` is the target group whose health counts,
 /// `wanted` the one that is to serve.
 pub(crate) fn assess(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     serving: Option<&TargetGroupArn>,
     wanted: Option<&TargetGroupArn>,
     template: &str,
     is_current: impl Fn(&Instance) -> bool,
 ) -> Vec<Member> {
-    let observed = draft.sight.observed;
-    let now = draft.sight.now;
+    let observed = builder.input.observed;
+    let now = builder.input.now;
     let targets: Option<BTreeMap<&str, &Target>> = match serving {
         None => Some(BTreeMap::new()),
         // A member registered on a port that is not the group's is foreign there; see `diff::target_groups`.
@@ -103,11 +103,11 @@ pub(crate) fn assess(
         .map(|target| target.id.as_str())
         .collect();
     let (mut members, mut returned, mut moved) = (Vec::new(), 0, Vec::new());
-    for status in &mut draft.status.instances {
+    for status in &mut builder.status.instances {
         let instance = observed.instances.seen().and_then(|all| all.get(&status.instance_id));
         let checks = observed.status_checks.seen().and_then(|all| all.get(&status.instance_id));
         let impaired = checks == Some(&StatusChecks::Impaired);
-        let was = life_of(status);
+        let was = lifecycle_of(status);
         moved.extend(note_address(status, instance));
         note_instance(status, instance, observed.instances.seen().is_some(), now);
         returned += u32::from(note_life(status, was, now));
@@ -119,7 +119,7 @@ pub(crate) fn assess(
             }
         }
         members.push(Member {
-            life: life_of(status),
+            lifecycle: lifecycle_of(status),
             current: status.template == template && instance.is_none_or(&is_current),
             altered: false,
             instance: instance.cloned(),
@@ -129,9 +129,9 @@ pub(crate) fn assess(
             health_was_read: targets.is_some(),
         });
     }
-    draft.status.returned = draft.status.returned.saturating_add(returned);
+    builder.status.returned = builder.status.returned.saturating_add(returned);
     for (id, message) in moved {
-        draft.notice(id, Reason::AddressChanged, message);
+        builder.notice(id, Reason::AddressChanged, message);
     }
     members
 }
@@ -150,10 +150,10 @@ fn note_address(status: &mut MemberStatus, instance: Option<&Instance>) -> Optio
 }
 
 /// Notes since when a member is stopped. Whether it came back, though nobody asked for it.
-fn note_life(status: &mut MemberStatus, was: Life, now: jiff::Timestamp) -> bool {
-    let life = life_of(status);
-    status.stopped_since = (life == Life::Stopped).then(|| status.stopped_since.unwrap_or(now));
-    was == Life::Stopped && life == Life::Live && status.leaving.is_none()
+fn note_life(status: &mut MemberStatus, was: Lifecycle, now: jiff::Timestamp) -> bool {
+    let lifecycle = lifecycle_of(status);
+    status.stopped_since = (lifecycle == Lifecycle::Stopped).then(|| status.stopped_since.unwrap_or(now));
+    was == Lifecycle::Stopped && lifecycle == Lifecycle::Live && status.leaving.is_none()
 }
 
 /// Notes who of the members that were launched from `template` is of another type by now: that is nobody's edit of the record.
@@ -166,7 +166,7 @@ pub(crate) fn note_altered(members: &mut [Member], template: &str, instance_type
 fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_read: bool, now: jiff::Timestamp) {
     match instance {
         // What is being terminated never comes back; a reading that shows it alive is an older one (promise I5).
-        Some(_) if life_of(status) == Life::Ending => {}
+        Some(_) if lifecycle_of(status) == Lifecycle::Ending => {}
         Some(instance) if is_of_before(status, instance, now) => {}
         Some(instance) => {
             if status.state != Some(instance.state) || status.moved.is_none() {
@@ -178,7 +178,7 @@ fn note_instance(status: &mut MemberStatus, instance: Option<&Instance>, was_rea
             status.public_ip = instance.public_ip.clone();
             status.zone = instance.zone.clone();
         }
-        None if was_read && life_of(status) != Life::Ending => status.state = None,
+        None if was_read && lifecycle_of(status) != Lifecycle::Ending => status.state = None,
         None => {}
     }
 }
@@ -221,10 +221,10 @@ fn note_health(status: &mut MemberStatus, target: Option<&Target>, impaired: boo
 }
 
 /// Where a member is in its life, by its status.
-pub(crate) fn life_of(status: &MemberStatus) -> Life {
+pub(crate) fn lifecycle_of(status: &MemberStatus) -> Lifecycle {
     match status.state {
-        None | Some(InstanceState::Pending | InstanceState::Running) => Life::Live,
-        Some(InstanceState::Stopping | InstanceState::Stopped) => Life::Stopped,
-        Some(InstanceState::ShuttingDown | InstanceState::Terminated) => Life::Ending,
+        None | Some(InstanceState::Pending | InstanceState::Running) => Lifecycle::Live,
+        Some(InstanceState::Stopping | InstanceState::Stopped) => Lifecycle::Stopped,
+        Some(InstanceState::ShuttingDown | InstanceState::Terminated) => Lifecycle::Ending,
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{Action, Does};
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::id::InstanceId;
 use crate::memory::{ARRIVES_WITHIN, later};
 use crate::ownership;
@@ -30,30 +30,30 @@ pub(crate) enum Older {
 }
 
 /// Looks for them. To be called once what is ours is recognised.
-pub(crate) fn strangers(draft: &mut Draft<'_>) -> Older {
-    let record = draft.sight.record;
-    let Some(seen) = draft.sight.observed.instances.seen() else { return Older::No };
-    let now = draft.now();
+pub(crate) fn strangers(builder: &mut PlanBuilder<'_>) -> Older {
+    let record = builder.input.record;
+    let Some(seen) = builder.input.observed.instances.seen() else { return Older::No };
+    let now = builder.now();
     let lives = |state: InstanceState| match state {
         InstanceState::Pending | InstanceState::Running => true,
         InstanceState::Stopping | InstanceState::Stopped => false,
         InstanceState::ShuttingDown | InstanceState::Terminated => false,
     };
-    let is_known = |id: &InstanceId| draft.status.instances.iter().any(|member| member.instance_id == *id);
+    let is_known = |id: &InstanceId| builder.status.instances.iter().any(|member| member.instance_id == *id);
     let unknown = seen.values().filter(|one| lives(one.state) && !is_known(&one.id));
     let unknown: BTreeMap<InstanceId, String> = unknown
         .filter(|one| ownership::launch_behind(record, one).is_none())
         .filter_map(|one| Some((one.id.clone(), ownership::launched_by(record, one)?.to_owned())))
         .collect();
-    draft.memory.keep_strangers(|id| unknown.contains_key(id));
+    builder.memory.keep_strangers(|id| unknown.contains_key(id));
     let mut older = Older::No;
     let mut named = Vec::new();
     for (id, intent) in unknown {
         // One that was a member until lately is shown by an older reading.
-        if draft.memory.was_lost(id.as_str()) {
+        if builder.memory.was_lost(id.as_str()) {
             continue;
         }
-        let (since, readings) = draft.memory.note_stranger(&id, now);
+        let (since, readings) = builder.memory.note_stranger(&id, now);
         if readings >= 2 && later(since, ARRIVES_WITHIN) <= now {
             named.push(format!("{id} (by {intent})"));
             older = Older::Yes;
@@ -61,17 +61,17 @@ pub(crate) fn strangers(draft: &mut Draft<'_>) -> Older {
             older = Older::Perhaps;
         }
     }
-    say(draft, older, &named.join(", "));
+    say(builder, older, &named.join(", "));
     older
 }
 
-fn say(draft: &mut Draft<'_>, older: Older, named: &str) {
+fn say(builder: &mut PlanBuilder<'_>, older: Older, named: &str) {
     match older {
         Older::No => {}
         Older::Perhaps => {
             let what =
                 "a member that STATUS does not know to be seen terminated, as it is when only the reading was old";
-            draft.wait(WaitOn::Aws, what, None);
+            builder.wait(WaitOn::Aws, what, None);
         }
         Older::Yes => {
             let message = format!(
@@ -79,16 +79,16 @@ fn say(draft: &mut Draft<'_>, older: Older, named: &str) {
                  restore from a backup. Put back the newest STATUS, or terminate what it does not know; until then nothing is \
                  changed"
             );
-            draft.trouble(Reason::RecordDamaged, message.clone());
-            draft.wait(WaitOn::Person, message, None);
+            builder.add_blocker(Reason::RecordDamaged, message.clone());
+            builder.wait(WaitOn::Person, message, None);
         }
     }
 }
 
 /// Takes out of the plan what must wait, and what depends on it. Who was to leave for it is not marked.
-pub(crate) fn hold(draft: &mut Draft<'_>, older: Older) {
+pub(crate) fn hold(builder: &mut PlanBuilder<'_>, older: Older) {
     let mut held: BTreeSet<ActionId> = BTreeSet::new();
-    draft.actions.retain(|action| {
+    builder.actions.retain(|action| {
         let waits = holds(older, action) || action.after.iter().any(|before| held.contains(before));
         if waits {
             held.insert(action.id.clone());
@@ -96,7 +96,7 @@ pub(crate) fn hold(draft: &mut Draft<'_>, older: Older) {
         !waits
     });
     if !held.is_empty() {
-        draft.unmark();
+        builder.unmark();
     }
 }
 

@@ -227,7 +227,7 @@ fn a_refused_plan_becomes_one_that_holds_and_says_so() {
     let read = reader.read(ctx.store, "a", ctx.clock.now(), ctx.entropy);
     let record = scene.replica.clock.run(read).unwrap().unwrap().record;
     let observed = Observed::unread("not looked");
-    let sight = Sight {
+    let input = PlanInput {
         record: &record,
         observed: &observed,
         now: ctx.clock.now(),
@@ -244,7 +244,7 @@ fn a_refused_plan_becomes_one_that_holds_and_says_so() {
         puts: Vec::new(),
     };
     let plan = Plan { actions: vec![twice(), twice()], ..Plan::nothing(record.status.clone()) };
-    let (linted, refused) = lint_or_hold(plan, &sight, &planner::memory::Memory::default()).unwrap();
+    let (linted, refused) = lint_or_hold(plan, &input, &planner::memory::Memory::default()).unwrap();
     assert!(matches!(&refused, Some(Halt::Refused(broken)) if broken.iter().any(|one| one.contains("twice"))));
     assert_eq!(linted.plan().actions, []);
     let ready = linted.plan().status.condition(ConditionType::Ready).unwrap();

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::builder::PlanBuilder;
 use crate::desired::attribute_default;
-use crate::draft::Draft;
 use crate::memory::Entry;
 use crate::reason::{Reason, Why};
 use crate::request::Write;
@@ -30,7 +30,7 @@ pub(crate) struct Whose<'a> {
 
 /// Plans what sets the attributes right.
 pub(crate) fn set_right(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     whose: &Whose<'_>,
     wanted: &Attributes,
     seen: &Attributes,
@@ -41,17 +41,17 @@ pub(crate) fn set_right(
     for (key, value) in wanted {
         let have = seen.get(key).map(String::as_str).or(attribute_default(key));
         let entry = entry(&whose.arn, key);
-        if draft.differs(&entry, Some(value), have) {
-            reasons.insert(key.clone(), draft.cause(&entry, Some(value), have, Reason::AttributeDrifted));
+        if builder.confirm_drift(&entry, Some(value), have) {
+            reasons.insert(key.clone(), builder.cause(&entry, Some(value), have, Reason::AttributeDrifted));
             to_set.insert(key.clone(), value.clone());
         }
     }
     let unnamed: Vec<_> = seen.keys().filter(|key| !wanted.contains_key(*key)).map(String::as_str).collect();
     if !unnamed.is_empty() {
-        draft.leave(&whose.arn, Reason::NotInSchema, format!("attributes {}", unnamed.join(", ")));
+        builder.leave(&whose.arn, Reason::NotInSchema, format!("attributes {}", unnamed.join(", ")));
     }
     let keys: Vec<String> = to_set.keys().cloned().collect();
-    for part in draft.memory.batches.parts(&whose.action, &whose.arn, keys, |key| is_judged_together(key)) {
+    for part in builder.memory.batches.parts(&whose.action, &whose.arn, keys, |key| is_judged_together(key)) {
         let mut attributes: Attributes =
             part.keys.iter().filter_map(|key| Some((key.clone(), to_set.get(key)?.clone()))).collect();
         let gives_way = gives_way(seen, &attributes);
@@ -63,10 +63,10 @@ pub(crate) fn set_right(
             message = format!("{message}; with it {}, which AWS refuses beside it", words(&gives_way));
         }
         let reason =
-            draft.worst(part.keys.iter().filter_map(|key| reasons.get(key).copied()), Reason::AttributeDrifted);
+            builder.worst(part.keys.iter().filter_map(|key| reasons.get(key).copied()), Reason::AttributeDrifted);
         let puts = puts(&whose.arn, &attributes);
         attributes.extend(gives_way);
-        draft.change(part.id, write(attributes), whose.name, Why::new(reason, message)).puts(puts);
+        builder.change(part.id, write(attributes), whose.name, Why::new(reason, message)).puts(puts);
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds_schema::limits::GROUP_RULES_MAX;
 use crds_schema::{Cidr, Spec};
 
+use crate::builder::PlanBuilder;
 use crate::desired::Wanted;
-use crate::draft::Draft;
 use crate::id::SecurityGroupId;
 use crate::memory::Entry;
 use crate::ownership;
@@ -23,40 +23,45 @@ use crate::room;
 pub(crate) type Groups = BTreeMap<GroupRole, Ref<SecurityGroupId>>;
 
 /// Plans both groups.
-pub(crate) fn diff(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Groups {
+pub(crate) fn diff(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted) -> Groups {
     let mut groups = Groups::new();
     for role in GroupRole::BOTH {
-        if let Some(group) = ensure(draft, spec, wanted, role) {
+        if let Some(group) = ensure(builder, spec, wanted, role) {
             groups.insert(role, group);
         }
     }
     for (role, group) in &groups {
-        rules(draft, spec, wanted, *role, group, &groups);
+        rules(builder, spec, wanted, *role, group, &groups);
     }
     groups
 }
 
-fn observed<'s>(draft: &Draft<'s>, id: &SecurityGroupId) -> Option<&'s SecurityGroup> {
-    draft.sight.observed.groups.seen()?.iter().find(|group| group.id == *id)
+fn observed<'s>(builder: &PlanBuilder<'s>, id: &SecurityGroupId) -> Option<&'s SecurityGroup> {
+    builder.input.observed.groups.seen()?.iter().find(|group| group.id == *id)
 }
 
 /// The group, created if need be; `None` while that cannot be told.
-fn ensure(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, role: GroupRole) -> Option<Ref<SecurityGroupId>> {
-    let record = draft.sight.record;
+fn ensure(
+    builder: &mut PlanBuilder<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    role: GroupRole,
+) -> Option<Ref<SecurityGroupId>> {
+    let record = builder.input.record;
     let name = &wanted.group_names[&role];
-    if let Some(id) = role.recorded(&draft.status).cloned() {
-        if let Some(seen) = observed(draft, &id) {
-            super::tags::group(draft, spec, &seen.name, seen);
+    if let Some(id) = role.recorded(&builder.status).cloned() {
+        if let Some(seen) = observed(builder, &id) {
+            super::tags::group(builder, spec, &seen.name, seen);
         }
         return Some(Ref::Id(id));
     }
-    let seen = draft.sight.observed.groups.seen()?;
+    let seen = builder.input.observed.groups.seen()?;
     if let Some(taken) = seen.iter().find(|group| group.name == *name && group.vpc == wanted.vpc) {
         let field = match role {
             GroupRole::LoadBalancer => "spec.securityGroups.loadBalancer.name",
             GroupRole::Instances => "spec.securityGroups.instances.name",
         };
-        super::name_taken(draft, "security group", name, taken.id.as_str(), field);
+        super::name_taken(builder, "security group", name, taken.id.as_str(), field);
         return None;
     }
     let description = match role {
@@ -65,7 +70,7 @@ fn ensure(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, role: GroupRole) 
     };
     let id = format!("create-group/{}", role.word());
     let why = Why::new(Reason::NotYetMade, format!("security group {name}"));
-    let action = draft
+    let action = builder
         .create(id, Makes::Group(role), name, why, |intent| {
             Write::CreateSecurityGroup(CreateSecurityGroup {
                 name: name.clone(),
@@ -80,7 +85,7 @@ fn ensure(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, role: GroupRole) 
 
 /// The rules that a group should have. Ports of a target group that is being replaced stay open until it is gone.
 fn wanted_rules(
-    draft: &Draft<'_>,
+    builder: &PlanBuilder<'_>,
     spec: &Spec,
     wanted: &Wanted,
     role: GroupRole,
@@ -101,10 +106,10 @@ fn wanted_rules(
         }
         GroupRole::Instances => {
             let mut ports = wanted.target_group.ports();
-            ports.extend(draft.status.target_groups.iter().map(|group| group.port));
+            ports.extend(builder.status.target_groups.iter().map(|group| group.port));
             // What is checked elsewhere than where it serves stays open too while it is replaced.
-            let seen = draft.sight.observed.target_groups.seen().into_iter().flatten();
-            let ours = seen.filter(|seen| draft.status.target_groups.iter().any(|group| group.arn == seen.arn));
+            let seen = builder.input.observed.target_groups.seen().into_iter().flatten();
+            let ours = seen.filter(|seen| builder.status.target_groups.iter().any(|group| group.arn == seen.arn));
             ports.extend(
                 ours.filter(|seen| seen.name != wanted.target_group.name)
                     .filter_map(|seen| seen.health_check.port.parse::<u16>().ok()),
@@ -138,30 +143,30 @@ fn rules_of_new(direction: Direction) -> BTreeSet<Rule> {
 }
 
 fn rules(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     spec: &Spec,
     wanted: &Wanted,
     role: GroupRole,
     group: &Ref<SecurityGroupId>,
     groups: &Groups,
 ) {
-    for (direction, wanted) in wanted_rules(draft, spec, wanted, role, groups) {
+    for (direction, wanted) in wanted_rules(builder, spec, wanted, role, groups) {
         let place = Place { role, group, direction };
         match group {
             Ref::Made(_) => {
                 let new = rules_of_new(direction);
                 let missing = wanted.difference(&new).map(|rule| (rule.clone(), Reason::NotYetMade)).collect();
                 let rogue = new.difference(&wanted).map(|rule| (rule.clone(), Reason::RuleRogue)).collect();
-                place.set_right(draft, &new, missing, rogue);
+                place.set_right(builder, &new, missing, rogue);
             }
             Ref::Id(id) => {
-                let Some(seen) = observed(draft, id) else { continue };
+                let Some(seen) = observed(builder, id) else { continue };
                 let have = match direction {
                     Direction::Ingress => &seen.ingress,
                     Direction::Egress => &seen.egress,
                 };
-                let (missing, unwanted) = compare(draft, &place, have, &wanted);
-                place.set_right(draft, have, missing, unwanted);
+                let (missing, unwanted) = compare(builder, &place, have, &wanted);
+                place.set_right(builder, have, missing, unwanted);
             }
         }
     }
@@ -178,27 +183,32 @@ struct Place<'a> {
 }
 
 /// Rules that are missing, and rules that are there and not wanted.
-fn compare(draft: &mut Draft<'_>, place: &Place<'_>, have: &BTreeSet<Rule>, wanted: &BTreeSet<Rule>) -> (Rules, Rules) {
+fn compare(
+    builder: &mut PlanBuilder<'_>,
+    place: &Place<'_>,
+    have: &BTreeSet<Rule>,
+    wanted: &BTreeSet<Rule>,
+) -> (Rules, Rules) {
     let (mut missing, mut unwanted) = (Rules::new(), Rules::new());
     for rule in wanted {
         let (entry, there) = (place.entry(rule), have.contains(rule).then_some(""));
-        if draft.differs(&entry, Some(""), there) && !is_in_doubt(draft, rule) {
-            missing.insert(rule.clone(), draft.cause(&entry, Some(""), there, Reason::RuleMissing));
+        if builder.confirm_drift(&entry, Some(""), there) && !is_in_doubt(builder, rule) {
+            missing.insert(rule.clone(), builder.cause(&entry, Some(""), there, Reason::RuleMissing));
         }
     }
     for rule in have.iter().filter(|rule| !wanted.contains(*rule)) {
         let entry = place.entry(rule);
-        if draft.differs(&entry, None, Some("")) {
-            unwanted.insert(rule.clone(), draft.cause(&entry, None, Some(""), Reason::RuleRogue));
+        if builder.confirm_drift(&entry, None, Some("")) {
+            unwanted.insert(rule.clone(), builder.cause(&entry, None, Some(""), Reason::RuleRogue));
         }
     }
     (missing, unwanted)
 }
 
 /// Whether it refers to a group that AWS does not show.
-fn is_in_doubt(draft: &Draft<'_>, rule: &Rule) -> bool {
+fn is_in_doubt(builder: &PlanBuilder<'_>, rule: &Rule) -> bool {
     match &rule.peer {
-        Peer::Group(group) => draft.doubts(group, Made::SecurityGroup),
+        Peer::Group(group) => builder.doubts(group, Made::SecurityGroup),
         Peer::Cidr(_) | Peer::PrefixList(_) => false,
     }
 }
@@ -217,9 +227,9 @@ impl Place<'_> {
 
     /// What is missing goes in before anything comes out, so that an edit never closes what stays open. Where it does not
     /// fit, just enough comes out first: what is rogue, then what the record dropped.
-    fn set_right(&self, draft: &mut Draft<'_>, have: &BTreeSet<Rule>, missing: Rules, mut unwanted: Rules) {
+    fn set_right(&self, builder: &mut PlanBuilder<'_>, have: &BTreeSet<Rule>, missing: Rules, mut unwanted: Rules) {
         let set = room::rules_of(&self.group.to_string(), self.direction);
-        let room = if draft.memory.full.holds(&set, draft.now()) {
+        let room = if builder.memory.full.holds(&set, builder.now()) {
             [0, 0]
         } else {
             room::left(GROUP_RULES_MAX, room::sum(have.iter().map(room::weight)))
@@ -231,38 +241,45 @@ impl Place<'_> {
         let first = room::goes_first(room, needed, &candidates, |(_, rule)| room::weight(rule));
         let first: Rules = first.into_iter().map(|(reason, rule)| (rule, reason)).collect();
         unwanted.retain(|rule, _| !first.contains_key(rule));
-        let room = self.revoke(draft, "make-room", first, Vec::new());
-        let grants = self.authorize(draft, missing, room);
+        let room = self.revoke(builder, "make-room", first, Vec::new());
+        let grants = self.authorize(builder, missing, room);
         // What was never ours does not stay for a rule that AWS refuses to add.
-        if draft.memory.retries.all().any(|(attempt, _)| grants.contains(&attempt.action)) {
+        if builder.memory.retries.all().any(|(attempt, _)| grants.contains(&attempt.action)) {
             let rogue = unwanted.extract_if(.., |_, reason| *reason == Reason::RuleRogue).collect();
-            self.revoke(draft, "revoke-rogue", rogue, Vec::new());
+            self.revoke(builder, "revoke-rogue", rogue, Vec::new());
         }
-        self.revoke(draft, "revoke", unwanted, grants);
+        self.revoke(builder, "revoke", unwanted, grants);
     }
 
-    fn authorize(&self, draft: &mut Draft<'_>, rules: Rules, after: Vec<ActionId>) -> Vec<ActionId> {
+    fn authorize(&self, builder: &mut PlanBuilder<'_>, rules: Rules, after: Vec<ActionId>) -> Vec<ActionId> {
         let base = format!("authorize/{}/{}", self.role.word(), self.way());
         let keys: Vec<Rule> = rules.keys().cloned().collect();
-        let parts = draft.memory.batches.parts(&base, &self.group.to_string(), keys, |_| false);
+        let parts = builder.memory.batches.parts(&base, &self.group.to_string(), keys, |_| false);
         let one = |part: crate::batches::Part<Rule>| {
             let part_rules: Rules =
                 part.keys.into_iter().filter_map(|rule| rules.get(&rule).map(|why| (rule.clone(), *why))).collect();
-            self.change(draft, part.id, part_rules, true, after.clone())
+            self.change(builder, part.id, part_rules, true, after.clone())
         };
         parts.into_iter().map(one).collect()
     }
 
-    fn revoke(&self, draft: &mut Draft<'_>, verb: &str, rules: Rules, after: Vec<ActionId>) -> Vec<ActionId> {
+    fn revoke(&self, builder: &mut PlanBuilder<'_>, verb: &str, rules: Rules, after: Vec<ActionId>) -> Vec<ActionId> {
         if rules.is_empty() {
             return Vec::new();
         }
-        vec![self.change(draft, format!("{verb}/{}/{}", self.role.word(), self.way()), rules, false, after)]
+        vec![self.change(builder, format!("{verb}/{}/{}", self.role.word(), self.way()), rules, false, after)]
     }
 
-    fn change(&self, draft: &mut Draft<'_>, id: String, rules: Rules, add: bool, after: Vec<ActionId>) -> ActionId {
+    fn change(
+        &self,
+        builder: &mut PlanBuilder<'_>,
+        id: String,
+        rules: Rules,
+        add: bool,
+        after: Vec<ActionId>,
+    ) -> ActionId {
         let drift = if add { Reason::RuleMissing } else { Reason::RuleRogue };
-        let reason = draft.worst(rules.values().copied(), drift);
+        let reason = builder.worst(rules.values().copied(), drift);
         let list = super::joined_by(rules.keys(), ", ");
         let why = Why::new(reason, format!("{} of the {} group: {list}", self.way(), self.role.word()));
         let puts: Vec<_> = rules.keys().map(|rule| (self.entry(rule), add.then(String::new))).collect();
@@ -277,7 +294,7 @@ impl Place<'_> {
         let rules = rules.into_keys().collect();
         let rules = ChangeRules { group: self.group.clone(), direction: self.direction, rules };
         let write = if add { Write::AuthorizeRules(rules) } else { Write::RevokeRules(rules) };
-        draft.change(id, write, self.group, why).after(after).puts(puts).id()
+        builder.change(id, write, self.group, why).after(after).puts(puts).id()
     }
 }
 

@@ -10,12 +10,12 @@ use crds_schema::spec::{BlockDevice, HttpTokens};
 
 use super::joined;
 use super::load_balancer::made;
+use crate::builder::PlanBuilder;
 use crate::desired::Template;
-use crate::draft::Draft;
 use crate::id::{IntentId, SecurityGroupId, SubnetId, Zone};
 use crate::memory::Entry;
 use crate::observed::Part;
-use crate::order::Scene;
+use crate::order::FleetInput;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Record;
@@ -120,33 +120,33 @@ fn wanted_groups(spec: &Spec, group: &Ref<SecurityGroupId>) -> BTreeSet<Ref<Secu
 }
 
 /// Sets right what can be changed on a member in place.
-pub(crate) fn in_place(draft: &mut Draft<'_>, scene: &Scene<'_>) {
-    let Scene { spec, wanted, members, .. } = scene;
+pub(crate) fn in_place(builder: &mut PlanBuilder<'_>, fleet: &FleetInput<'_>) {
+    let FleetInput { spec, wanted, members, .. } = fleet;
     for member in members.iter().filter(|member| member.stays()) {
         let Some(instance) = member.instance.as_ref() else { continue };
-        super::tags::instance(draft, spec, &member.status, instance);
-        super::tags::volumes(draft, spec, &member.status);
-        if let Some(group) = &scene.group {
-            groups(draft, spec, group, instance);
+        super::tags::instance(builder, spec, &member.status, instance);
+        super::tags::volumes(builder, spec, &member.status);
+        if let Some(group) = &fleet.group {
+            groups(builder, spec, group, instance);
         }
-        metadata_options(draft, spec, instance);
+        metadata_options(builder, spec, instance);
         // A member of an older revision was launched with a profile of its own, and goes with it. EC2 changes the
         // profiles of running instances only.
         if member.current && member.is_running() {
-            profile(draft, wanted.template.instance_profile.as_deref(), instance);
+            profile(builder, wanted.template.instance_profile.as_deref(), instance);
         }
     }
 }
 
-fn groups(draft: &mut Draft<'_>, spec: &Spec, group: &Ref<SecurityGroupId>, seen: &Instance) {
+fn groups(builder: &mut PlanBuilder<'_>, spec: &Spec, group: &Ref<SecurityGroupId>, seen: &Instance) {
     let wanted = wanted_groups(spec, group);
     let entry = Entry::new(seen.id.as_str(), "groups");
     let (have, want) = (sorted(&seen.groups), sorted(&wanted));
-    if draft.differs(&entry, Some(&want), Some(&have)) {
-        let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
+    if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
+        let reason = builder.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
         let why = Why::new(reason, format!("{} has {have}, should have {want}", seen.id));
         let write = Write::SetInstanceGroups { instance: seen.id.clone(), groups: wanted };
-        draft
+        builder
             .change(format!("set-groups/{}", seen.id), write, &seen.id, why)
             .after(made(group))
             .puts([(entry, Some(want))]);
@@ -167,29 +167,29 @@ fn metadata_words(tokens: HttpTokens, hops: u32) -> String {
     format!("tokens {tokens}, hop limit {hops}")
 }
 
-fn metadata_options(draft: &mut Draft<'_>, spec: &Spec, seen: &Instance) {
+fn metadata_options(builder: &mut PlanBuilder<'_>, spec: &Spec, seen: &Instance) {
     // An endpoint that says nothing of them is not asked to change them.
     let (Some(tokens), Some(hops)) = (seen.http_tokens, seen.hop_limit) else { return };
     let options = metadata(spec);
     let entry = Entry::new(seen.id.as_str(), "metadata options");
     let (have, want) = (metadata_words(tokens, hops), metadata_words(options.http_tokens, options.hop_limit));
-    if draft.differs(&entry, Some(&want), Some(&have)) {
-        let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted);
+    if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
+        let reason = builder.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted);
         let why = Why::new(reason, format!("metadata options of {}: {have}, should be {want}", seen.id));
         let write = Write::SetMetadataOptions { instance: seen.id.clone(), options };
-        draft.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
+        builder.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
     }
 }
 
 /// What DescribeInstances shows tells that it differs, and the association what to do about it: one that is on its way
 /// already is waited for.
-fn profile(draft: &mut Draft<'_>, wanted: Option<&str>, seen: &Instance) {
+fn profile(builder: &mut PlanBuilder<'_>, wanted: Option<&str>, seen: &Instance) {
     let have = seen.instance_profile.as_deref();
     let entry = Entry::new(seen.id.as_str(), "instance profile");
-    if !draft.differs(&entry, wanted, have) {
+    if !builder.confirm_drift(&entry, wanted, have) {
         return;
     }
-    let associations = draft.sight.observed.profile_associations.get(&seen.id).and_then(Part::seen);
+    let associations = builder.input.observed.profile_associations.get(&seen.id).and_then(Part::seen);
     let change = match (associations.map(|all| all.first()), wanted) {
         (Some(None), Some(profile)) => ProfileChange::Associate(profile.to_owned()),
         (Some(Some(one)), Some(profile)) if one.profile != profile => {
@@ -197,13 +197,13 @@ fn profile(draft: &mut Draft<'_>, wanted: Option<&str>, seen: &Instance) {
         }
         (Some(Some(one)), None) => ProfileChange::Disassociate(one.id.clone()),
         (Some(Some(_)), Some(_)) | (Some(None), None) | (None, _) => {
-            return draft.wait(WaitOn::Aws, format!("the instance profile of {} to be shown", seen.id), None);
+            return builder.wait(WaitOn::Aws, format!("the instance profile of {} to be shown", seen.id), None);
         }
     };
     let word = |profile: Option<&str>| profile.unwrap_or("none").to_owned();
     let message = format!("instance profile of {}: {}, should be {}", seen.id, word(have), word(wanted));
     let write = Write::ChangeProfile { instance: seen.id.clone(), change };
-    draft
+    builder
         .change(format!("set-profile/{}", seen.id), write, &seen.id, Why::new(Reason::AttributeDrifted, message))
         .puts([(entry, wanted.map(str::to_owned))]);
 }

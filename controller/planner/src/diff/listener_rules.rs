@@ -5,24 +5,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::id::TargetGroupArn;
 use crate::reason::Reason;
 use crate::resource::{Listener, ListenerRule, action_words};
 use crate::status::WaitOn;
 
 /// Listeners of our load balancer, each with its rules; `None` while a listener or its rules were not read whole.
-fn seen<'s>(draft: &Draft<'s>) -> Option<Vec<(&'s Listener, &'s [ListenerRule])>> {
-    let observed = draft.sight.observed;
-    let Some(balancer) = &draft.status.load_balancer else { return Some(Vec::new()) };
+fn seen<'s>(builder: &PlanBuilder<'s>) -> Option<Vec<(&'s Listener, &'s [ListenerRule])>> {
+    let observed = builder.input.observed;
+    let Some(balancer) = &builder.status.load_balancer else { return Some(Vec::new()) };
     let listeners = observed.listeners.get(&balancer.arn)?.seen()?;
     listeners.iter().map(|listener| Some((listener, observed.rules_of(&listener.arn)?))).collect()
 }
 
 /// Reports every rule on a listener of ours.
-pub(crate) fn report(draft: &mut Draft<'_>) {
-    let observed = draft.sight.observed;
-    let Some(balancer) = &draft.status.load_balancer else { return };
+pub(crate) fn report(builder: &mut PlanBuilder<'_>) {
+    let observed = builder.input.observed;
+    let Some(balancer) = &builder.status.load_balancer else { return };
     let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen()).into_iter().flatten();
     for listener in listeners {
         for rule in observed.rules_of(&listener.arn).unwrap_or_default() {
@@ -32,9 +32,9 @@ pub(crate) fn report(draft: &mut Draft<'_>) {
                  needs it: aws elbv2 delete-rule --rule-arn {}",
                 rule.arn
             );
-            draft.trouble(Reason::RuleForeign, message);
-            draft.wait(WaitOn::Person, format!("{what}, which somebody made, to be deleted"), None);
-            draft.leave(&rule.arn, Reason::RuleForeign, what);
+            builder.add_blocker(Reason::RuleForeign, message);
+            builder.wait(WaitOn::Person, format!("{what}, which somebody made, to be deleted"), None);
+            builder.leave(&rule.arn, Reason::RuleForeign, what);
         }
     }
 }
@@ -45,18 +45,18 @@ fn words(listener: &Listener, rule: &ListenerRule) -> String {
 }
 
 /// What is on a listener that is about to go, in words.
-pub(crate) fn lost_with(draft: &Draft<'_>, listener: &Listener) -> String {
-    let rules = draft.sight.observed.rules_of(&listener.arn).unwrap_or_default();
+pub(crate) fn lost_with(builder: &PlanBuilder<'_>, listener: &Listener) -> String {
+    let rules = builder.input.observed.rules_of(&listener.arn).unwrap_or_default();
     let words: Vec<String> = rules.iter().map(|rule| words(listener, rule)).collect();
     if words.is_empty() { String::new() } else { format!(", and with it {}", words.join(", ")) }
 }
 
 /// The rules that forward to each target group, in words; `None` while that is not known.
-pub(crate) fn holding(draft: &Draft<'_>) -> Option<BTreeMap<TargetGroupArn, Vec<String>>> {
+pub(crate) fn holding(builder: &PlanBuilder<'_>) -> Option<BTreeMap<TargetGroupArn, Vec<String>>> {
     let mut held: BTreeMap<TargetGroupArn, Vec<String>> = BTreeMap::new();
-    for (listener, rules) in seen(draft)? {
+    for (listener, rules) in seen(builder)? {
         for rule in rules {
-            for group in draft.status.target_groups.iter().filter(|group| rule.uses(&group.arn)) {
+            for group in builder.status.target_groups.iter().filter(|group| rule.uses(&group.arn)) {
                 held.entry(group.arn.clone()).or_default().push(words(listener, rule));
             }
         }

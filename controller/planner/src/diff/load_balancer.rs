@@ -7,8 +7,8 @@ use crds_schema::Spec;
 use super::attributes::{self, Whose};
 use super::groups::Groups;
 use super::{joined, joined_by};
+use crate::builder::PlanBuilder;
 use crate::desired::{DELETION_PROTECTION, Wanted};
-use crate::draft::Draft;
 use crate::id::{LoadBalancerArn, Zone};
 use crate::memory::Entry;
 use crate::ownership;
@@ -20,39 +20,44 @@ use crate::status::WaitOn;
 
 /// Plans the load balancer; `None` while it cannot be told whether there is one.
 pub(crate) fn diff(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     spec: &Spec,
     wanted: &Wanted,
     groups: &Groups,
 ) -> Option<Ref<LoadBalancerArn>> {
-    if let Some(recorded) = draft.status.load_balancer.clone() {
-        let seen = draft.sight.observed.load_balancers.seen();
+    if let Some(recorded) = builder.status.load_balancer.clone() {
+        let seen = builder.input.observed.load_balancers.seen();
         if let Some(seen) = seen.and_then(|all| all.iter().find(|balancer| balancer.arn == recorded.arn)) {
-            compare(draft, spec, wanted, groups, seen);
+            compare(builder, spec, wanted, groups, seen);
         }
         return Some(Ref::Id(recorded.arn));
     }
-    create(draft, spec, wanted, groups)
+    create(builder, spec, wanted, groups)
 }
 
-fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups) -> Option<Ref<LoadBalancerArn>> {
-    let record = draft.sight.record;
+fn create(
+    builder: &mut PlanBuilder<'_>,
+    spec: &Spec,
+    wanted: &Wanted,
+    groups: &Groups,
+) -> Option<Ref<LoadBalancerArn>> {
+    let record = builder.input.record;
     let name = &wanted.load_balancer.name;
-    let seen = draft.sight.observed.load_balancers.seen()?;
+    let seen = builder.input.observed.load_balancers.seen()?;
     if let Some(taken) = seen.iter().find(|balancer| balancer.name == *name) {
         // Its tags may not be read yet, and say that it is ours; then the next pass knows.
-        if draft.sight.observed.tags_of(&ElbTaggable::LoadBalancer(taken.arn.clone())).is_some() {
-            super::name_taken(draft, "load balancer", name, taken.arn.as_str(), "spec.loadBalancer.name");
+        if builder.input.observed.tags_of(&ElbTaggable::LoadBalancer(taken.arn.clone())).is_some() {
+            super::name_taken(builder, "load balancer", name, taken.arn.as_str(), "spec.loadBalancer.name");
         }
         return None;
     }
     let group = groups.get(&GroupRole::LoadBalancer)?.clone();
-    if draft.doubts(&group, Made::SecurityGroup) {
+    if builder.doubts(&group, Made::SecurityGroup) {
         return None;
     }
     let after: Vec<_> = made(&group);
     let why = Why::new(Reason::NotYetMade, format!("load balancer {name}"));
-    let action = draft
+    let action = builder
         .create("create-load-balancer", Makes::LoadBalancer, name, why, |intent| {
             Write::CreateLoadBalancer(CreateLoadBalancer {
                 name: name.clone(),
@@ -70,7 +75,7 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups) 
         let load_balancer = Ref::Made(action.clone());
         let puts = attributes::puts(&load_balancer.to_string(), &attributes);
         let write = Write::SetLoadBalancerAttributes { load_balancer, attributes };
-        draft.change("set-load-balancer-attributes", write, name, why).after([action.clone()]).puts(puts);
+        builder.change("set-load-balancer-attributes", write, name, why).after([action.clone()]).puts(puts);
     }
     Some(Ref::Made(action))
 }
@@ -83,51 +88,51 @@ pub(crate) fn made<T>(reference: &Ref<T>) -> Vec<crate::request::ActionId> {
     }
 }
 
-fn compare(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups, seen: &LoadBalancer) {
+fn compare(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted, groups: &Groups, seen: &LoadBalancer) {
     match seen.state {
         LoadBalancerState::Active | LoadBalancerState::ActiveImpaired => {}
         LoadBalancerState::Provisioning => {
-            draft.wait(WaitOn::Aws, format!("load balancer {} to be active", seen.name), None)
+            builder.wait(WaitOn::Aws, format!("load balancer {} to be active", seen.name), None)
         }
         LoadBalancerState::Failed => {
-            draft.trouble(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name))
+            builder.add_blocker(Reason::LoadBalancerFailed, format!("AWS says that {} failed", seen.name))
         }
     }
-    super::tags::elb(draft, spec, &seen.name, &ElbTaggable::LoadBalancer(seen.arn.clone()));
-    subnets(draft, wanted, seen);
-    security_groups(draft, groups, seen);
-    let seen_attributes = draft.sight.observed.load_balancer_attributes.get(&seen.arn).and_then(|part| part.seen());
+    super::tags::elb(builder, spec, &seen.name, &ElbTaggable::LoadBalancer(seen.arn.clone()));
+    subnets(builder, wanted, seen);
+    security_groups(builder, groups, seen);
+    let seen_attributes = builder.input.observed.load_balancer_attributes.get(&seen.arn).and_then(|part| part.seen());
     let Some(seen_attributes) = seen_attributes else { return };
-    note_protection(draft, &seen.arn, spec.load_balancer.deletion_protection, seen_attributes);
+    note_protection(builder, &seen.arn, spec.load_balancer.deletion_protection, seen_attributes);
     let whose = Whose { action: "set-load-balancer-attributes".into(), name: &seen.name, arn: seen.arn.to_string() };
-    attributes::set_right(draft, &whose, &wanted.load_balancer.attributes, seen_attributes, |attributes| {
+    attributes::set_right(builder, &whose, &wanted.load_balancer.attributes, seen_attributes, |attributes| {
         Write::SetLoadBalancerAttributes { load_balancer: Ref::Id(seen.arn.clone()), attributes }
     });
 }
 
 /// Notes, before it is put, that a protection is ours, and forgets it once it is off: a teardown takes off no other.
 pub(crate) fn note_protection(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     balancer: &LoadBalancerArn,
     wanted: bool,
     seen: &BTreeMap<String, String>,
 ) {
     let is_on = seen.get(DELETION_PROTECTION).is_some_and(|value| value == "true");
     if wanted {
-        draft.status.protects = Some(balancer.clone());
+        builder.status.protects = Some(balancer.clone());
     } else if !is_on {
-        draft.status.protects = None;
+        builder.status.protects = None;
     }
 }
 
 /// A target in a zone that its load balancer does not cover stays `unused`: the zones of members are named.
-fn subnets(draft: &mut Draft<'_>, wanted: &Wanted, seen: &LoadBalancer) {
-    let members: BTreeSet<&Zone> = draft.sight.record.status.instances.iter().map(|member| &member.zone).collect();
+fn subnets(builder: &mut PlanBuilder<'_>, wanted: &Wanted, seen: &LoadBalancer) {
+    let members: BTreeSet<&Zone> = builder.input.record.status.instances.iter().map(|member| &member.zone).collect();
     let uncovered: Vec<&Zone> = members.into_iter().filter(|zone| !seen.subnets.contains_key(*zone)).collect();
     let reason = (!uncovered.is_empty()).then_some(Reason::ZoneNotCovered);
     if !uncovered.is_empty() {
         let message = format!("{} has members, but {} does not cover it", joined_by(uncovered, ", "), seen.name);
-        draft.trouble(Reason::ZoneNotCovered, message);
+        builder.add_blocker(Reason::ZoneNotCovered, message);
     }
     let entry = Entry::new(seen.arn.to_string(), "subnets");
     let subnets = joined(wanted.balancer_subnets.values());
@@ -136,31 +141,31 @@ fn subnets(draft: &mut Draft<'_>, wanted: &Wanted, seen: &LoadBalancer) {
     have.sort();
     want.sort();
     let (want, have) = (joined(want), joined(have));
-    if draft.differs(&entry, Some(&want), Some(&have)) {
+    if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
         let reason = match reason {
             Some(reason) => reason,
-            None => draft.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted),
+            None => builder.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted),
         };
         let why = Why::new(reason, format!("{} should be in {subnets}", seen.name));
         let all: BTreeSet<_> = wanted.balancer_subnets.values().cloned().collect();
         let put = Some(joined(&all));
         let write = Write::SetSubnets { load_balancer: seen.arn.clone(), subnets: all };
-        draft.change("set-subnets", write, &seen.name, why).puts([(entry, put)]);
+        builder.change("set-subnets", write, &seen.name, why).puts([(entry, put)]);
     }
 }
 
-fn security_groups(draft: &mut Draft<'_>, groups: &Groups, seen: &LoadBalancer) {
+fn security_groups(builder: &mut PlanBuilder<'_>, groups: &Groups, seen: &LoadBalancer) {
     let Some(group) = groups.get(&GroupRole::LoadBalancer) else { return };
-    if draft.doubts(group, Made::SecurityGroup) {
+    if builder.doubts(group, Made::SecurityGroup) {
         return;
     }
     let entry = Entry::new(seen.arn.to_string(), "groups");
     let (want, have) = (group.to_string(), joined(&seen.groups));
-    if draft.differs(&entry, Some(&want), Some(&have)) {
-        let reason = draft.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
+    if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
+        let reason = builder.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
         let why = Why::new(reason, format!("{} has {have}, should have {want}", seen.name));
         let write = Write::SetLoadBalancerGroups { load_balancer: seen.arn.clone(), groups: [group.clone()].into() };
         let put = (entry, Some(group.to_string()));
-        draft.change("set-load-balancer-groups", write, &seen.name, why).after(made(group)).puts([put]);
+        builder.change("set-load-balancer-groups", write, &seen.name, why).after(made(group)).puts([put]);
     }
 }

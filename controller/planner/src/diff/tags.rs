@@ -9,7 +9,7 @@ use crds_schema::Spec;
 use crds_schema::limits::TAGS_MAX;
 
 use super::groups;
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
@@ -18,50 +18,50 @@ use crate::resource::{Instance, SecurityGroup, Tags};
 use crate::status::{MemberStatus, WaitOn};
 
 /// Tags of a security group.
-pub(crate) fn group(draft: &mut Draft<'_>, spec: &Spec, name: &str, seen: &SecurityGroup) {
-    let intent = draft.status.security_groups.intents.get(&seen.id);
-    let wanted = ownership::tags_of(draft.sight.record, &spec.tags, name, intent);
-    ec2(draft, seen.id.as_str(), groups::taggable(&seen.id), &wanted, &seen.tags);
+pub(crate) fn group(builder: &mut PlanBuilder<'_>, spec: &Spec, name: &str, seen: &SecurityGroup) {
+    let intent = builder.status.security_groups.intents.get(&seen.id);
+    let wanted = ownership::tags_of(builder.input.record, &spec.tags, name, intent);
+    ec2(builder, seen.id.as_str(), groups::taggable(&seen.id), &wanted, &seen.tags);
 }
 
 /// Tags of a member.
-pub(crate) fn instance(draft: &mut Draft<'_>, spec: &Spec, member: &MemberStatus, seen: &Instance) {
-    let mut wanted = of_member(draft, spec, member);
+pub(crate) fn instance(builder: &mut PlanBuilder<'_>, spec: &Spec, member: &MemberStatus, seen: &Instance) {
+    let mut wanted = of_member(builder, spec, member);
     wanted.extend(ownership::member_tags(member.slot));
-    ec2(draft, seen.id.as_str(), Taggable::Instance(seen.id.clone()), &wanted, &seen.tags);
+    ec2(builder, seen.id.as_str(), Taggable::Instance(seen.id.clone()), &wanted, &seen.tags);
 }
 
-fn of_member(draft: &Draft<'_>, spec: &Spec, member: &MemberStatus) -> Tags {
-    let record = draft.sight.record;
+fn of_member(builder: &PlanBuilder<'_>, spec: &Spec, member: &MemberStatus) -> Tags {
+    let record = builder.input.record;
     let name = ownership::member_name(&record.name, member.slot);
     ownership::tags_of(record, &spec.tags, &name, member.intent.as_ref())
 }
 
 /// Tags of the volumes that came with a member. Where one differs, they are read again in the next pass.
-pub(crate) fn volumes(draft: &mut Draft<'_>, spec: &Spec, member: &MemberStatus) {
-    let seen = draft.sight.observed.volumes.get(&member.instance_id).and_then(|part| part.seen());
-    let mut wanted = of_member(draft, spec, member);
+pub(crate) fn volumes(builder: &mut PlanBuilder<'_>, spec: &Spec, member: &MemberStatus) {
+    let seen = builder.input.observed.volumes.get(&member.instance_id).and_then(|part| part.seen());
+    let mut wanted = of_member(builder, spec, member);
     wanted.extend(ownership::volume_tags(member.slot));
     for volume in seen.into_iter().flatten().filter(|volume| member.volumes.contains(&volume.id)) {
-        let is_dropped = |key: &String| !wanted.contains_key(key) && draft.status.tag_keys.contains(key);
+        let is_dropped = |key: &String| !wanted.contains_key(key) && builder.status.tag_keys.contains(key);
         let lacks = wanted.iter().any(|(key, value)| volume.tags.get(key) != Some(value));
         if lacks || volume.tags.keys().any(is_dropped) {
-            draft.memory.look_at_volumes_again();
+            builder.memory.look_at_volumes_again();
         }
-        ec2(draft, volume.id.as_str(), Taggable::Volume(volume.id.clone()), &wanted, &volume.tags);
+        ec2(builder, volume.id.as_str(), Taggable::Volume(volume.id.clone()), &wanted, &volume.tags);
     }
 }
 
-fn ec2(draft: &mut Draft<'_>, id: &str, resource: Taggable, wanted: &Tags, seen: &Tags) {
+fn ec2(builder: &mut PlanBuilder<'_>, id: &str, resource: Taggable, wanted: &Tags, seen: &Tags) {
     let put = |tags| Write::CreateTags { resource: resource.clone(), tags };
     let remove = |keys| Write::DeleteTags { resource: resource.clone(), keys };
-    set_right(draft, id, (wanted, seen), put, remove);
+    set_right(builder, id, (wanted, seen), put, remove);
 }
 
 /// Tags of an ELBv2 resource.
-pub(crate) fn elb(draft: &mut Draft<'_>, spec: &Spec, name: &str, resource: &ElbTaggable) {
-    let Some(seen) = draft.sight.observed.tags_of(resource) else { return };
-    let status = &draft.status;
+pub(crate) fn elb(builder: &mut PlanBuilder<'_>, spec: &Spec, name: &str, resource: &ElbTaggable) {
+    let Some(seen) = builder.input.observed.tags_of(resource) else { return };
+    let status = &builder.status;
     let intent = match resource {
         ElbTaggable::LoadBalancer(arn) => {
             status.load_balancer.as_ref().filter(|one| one.arn == *arn).and_then(|one| one.intent.as_ref())
@@ -73,23 +73,23 @@ pub(crate) fn elb(draft: &mut Draft<'_>, spec: &Spec, name: &str, resource: &Elb
             status.listeners.iter().find(|one| one.arn == *arn).and_then(|one| one.intent.as_ref())
         }
     };
-    let wanted = ownership::tags_of(draft.sight.record, &spec.tags, name, intent);
+    let wanted = ownership::tags_of(builder.input.record, &spec.tags, name, intent);
     let put = |tags| Write::AddTags { resource: resource.clone(), tags };
     let remove = |keys| Write::RemoveTags { resource: resource.clone(), keys };
-    set_right(draft, arn(resource), (&wanted, seen), put, remove);
+    set_right(builder, arn(resource), (&wanted, seen), put, remove);
 }
 
 /// Puts what is missing and removes what the spec dropped, which goes first where there is no room. Tags of others are
 /// never removed: where they fill it, ours go in as far as there is room, and it is said.
 fn set_right(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     id: &str,
     (wanted, seen): (&Tags, &Tags),
     put: impl Fn(Tags) -> Write,
     remove: impl Fn(BTreeSet<String>) -> Write,
 ) {
-    let (mut missing, obsolete) = compare(draft, id, wanted, seen);
-    let is_full = draft.memory.full.holds(&format!("{id}/tags"), draft.now());
+    let (mut missing, obsolete) = compare(builder, id, wanted, seen);
+    let is_full = builder.memory.full.holds(&format!("{id}/tags"), builder.now());
     let used = seen.keys().filter(|key| !key.starts_with("aws:")).count();
     let room = if is_full { 0 } else { TAGS_MAX.saturating_sub(used) };
     let new = missing.keys().filter(|key| !seen.contains_key(*key)).count();
@@ -97,30 +97,30 @@ fn set_right(
     if !obsolete.is_empty() {
         let reasons = obsolete
             .iter()
-            .map(|key| draft.cause(&entry(id, key), None, seen.get(key).map(String::as_str), Reason::TagsDrifted));
-        let why = Why::new(draft.worst(reasons, Reason::TagsDrifted), super::joined_by(&obsolete, ", "));
+            .map(|key| builder.cause(&entry(id, key), None, seen.get(key).map(String::as_str), Reason::TagsDrifted));
+        let why = Why::new(builder.worst(reasons, Reason::TagsDrifted), super::joined_by(&obsolete, ", "));
         let puts = removals(id, &obsolete);
-        let untag = draft.change(format!("untag/{id}"), remove(obsolete.clone()), id, why).puts(puts).id();
+        let untag = builder.change(format!("untag/{id}"), remove(obsolete.clone()), id, why).puts(puts).id();
         after.extend((new > room).then_some(untag));
     }
     let room = room + obsolete.len();
     if new > room && !is_full {
-        leave_out(draft, id, (wanted, seen), &mut missing, new - room);
+        leave_out(builder, id, (wanted, seen), &mut missing, new - room);
     }
     let keys: Vec<String> = missing.keys().cloned().collect();
-    for part in draft.memory.batches.parts(&format!("tag/{id}"), id, keys, |_| false) {
+    for part in builder.memory.batches.parts(&format!("tag/{id}"), id, keys, |_| false) {
         let tags: Tags = part.keys.iter().filter_map(|key| Some((key.clone(), missing.get(key)?.clone()))).collect();
         let reasons = tags.iter().map(|(key, value)| {
-            draft.cause(&entry(id, key), Some(value), seen.get(key).map(String::as_str), Reason::TagsDrifted)
+            builder.cause(&entry(id, key), Some(value), seen.get(key).map(String::as_str), Reason::TagsDrifted)
         });
-        let why = Why::new(draft.worst(reasons, Reason::TagsDrifted), super::joined_by(tags.keys(), ", "));
+        let why = Why::new(builder.worst(reasons, Reason::TagsDrifted), super::joined_by(tags.keys(), ", "));
         let puts = puts(id, &tags);
-        draft.change(part.id, put(tags), id, why).after(after.clone()).puts(puts);
+        builder.change(part.id, put(tags), id, why).after(after.clone()).puts(puts);
     }
 }
 
 /// Leaves out so many of the tags that are missing, those of the record before our own, and says who takes the room.
-fn leave_out(draft: &mut Draft<'_>, id: &str, (wanted, seen): (&Tags, &Tags), missing: &mut Tags, many: usize) {
+fn leave_out(builder: &mut PlanBuilder<'_>, id: &str, (wanted, seen): (&Tags, &Tags), missing: &mut Tags, many: usize) {
     let is_new = |key: &&String| !seen.contains_key(*key);
     let mut new: Vec<String> = missing.keys().filter(is_new).cloned().collect();
     new.sort_by_key(|key| (key.starts_with(ownership::TAG_PREFIX), key == "Name", key.clone()));
@@ -134,8 +134,8 @@ fn leave_out(draft: &mut Draft<'_>, id: &str, (wanted, seen): (&Tags, &Tags), mi
         out.len(),
         super::joined_by(foreign, ", ")
     );
-    draft.trouble(Reason::NoRoom, message.clone());
-    draft.wait(WaitOn::Person, message, None);
+    builder.add_blocker(Reason::NoRoom, message.clone());
+    builder.wait(WaitOn::Person, message, None);
 }
 
 /// The ARN of an ELBv2 resource.
@@ -151,14 +151,14 @@ fn entry(id: &str, key: &str) -> Entry {
     Entry::new(format!("{id}/tags"), key)
 }
 
-fn compare(draft: &mut Draft<'_>, id: &str, wanted: &Tags, seen: &Tags) -> (Tags, BTreeSet<String>) {
+fn compare(builder: &mut PlanBuilder<'_>, id: &str, wanted: &Tags, seen: &Tags) -> (Tags, BTreeSet<String>) {
     let mut put = Tags::new();
     for (key, value) in wanted {
-        if draft.differs(&entry(id, key), Some(value), seen.get(key).map(String::as_str)) {
+        if builder.confirm_drift(&entry(id, key), Some(value), seen.get(key).map(String::as_str)) {
             put.insert(key.clone(), value.clone());
         }
     }
-    let obsolete: Vec<String> = draft
+    let obsolete: Vec<String> = builder
         .status
         .tag_keys
         .iter()
@@ -167,7 +167,7 @@ fn compare(draft: &mut Draft<'_>, id: &str, wanted: &Tags, seen: &Tags) -> (Tags
         .collect();
     let remove = obsolete
         .into_iter()
-        .filter(|key| draft.differs(&entry(id, key), None, seen.get(key).map(String::as_str)))
+        .filter(|key| builder.confirm_drift(&entry(id, key), None, seen.get(key).map(String::as_str)))
         .collect();
     (put, remove)
 }

@@ -12,8 +12,8 @@ use super::attributes::{self, Whose};
 use super::joined_by;
 use super::load_balancer::made;
 use crate::action::Does;
+use crate::builder::PlanBuilder;
 use crate::desired::{Wanted, WantedTargetGroup};
-use crate::draft::Draft;
 use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::Member;
 use crate::memory::{ARRIVES_WITHIN, Entry, later};
@@ -25,26 +25,26 @@ use crate::resource::{Instance, InstanceState, Target, TargetGroup, TargetHealth
 use crate::status::{TargetGroupStatus, WaitOn};
 
 /// Plans the wanted target group itself; `None` while it cannot be told whether there is one.
-pub(crate) fn diff(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<TargetGroupArn>> {
+pub(crate) fn diff(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<TargetGroupArn>> {
     let want = &wanted.target_group;
-    if let Some(recorded) = draft.status.target_groups.iter().find(|group| group.name == want.name).cloned() {
-        let seen = draft.sight.observed.target_groups.seen();
+    if let Some(recorded) = builder.status.target_groups.iter().find(|group| group.name == want.name).cloned() {
+        let seen = builder.input.observed.target_groups.seen();
         if let Some(seen) = seen.and_then(|all| all.iter().find(|group| group.arn == recorded.arn)) {
-            compare(draft, spec, want, seen);
+            compare(builder, spec, want, seen);
         }
         return Some(Ref::Id(recorded.arn));
     }
-    create(draft, spec, wanted)
+    create(builder, spec, wanted)
 }
 
-fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<TargetGroupArn>> {
-    let record = draft.sight.record;
+fn create(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<TargetGroupArn>> {
+    let record = builder.input.record;
     let want = &wanted.target_group;
-    let seen = draft.sight.observed.target_groups.seen()?;
+    let seen = builder.input.observed.target_groups.seen()?;
     if let Some(taken) = seen.iter().find(|group| group.name == want.name) {
-        if draft.sight.observed.tags_of(&ElbTaggable::TargetGroup(taken.arn.clone())).is_some() {
+        if builder.input.observed.tags_of(&ElbTaggable::TargetGroup(taken.arn.clone())).is_some() {
             super::name_taken(
-                draft,
+                builder,
                 "target group",
                 &want.name,
                 taken.arn.as_str(),
@@ -53,13 +53,13 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<Tar
         }
         return None;
     }
-    let replaced = draft.status.target_groups.first().map(|old| old.name.clone());
+    let replaced = builder.status.target_groups.first().map(|old| old.name.clone());
     let why = match replaced {
         Some(old) => Why::new(Reason::TargetGroupReplaced, format!("target group {} in place of {old}", want.name)),
         None => Why::new(Reason::NotYetMade, format!("target group {}", want.name)),
     };
     let makes = Makes::TargetGroup { name: want.name.clone(), service: want.service.clone(), port: want.port };
-    let action = draft
+    let action = builder
         .create(format!("create-target-group/{}", want.name), makes, &want.name, why, |intent| {
             Write::CreateTargetGroup(CreateTargetGroup {
                 name: want.name.clone(),
@@ -78,26 +78,26 @@ fn create(draft: &mut Draft<'_>, spec: &Spec, wanted: &Wanted) -> Option<Ref<Tar
         let puts = attributes::puts(&target_group.to_string(), &attributes);
         let write = Write::SetTargetGroupAttributes { target_group, attributes };
         let id = format!("set-target-group-attributes/{}", want.name);
-        draft.change(id, write, &want.name, why).after([action.clone()]).puts(puts);
+        builder.change(id, write, &want.name, why).after([action.clone()]).puts(puts);
     }
     Some(Ref::Made(action))
 }
 
-fn compare(draft: &mut Draft<'_>, spec: &Spec, want: &WantedTargetGroup, seen: &TargetGroup) {
-    super::tags::elb(draft, spec, &seen.name, &ElbTaggable::TargetGroup(seen.arn.clone()));
+fn compare(builder: &mut PlanBuilder<'_>, spec: &Spec, want: &WantedTargetGroup, seen: &TargetGroup) {
+    super::tags::elb(builder, spec, &seen.name, &ElbTaggable::TargetGroup(seen.arn.clone()));
     let arn = seen.arn.to_string();
     let entry = Entry::new(arn.clone(), "health check");
     let (have, wish) = (check_words(&seen.health_check), check_words(&want.health_check));
-    if draft.differs(&entry, Some(&wish), Some(&have)) {
-        let reason = draft.cause(&entry, Some(&wish), Some(&have), Reason::HealthCheckDrifted);
+    if builder.confirm_drift(&entry, Some(&wish), Some(&have)) {
+        let reason = builder.cause(&entry, Some(&wish), Some(&have), Reason::HealthCheckDrifted);
         let why = Why::new(reason, format!("is {have}; should be {wish}"));
         let write = Write::SetHealthCheck { target_group: seen.arn.clone(), health_check: want.health_check.clone() };
-        draft.change(format!("set-health-check/{}", seen.name), write, &seen.name, why).puts([(entry, Some(wish))]);
+        builder.change(format!("set-health-check/{}", seen.name), write, &seen.name, why).puts([(entry, Some(wish))]);
     }
-    let seen_attributes = draft.sight.observed.target_group_attributes.get(&seen.arn).and_then(|part| part.seen());
+    let seen_attributes = builder.input.observed.target_group_attributes.get(&seen.arn).and_then(|part| part.seen());
     let Some(seen_attributes) = seen_attributes else { return };
     let whose = Whose { action: format!("set-target-group-attributes/{}", seen.name), name: &seen.name, arn };
-    attributes::set_right(draft, &whose, &want.attributes, seen_attributes, |attributes| {
+    attributes::set_right(builder, &whose, &want.attributes, seen_attributes, |attributes| {
         Write::SetTargetGroupAttributes { target_group: Ref::Id(seen.arn.clone()), attributes }
     });
 }
@@ -118,29 +118,29 @@ fn check_words(check: &crate::resource::TargetHealthCheck) -> String {
 
 /// Registers members that are not, and takes out targets that are no members, in every target group that serves or will.
 pub(crate) fn targets(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     wanted: &Wanted,
     group: Option<&Ref<TargetGroupArn>>,
     serving: Option<&TargetGroupArn>,
     members: &[Member],
 ) {
-    let held = super::listener_rules::holding(draft).unwrap_or_default();
-    for recorded in draft.status.target_groups.clone() {
+    let held = super::listener_rules::holding(builder).unwrap_or_default();
+    for recorded in builder.status.target_groups.clone() {
         let is_wanted = recorded.name == wanted.target_group.name;
-        let is_in_doubt = draft.sight.observed.doubts(&Made::TargetGroup(recorded.arn.clone()));
+        let is_in_doubt = builder.input.observed.doubts(&Made::TargetGroup(recorded.arn.clone()));
         // What a rule of somebody's forwards to serves too: the members that come are registered there as well.
         let serves = is_wanted || serving == Some(&recorded.arn) || held.contains_key(&recorded.arn);
         if serves && !is_in_doubt {
-            let Some(seen) = draft.sight.observed.targets_of(&recorded.arn) else { continue };
-            let missing = unregistered(draft, &recorded, seen, members);
-            let is_full = draft.memory.full.holds(&format!("{}/targets", recorded.arn), draft.now());
+            let Some(seen) = builder.input.observed.targets_of(&recorded.arn) else { continue };
+            let missing = unregistered(builder, &recorded, seen, members);
+            let is_full = builder.memory.full.holds(&format!("{}/targets", recorded.arn), builder.now());
             // Where there is no room for ours, what is not ours goes first.
             if is_full || seen.len() + missing.len() > TARGETS_MAX {
-                let gone = foreign(draft, &recorded, seen, members);
-                register(draft, &recorded, &missing, gone);
+                let gone = foreign(builder, &recorded, seen, members);
+                register(builder, &recorded, &missing, gone);
             } else {
-                register(draft, &recorded, &missing, None);
-                foreign(draft, &recorded, seen, members);
+                register(builder, &recorded, &missing, None);
+                foreign(builder, &recorded, seen, members);
             }
         }
     }
@@ -151,7 +151,7 @@ pub(crate) fn targets(
             let port = wanted.target_group.port;
             let write = Write::RegisterTargets { target_group: Ref::Made(action.clone()), instances: running, port };
             let name = &wanted.target_group.name;
-            draft.change(format!("register/{name}"), write, name, why).after([action.clone()]);
+            builder.change(format!("register/{name}"), write, name, why).after([action.clone()]);
         }
     }
 }
@@ -167,7 +167,7 @@ fn target_entry(group: &TargetGroupStatus, id: &str, port: u16) -> Entry {
 
 /// Members that are to be registered, each with whether it was before.
 fn unregistered(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     group: &TargetGroupStatus,
     seen: &[Target],
     members: &[Member],
@@ -178,52 +178,57 @@ fn unregistered(
             target.id == member.id().as_str() && target.port == group.port && target.health != TargetHealth::Draining
         });
         let entry = target_entry(group, member.id().as_str(), group.port);
-        let reason = if draft.memory.expects(&entry) { Reason::TargetMissing } else { Reason::NotYetMade };
-        if draft.differs(&entry, Some(""), registered.then_some("")) {
+        let reason = if builder.memory.expects(&entry) { Reason::TargetMissing } else { Reason::NotYetMade };
+        if builder.confirm_drift(&entry, Some(""), registered.then_some("")) {
             missing.insert(member.id().clone(), reason);
         }
     }
     for member in members.iter().filter(|member| member.stays()) {
         let (slot, id) = (member.status.slot, member.id());
         if !member.is_running() {
-            draft.wait(WaitOn::Aws, format!("slot {slot} ({id}) to be running"), None);
+            builder.wait(WaitOn::Aws, format!("slot {slot} ({id}) to be running"), None);
         } else if member.status.health == Some(TargetHealth::Initial) {
-            draft.wait(WaitOn::Aws, format!("slot {slot} ({id}) to pass its first health check"), None);
+            builder.wait(WaitOn::Aws, format!("slot {slot} ({id}) to pass its first health check"), None);
         }
     }
     missing
 }
 
 fn register(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     group: &TargetGroupStatus,
     missing: &BTreeMap<InstanceId, Reason>,
     after: Option<ActionId>,
 ) {
     let base = format!("register/{}", group.name);
     let keys: Vec<InstanceId> = missing.keys().cloned().collect();
-    for part in draft.memory.batches.parts(&base, group.arn.as_str(), keys, |_| false) {
+    for part in builder.memory.batches.parts(&base, group.arn.as_str(), keys, |_| false) {
         let ids: BTreeSet<InstanceId> = part.keys.into_iter().collect();
         let reasons = ids.iter().filter_map(|id| missing.get(id).copied());
-        let reason = draft.worst(reasons, Reason::TargetMissing);
+        let reason = builder.worst(reasons, Reason::TargetMissing);
         let why = Why::new(reason, format!("{} not in {}", joined_by(&ids, ", "), group.name));
         let puts: Vec<_> =
             ids.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
         let write =
             Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: ids, port: group.port };
-        draft.change(part.id, write, &group.name, why).after(after.clone()).puts(puts);
+        builder.change(part.id, write, &group.name, why).after(after.clone()).puts(puts);
     }
 }
 
 /// A target that is no member of ours, or a member on another port. Members that leave are drained by `order`.
-fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], members: &[Member]) -> Option<ActionId> {
+fn foreign(
+    builder: &mut PlanBuilder<'_>,
+    group: &TargetGroupStatus,
+    seen: &[Target],
+    members: &[Member],
+) -> Option<ActionId> {
     let is_member = |target: &Target| members.iter().any(|member| member.id().as_str() == target.id);
     let mut out = BTreeSet::new();
     for target in seen.iter().filter(|target| target.health != TargetHealth::Draining) {
         if is_member(target) && target.port == group.port {
             continue;
         }
-        if draft.differs(&target_entry(group, &target.id, target.port), None, Some("")) {
+        if builder.confirm_drift(&target_entry(group, &target.id, target.port), None, Some("")) {
             out.insert((target.id.clone(), target.port));
         }
     }
@@ -231,33 +236,36 @@ fn foreign(draft: &mut Draft<'_>, group: &TargetGroupStatus, seen: &[Target], me
         return None;
     }
     let names: Vec<_> = out.iter().map(|(id, port)| format!("{id}:{port}")).collect();
-    let stale = out.iter().all(|(id, _)| was_ours(draft, id));
+    let stale = out.iter().all(|(id, _)| was_ours(builder, id));
     let reason = if stale { Reason::TargetStale } else { Reason::TargetForeign };
     let why = Why::new(reason, format!("{} in {}", names.join(", "), group.name));
     let puts: Vec<_> = out.iter().map(|(id, port)| (target_entry(group, id, *port), None)).collect();
     let write = Write::DeregisterTargets { target_group: group.arn.clone(), targets: out };
-    Some(draft.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts).id())
+    Some(builder.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts).id())
 }
 
 /// Whether a target that is no member was one, as far as this controller saw its end, or AWS still shows it.
-fn was_ours(draft: &Draft<'_>, id: &str) -> bool {
-    let uid = draft.status.uid.as_str();
-    let instances = draft.sight.observed.instances.seen().into_iter().flat_map(|all| all.values());
+fn was_ours(builder: &PlanBuilder<'_>, id: &str) -> bool {
+    let uid = builder.status.uid.as_str();
+    let instances = builder.input.observed.instances.seen().into_iter().flat_map(|all| all.values());
     let ended = |instance: &Instance| {
         matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated)
             && instance.tags.get(TAG_UID).map(String::as_str) == Some(uid)
     };
-    draft.memory.was_lost(id) || instances.filter(|instance| ended(instance)).any(|instance| instance.id.as_str() == id)
+    builder.memory.was_lost(id)
+        || instances.filter(|instance| ended(instance)).any(|instance| instance.id.as_str() == id)
 }
 
 /// Empties and deletes target groups that are neither wanted nor used by a listener any more: once that was seen for as long
 /// as an older reading, or a late call of ours, could have it otherwise.
-pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
-    if draft.sight.observed.instances.seen().is_none() {
+pub(crate) fn retire(builder: &mut PlanBuilder<'_>, wanted: &Wanted) {
+    if builder.input.observed.instances.seen().is_none() {
         return;
     }
-    let (Some(used), Some(held)) = (used_by_listeners(draft), super::listener_rules::holding(draft)) else { return };
-    let groups = draft.status.target_groups.clone();
+    let (Some(used), Some(held)) = (used_by_listeners(builder), super::listener_rules::holding(builder)) else {
+        return;
+    };
+    let groups = builder.status.target_groups.clone();
     let is_held = |old: &TargetGroupStatus| held.contains_key(&old.arn);
     for old in groups.iter().filter(|old| old.name != wanted.target_group.name && is_held(old)) {
         let rules = held[&old.arn].join(", ");
@@ -265,28 +273,28 @@ pub(crate) fn retire(draft: &mut Draft<'_>, wanted: &Wanted) {
             "{rules} to forward to {} or to be deleted: until then {} stays",
             wanted.target_group.name, old.name
         );
-        draft.wait(WaitOn::Person, what, None);
+        builder.wait(WaitOn::Person, what, None);
     }
     let unused =
         |old: &TargetGroupStatus| old.name != wanted.target_group.name && !used.contains(&old.arn) && !is_held(old);
-    draft.memory.keep_unused(|arn| groups.iter().any(|group| group.arn == *arn && unused(group)));
+    builder.memory.keep_unused(|arn| groups.iter().any(|group| group.arn == *arn && unused(group)));
     for old in groups.into_iter().filter(unused) {
-        let until = later(draft.memory.unused_since(&old.arn, draft.sight.now), ARRIVES_WITHIN);
-        if until > draft.now() {
-            draft.wait(WaitOn::Time, format!("{} to be used by no listener for a while", old.name), Some(until));
+        let until = later(builder.memory.unused_since(&old.arn, builder.input.now), ARRIVES_WITHIN);
+        if until > builder.now() {
+            builder.wait(WaitOn::Time, format!("{} to be used by no listener for a while", old.name), Some(until));
             continue;
         }
-        if draft.sight.observed.doubts(&Made::TargetGroup(old.arn.clone())) {
+        if builder.input.observed.doubts(&Made::TargetGroup(old.arn.clone())) {
             continue;
         }
-        let Some(targets) = draft.sight.observed.targets_of(&old.arn) else { continue };
-        empty_then_delete(draft, &old, targets, Vec::new(), Reason::TargetGroupReplaced);
+        let Some(targets) = builder.input.observed.targets_of(&old.arn) else { continue };
+        empty_then_delete(builder, &old, targets, Vec::new(), Reason::TargetGroupReplaced);
     }
 }
 
 /// Deregisters what is registered; waits for drains; deletes the group once it is empty.
 pub(crate) fn empty_then_delete(
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
     old: &TargetGroupStatus,
     targets: &[Target],
     after: Vec<crate::request::ActionId>,
@@ -300,51 +308,51 @@ pub(crate) fn empty_then_delete(
     if !registered.is_empty() {
         let why = Why::new(reason, format!("{} is emptied", old.name));
         let write = Write::DeregisterTargets { target_group: old.arn.clone(), targets: registered };
-        draft.change(format!("deregister/{}", old.name), write, &old.name, why);
+        builder.change(format!("deregister/{}", old.name), write, &old.name, why);
     } else if !targets.is_empty() {
-        draft.wait(WaitOn::Aws, format!("targets of {} to drain", old.name), None);
-    } else if let Some(owned) = ownership::prove_target_group(&draft.status, &old.arn) {
+        builder.wait(WaitOn::Aws, format!("targets of {} to drain", old.name), None);
+    } else if let Some(owned) = ownership::prove_target_group(&builder.status, &old.arn) {
         let why = Why::new(reason, format!("{} is no longer used", old.name));
-        draft
+        builder
             .act(format!("delete-target-group/{}", old.name), Does::DeleteTargetGroup(owned), &old.name, why)
             .after(after);
     }
 }
 
 /// Target groups that a listener's default action names, in whatever way; `None` while that is not known.
-fn used_by_listeners(draft: &Draft<'_>) -> Option<BTreeSet<TargetGroupArn>> {
-    let Some(balancer) = &draft.status.load_balancer else { return Some(BTreeSet::new()) };
-    let listeners = draft.sight.observed.listeners.get(&balancer.arn)?.seen()?;
+fn used_by_listeners(builder: &PlanBuilder<'_>) -> Option<BTreeSet<TargetGroupArn>> {
+    let Some(balancer) = &builder.status.load_balancer else { return Some(BTreeSet::new()) };
+    let listeners = builder.input.observed.listeners.get(&balancer.arn)?.seen()?;
     Some(listeners.iter().flat_map(|listener| listener.groups()).cloned().collect())
 }
 
 /// The target group whose health counts: the one that listeners forward to, else the wanted one.
-pub(crate) fn serving(draft: &Draft<'_>, wanted: &Wanted) -> Option<TargetGroupArn> {
-    let recorded = |arn: &TargetGroupArn| draft.status.target_groups.iter().any(|group| group.arn == *arn);
-    let listeners = draft
+pub(crate) fn serving(builder: &PlanBuilder<'_>, wanted: &Wanted) -> Option<TargetGroupArn> {
+    let recorded = |arn: &TargetGroupArn| builder.status.target_groups.iter().any(|group| group.arn == *arn);
+    let listeners = builder
         .status
         .load_balancer
         .as_ref()
-        .and_then(|balancer| draft.sight.observed.listeners.get(&balancer.arn))
+        .and_then(|balancer| builder.input.observed.listeners.get(&balancer.arn))
         .and_then(|part| part.seen());
     let forwarded = listeners.into_iter().flatten().filter_map(|listener| listener.forwards_to.clone()).find(recorded);
-    let by_name = || draft.status.target_groups.iter().find(|group| group.name == wanted.target_group.name);
-    forwarded.or_else(|| by_name().or(draft.status.target_groups.first()).map(|group| group.arn.clone()))
+    let by_name = || builder.status.target_groups.iter().find(|group| group.name == wanted.target_group.name);
+    forwarded.or_else(|| by_name().or(builder.status.target_groups.first()).map(|group| group.arn.clone()))
 }
 
 /// Healthy targets by target group.
-pub(crate) fn healthy_targets(draft: &Draft<'_>, arn: &TargetGroupArn) -> Option<usize> {
-    let targets = draft.sight.observed.targets_of(arn)?;
+pub(crate) fn healthy_targets(builder: &PlanBuilder<'_>, arn: &TargetGroupArn) -> Option<usize> {
+    let targets = builder.input.observed.targets_of(arn)?;
     Some(targets.iter().filter(|target| target.health == TargetHealth::Healthy).count())
 }
 
 /// Actions that must come before a listener forwards to the group: its making, and its first settings.
 pub(crate) fn ready_actions(
-    draft: &Draft<'_>,
+    builder: &PlanBuilder<'_>,
     group: &Ref<TargetGroupArn>,
     name: &str,
 ) -> Vec<crate::request::ActionId> {
     let mut after = made(group);
-    after.extend(draft.planned(&format!("set-target-group-attributes/{name}")).filter(|_| group.id().is_none()));
+    after.extend(builder.planned(&format!("set-target-group-attributes/{name}")).filter(|_| group.id().is_none()));
     after
 }

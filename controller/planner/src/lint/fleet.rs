@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{InstanceId, TargetGroupArn};
+use crate::input::PlanInput;
 use crate::members::{is_of_before, stage};
 use crate::memory::Memory;
 use crate::ownership;
-use crate::pass::Sight;
 use crate::record::Makes;
 use crate::request::Made;
 use crate::resource::{Instance, InstanceState, StatusChecks, TargetHealth};
@@ -25,17 +25,17 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn of(sight: &Sight<'_>, memory: &Memory) -> Self {
-        let record = sight.record;
-        let seen = sight.observed.instances.seen();
+    pub(super) fn of(input: &PlanInput<'_>, memory: &Memory) -> Self {
+        let record = input.record;
+        let seen = input.observed.instances.seen();
         let mut states: BTreeMap<InstanceId, Option<InstanceState>> = record
             .status
             .instances
             .iter()
-            .filter(|member| !memory.is_missing(&made(&member.instance_id), sight.missing_after, sight.now))
+            .filter(|member| !memory.is_missing(&made(&member.instance_id), input.missing_after, input.now))
             .map(|member| {
                 let shown = seen.map(|all| all.get(&member.instance_id));
-                (member.instance_id.clone(), state(member, shown, sight))
+                (member.instance_id.clone(), state(member, shown, input))
             })
             .collect();
         let mut answered = BTreeSet::new();
@@ -63,11 +63,11 @@ impl Fleet {
 
     /// Members that serve in a target group: healthy on the port that is the group's, and by their status checks. One that is
     /// shown as stopped and is healthy there was started again meanwhile.
-    pub(super) fn serving(&self, sight: &Sight<'_>, group: &TargetGroupArn, port: u16) -> BTreeSet<InstanceId> {
-        let checks = sight.observed.status_checks.seen();
+    pub(super) fn serving(&self, input: &PlanInput<'_>, group: &TargetGroupArn, port: u16) -> BTreeSet<InstanceId> {
+        let checks = input.observed.status_checks.seen();
         let is_impaired = |id: &InstanceId| checks.and_then(|all| all.get(id)) == Some(&StatusChecks::Impaired);
         let healthy = |id: &InstanceId| {
-            let mut targets = sight.observed.targets_of(group).into_iter().flatten();
+            let mut targets = input.observed.targets_of(group).into_iter().flatten();
             targets.any(|one| one.id == id.as_str() && one.port == port && one.health == TargetHealth::Healthy)
         };
         let stays =
@@ -91,11 +91,11 @@ fn is_live(state: Option<InstanceState>) -> bool {
 
 /// The state of a recorded member. Readings go back in time: nobody comes back from termination, and within one launch an
 /// instance only goes on. The outer `None` of `shown`: the instances were not read.
-fn state(member: &MemberStatus, shown: Option<Option<&Instance>>, sight: &Sight<'_>) -> Option<InstanceState> {
+fn state(member: &MemberStatus, shown: Option<Option<&Instance>>, input: &PlanInput<'_>) -> Option<InstanceState> {
     let recorded = member.state;
     let is_ending = recorded.is_some_and(|state| stage(state) >= stage(InstanceState::ShuttingDown));
     let Some(shown) = shown else { return recorded };
     let now = shown.map(|instance| instance.state);
-    let is_older = shown.is_some_and(|instance| is_of_before(member, instance, sight.now));
+    let is_older = shown.is_some_and(|instance| is_of_before(member, instance, input.now));
     if now != Some(InstanceState::Terminated) && (is_ending || is_older) { recorded } else { now }
 }

@@ -2,70 +2,70 @@
 //! record, never from what this pass has recognised.
 
 use crate::id::{InstanceId, ListenerArn, VolumeId};
+use crate::input::PlanInput;
 use crate::memory::Memory;
 use crate::ownership::{self, TAG_INTENT, TAG_UID};
-use crate::pass::Sight;
 use crate::request::{ElbTaggable, Made, Touched};
 use crate::resource::{Instance, Tags};
 
 /// Whether it is ours to change.
-pub(super) fn is_ours(touched: &Touched, sight: &Sight<'_>, memory: &Memory) -> bool {
+pub(super) fn is_ours(touched: &Touched, input: &PlanInput<'_>, memory: &Memory) -> bool {
     match touched {
-        Touched::Volume(id) => is_our_volume(id, sight),
+        Touched::Volume(id) => is_our_volume(id, input),
         Touched::Resource(made) => {
-            let is_recorded = sight.record.status.records(made);
+            let is_recorded = input.record.status.records(made);
             match made {
-                Made::Listener(arn) => is_on_our_balancer(arn, sight, memory),
-                Made::Instance(id) => is_recorded || instance(id, sight).is_some_and(|one| is_launched(one, sight)),
+                Made::Listener(arn) => is_on_our_balancer(arn, input, memory),
+                Made::Instance(id) => is_recorded || instance(id, input).is_some_and(|one| is_launched(one, input)),
                 Made::SecurityGroup(id) => {
-                    let groups = sight.observed.groups.seen().into_iter().flatten();
-                    is_recorded || groups.filter(|group| group.id == *id).any(|group| is_intended(&group.tags, sight))
+                    let groups = input.observed.groups.seen().into_iter().flatten();
+                    is_recorded || groups.filter(|group| group.id == *id).any(|group| is_intended(&group.tags, input))
                 }
                 Made::LoadBalancer(arn) => {
-                    let tags = sight.observed.tags_of(&ElbTaggable::LoadBalancer(arn.clone()));
-                    is_recorded || memory.was_lost_balancer(arn) || tags.is_some_and(|tags| is_intended(tags, sight))
+                    let tags = input.observed.tags_of(&ElbTaggable::LoadBalancer(arn.clone()));
+                    is_recorded || memory.was_lost_balancer(arn) || tags.is_some_and(|tags| is_intended(tags, input))
                 }
                 Made::TargetGroup(arn) => {
-                    let tags = sight.observed.tags_of(&ElbTaggable::TargetGroup(arn.clone()));
-                    is_recorded || memory.was_lost_group(arn) || tags.is_some_and(|tags| is_intended(tags, sight))
+                    let tags = input.observed.tags_of(&ElbTaggable::TargetGroup(arn.clone()));
+                    is_recorded || memory.was_lost_group(arn) || tags.is_some_and(|tags| is_intended(tags, input))
                 }
             }
         }
     }
 }
 
-fn is_intended(tags: &Tags, sight: &Sight<'_>) -> bool {
-    ownership::intent_behind(sight.record, tags).is_some()
+fn is_intended(tags: &Tags, input: &PlanInput<'_>) -> bool {
+    ownership::intent_behind(input.record, tags).is_some()
 }
 
-fn is_launched(instance: &Instance, sight: &Sight<'_>) -> bool {
-    ownership::launch_behind(sight.record, instance).is_some()
+fn is_launched(instance: &Instance, input: &PlanInput<'_>) -> bool {
+    ownership::launch_behind(input.record, instance).is_some()
 }
 
-fn instance<'s>(id: &InstanceId, sight: &'s Sight<'_>) -> Option<&'s Instance> {
-    sight.observed.instances.seen()?.get(id)
+fn instance<'s>(id: &InstanceId, input: &'s PlanInput<'_>) -> Option<&'s Instance> {
+    input.observed.instances.seen()?.get(id)
 }
 
 /// A listener is an entry of its load balancer: whatever listens on ours is ours to set right.
-fn is_on_our_balancer(arn: &ListenerArn, sight: &Sight<'_>, memory: &Memory) -> bool {
-    let listeners = sight.observed.listeners.values().filter_map(|part| part.seen()).flatten();
+fn is_on_our_balancer(arn: &ListenerArn, input: &PlanInput<'_>, memory: &Memory) -> bool {
+    let listeners = input.observed.listeners.values().filter_map(|part| part.seen()).flatten();
     let mut of = listeners.filter(|listener| listener.arn == *arn).map(|listener| listener.load_balancer.clone());
-    of.any(|balancer| is_ours(&Touched::Resource(Made::LoadBalancer(balancer)), sight, memory))
+    of.any(|balancer| is_ours(&Touched::Resource(Made::LoadBalancer(balancer)), input, memory))
 }
 
 /// It is recorded, or it carries the intent by which its instance, which is ours, was launched.
-fn is_our_volume(id: &VolumeId, sight: &Sight<'_>) -> bool {
-    let members = &sight.record.status.instances;
+fn is_our_volume(id: &VolumeId, input: &PlanInput<'_>) -> bool {
+    let members = &input.record.status.instances;
     if members.iter().any(|member| member.volumes.contains(id)) {
         return true;
     }
-    let volumes = sight.observed.volumes.values().filter_map(|part| part.seen()).flatten();
+    let volumes = input.observed.volumes.values().filter_map(|part| part.seen()).flatten();
     volumes.filter(|volume| volume.id == *id).any(|volume| {
         let of_member = members.iter().find(|member| member.instance_id == volume.instance);
         let intent = of_member.and_then(|member| member.intent.as_ref()).map(|intent| intent.as_str());
-        let token = instance(&volume.instance, sight).and_then(|instance| instance.client_token.as_deref());
+        let token = instance(&volume.instance, input).and_then(|instance| instance.client_token.as_deref());
         let says = volume.tags.get(TAG_INTENT).map(String::as_str);
-        let is_uid = volume.tags.get(TAG_UID).map(String::as_str) == Some(sight.record.status.uid.as_str());
+        let is_uid = volume.tags.get(TAG_UID).map(String::as_str) == Some(input.record.status.uid.as_str());
         is_uid && says.is_some() && (says == intent || says == token)
     })
 }

@@ -6,10 +6,10 @@ use crds_schema::spec::Protocol;
 use super::world::*;
 use crate::action::{Action, Does, Plan};
 use crate::id::{IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VolumeId};
+use crate::input::PlanInput;
 use crate::lint::lint;
 use crate::observed::Part;
 use crate::ownership::TAG_INTENT;
-use crate::pass::Sight;
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Intent, Makes};
 use crate::request::{ActionId, ChangeRules, ElbTaggable, Made, Ref, Taggable, Write};
@@ -18,7 +18,7 @@ use crate::status::TargetGroupStatus;
 
 /// Every promise that the plan breaks in that world.
 fn broken(world: &World, plan: Plan) -> String {
-    let sight = Sight {
+    let input = PlanInput {
         record: &world.record,
         observed: &world.observed,
         now: world.now,
@@ -26,7 +26,7 @@ fn broken(world: &World, plan: Plan) -> String {
         missing_after: std::time::Duration::from_secs(300),
         default_region: "us-east-2",
     };
-    lint(plan, &sight, &world.memory).err().unwrap_or_default().join("; ")
+    lint(plan, &input, &world.memory).err().unwrap_or_default().join("; ")
 }
 
 fn planned(mut world: World) -> (World, Plan) {

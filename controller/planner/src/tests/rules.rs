@@ -5,10 +5,10 @@ use insta::assert_snapshot;
 use super::world::*;
 use crate::action::Plan;
 use crate::id::*;
+use crate::input::PlanInput;
 use crate::lint::lint;
 use crate::memory::ARRIVES_WITHIN;
 use crate::observed::Part;
-use crate::pass::Sight;
 use crate::reason::Reason;
 use crate::request::Write;
 use crate::resource::*;
@@ -157,7 +157,7 @@ fn lint_refuses_to_delete_a_group_that_a_rule_uses_or_may_use() {
     let used = Part::Seen(vec![rule_of(7, "path-pattern /x", forward_to(old()))]);
     for rules in [used, Part::Unread("throttled".into())] {
         world.observed.rules.insert(listener(), rules);
-        let sight = Sight {
+        let input = PlanInput {
             record: &world.record,
             observed: &world.observed,
             now: world.now,
@@ -165,7 +165,7 @@ fn lint_refuses_to_delete_a_group_that_a_rule_uses_or_may_use() {
             missing_after: world.missing_after,
             default_region: "us-east-2",
         };
-        let broken = lint(plan.clone(), &sight, &world.memory).unwrap_err();
+        let broken = lint(plan.clone(), &input, &world.memory).unwrap_err();
         assert!(
             broken.join(" ").contains("I2: delete-target-group/shop-old though a listener or a rule uses it"),
             "{broken:?}"

@@ -10,12 +10,13 @@ use crate::action::Plan;
 use crate::conclude::{Conclusion, conclude};
 use crate::desired;
 use crate::id::*;
+use crate::input::PlanInput;
 use crate::lint::lint;
 use crate::memory::Memory;
 use crate::observed::{Observed, Part};
 use crate::outcome::{Outcome, Outcomes};
 use crate::ownership;
-use crate::pass::{Sight, plan};
+use crate::plan::plan;
 use crate::record::{GroupRole, Record, Stored};
 use crate::request::{ElbTaggable, Ref};
 use crate::resource::*;
@@ -380,7 +381,7 @@ impl World {
 
     /// Plans once, checks that the plan is linted and that it is the same when made again, and keeps the memory.
     pub(super) fn pass(&mut self) -> Plan {
-        let sight = Sight {
+        let input = PlanInput {
             record: &self.record,
             observed: &self.observed,
             now: self.now,
@@ -389,9 +390,9 @@ impl World {
             default_region: "us-east-2",
         };
         let mut again = self.memory.clone();
-        let made = plan(&sight, &mut self.memory);
-        assert_eq!(made, plan(&sight, &mut again), "a plan follows from its inputs alone");
-        if let Err(broken) = lint(made.clone(), &sight, &self.memory) {
+        let made = plan(&input, &mut self.memory);
+        assert_eq!(made, plan(&input, &mut again), "a plan follows from its inputs alone");
+        if let Err(broken) = lint(made.clone(), &input, &self.memory) {
             panic!("the plan breaks promises: {broken:?}\n{made}");
         }
         made

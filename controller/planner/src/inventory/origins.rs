@@ -3,7 +3,7 @@
 //! What was recorded before intents were is looked up once: an instance's client token is its intent, and of anything else
 //! its tag tells while it is there. Never: makes one up, or takes a volume for ours that does not say so.
 
-use crate::draft::Draft;
+use crate::builder::PlanBuilder;
 use crate::id::IntentId;
 use crate::ownership::{TAG_INTENT, TAG_SLOT, TAG_UID};
 use crate::request::ElbTaggable;
@@ -15,9 +15,9 @@ fn named(tags: Option<&Tags>) -> Option<IntentId> {
 }
 
 /// Records the intents of what was recorded without.
-pub(super) fn recover(draft: &mut Draft<'_>) {
-    let observed = draft.sight.observed;
-    let status = &mut draft.status;
+pub(super) fn recover(builder: &mut PlanBuilder<'_>) {
+    let observed = builder.input.observed;
+    let status = &mut builder.status;
     for member in status.instances.iter_mut().filter(|member| member.origin == Origin::Launched) {
         if member.intent.is_none() {
             let seen = observed.instances.seen().and_then(|all| all.get(&member.instance_id));
@@ -45,10 +45,10 @@ pub(super) fn recover(draft: &mut Draft<'_>) {
 }
 
 /// Records the volumes that say that they came with a member: our uid, its slot, and its intent.
-pub(super) fn volumes(draft: &mut Draft<'_>) {
-    let observed = draft.sight.observed;
-    let uid = draft.sight.record.status.uid.to_string();
-    for member in &mut draft.status.instances {
+pub(super) fn volumes(builder: &mut PlanBuilder<'_>) {
+    let observed = builder.input.observed;
+    let uid = builder.input.record.status.uid.to_string();
+    for member in &mut builder.status.instances {
         let seen = observed.volumes.get(&member.instance_id).and_then(|part| part.seen());
         for volume in seen.into_iter().flatten() {
             let says = |key: &str, value: &str| volume.tags.get(key).is_some_and(|has| has == value);

@@ -8,17 +8,17 @@ use jiff::Timestamp;
 
 use crate::action::{Action, Does, LeftAlone, Plan};
 use crate::id::{IntentId, LoadBalancerArn};
+use crate::input::PlanInput;
 use crate::memory::{Entry, Memory, Reading};
 use crate::ownership;
-use crate::pass::Sight;
 use crate::reason::{Reason, Why};
 use crate::record::{Intent, Makes};
 use crate::request::{ActionId, Made, Ref, Write};
 use crate::status::{Status, Wait, WaitOn};
 
 /// A plan in the making.
-pub(crate) struct Draft<'a> {
-    pub(crate) sight: &'a Sight<'a>,
+pub(crate) struct PlanBuilder<'a> {
+    pub(crate) input: &'a PlanInput<'a>,
     pub(crate) memory: &'a mut Memory,
     pub(crate) status: Status,
     pub(crate) actions: Vec<Action>,
@@ -26,7 +26,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) waiting_for: Vec<Wait>,
     pub(crate) settled: Vec<Intent>,
     /// What stands in the way, by the condition that the reason belongs to.
-    pub(crate) troubles: Vec<Why>,
+    pub(crate) blockers: Vec<Why>,
     /// Whether a live member is of an older revision.
     pub(crate) has_outdated: bool,
     /// What of an older revision may still serve, in words: members that are registered, a target group.
@@ -35,17 +35,17 @@ pub(crate) struct Draft<'a> {
     pub(crate) noticed: Vec<(String, Why)>,
 }
 
-impl<'a> Draft<'a> {
-    pub(crate) fn new(sight: &'a Sight<'a>, memory: &'a mut Memory) -> Self {
+impl<'a> PlanBuilder<'a> {
+    pub(crate) fn new(input: &'a PlanInput<'a>, memory: &'a mut Memory) -> Self {
         Self {
-            sight,
+            input,
             memory,
-            status: sight.record.status.clone(),
+            status: input.record.status.clone(),
             actions: Vec::new(),
             left_alone: Vec::new(),
             waiting_for: Vec::new(),
             settled: Vec::new(),
-            troubles: Vec::new(),
+            blockers: Vec::new(),
             has_outdated: false,
             older: Vec::new(),
             noticed: Vec::new(),
@@ -53,7 +53,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.sight.now
+        self.input.now
     }
 
     /// Adds an action and returns its id.
@@ -91,7 +91,7 @@ impl<'a> Draft<'a> {
         why: Why,
         write: impl FnOnce(&IntentId) -> Write,
     ) -> Adding<'_> {
-        let record = self.sight.record;
+        let record = self.input.record;
         let is_open = |intent: &&Intent| !self.settled.iter().any(|settled| settled.id == intent.id);
         let balancer = self.status.load_balancer.as_ref().map(|balancer| balancer.arn.clone());
         let same = |open: &&Intent| same_thing(&open.makes, &makes) && hangs_on(open, balancer.as_ref());
@@ -99,7 +99,7 @@ impl<'a> Draft<'a> {
             let why = Why::new(Reason::IntentOpen, format!("{} was sent before; its reply is not known", open.id));
             return self.act(id, Does::Replay(Box::new(open.clone())), resource, why);
         }
-        let intent_id = ownership::intent_id(&record.status.uid, self.sight.seed, &makes);
+        let intent_id = ownership::intent_id(&record.status.uid, self.input.seed, &makes);
         let write = write(&intent_id);
         let intent = Intent { id: intent_id, makes, write, created_at: self.now(), revision: record.revision };
         self.act(id, Does::Create(Box::new(intent)), resource, why)
@@ -112,10 +112,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(crate) fn trouble(&mut self, reason: Reason, message: impl Into<String>) {
+    pub(crate) fn add_blocker(&mut self, reason: Reason, message: impl Into<String>) {
         let why = Why::new(reason, message);
-        if !self.troubles.contains(&why) {
-            self.troubles.push(why);
+        if !self.blockers.contains(&why) {
+            self.blockers.push(why);
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Compares an entry with what is wanted of it; one that has to be read once more is waited for.
-    pub(crate) fn differs(&mut self, entry: &Entry, wanted: Option<&str>, seen: Option<&str>) -> bool {
+    pub(crate) fn confirm_drift(&mut self, entry: &Entry, wanted: Option<&str>, seen: Option<&str>) -> bool {
         match self.memory.read_entry(entry.clone(), wanted, seen) {
             Reading::AsWanted => false,
             Reading::Differs => true,
@@ -142,7 +142,7 @@ impl<'a> Draft<'a> {
     /// Why an entry that differs does: `drift` where AWS was changed without the record, `SpecChanged` where AWS is as we
     /// left it and the record is another.
     pub(crate) fn cause(&self, entry: &Entry, wanted: Option<&str>, seen: Option<&str>, drift: Reason) -> Reason {
-        let record = self.sight.record;
+        let record = self.input.record;
         match self.memory.left(entry) {
             Some(left) if left == seen => return Reason::SpecChanged,
             Some(_) => return drift,
@@ -168,13 +168,13 @@ impl<'a> Draft<'a> {
     /// Whether a complete reading does not show what that names: nothing is asked of it then. What is being made in this
     /// plan is not in doubt.
     pub(crate) fn doubts<T: Clone>(&self, reference: &Ref<T>, made: impl Fn(T) -> Made) -> bool {
-        reference.id().is_some_and(|id| self.sight.observed.doubts(&made(id.clone())))
+        reference.id().is_some_and(|id| self.input.observed.doubts(&made(id.clone())))
     }
 
     /// Marks nobody as leaving, charges nothing, and makes nobody a successor, beyond what is stored: what they were for is not
     /// done.
     pub(crate) fn unmark(&mut self) {
-        let before = &self.sight.record.status;
+        let before = &self.input.record.status;
         self.status.terminations = before.terminations.clone();
         for member in &mut self.status.instances {
             let was = before.instances.iter().find(|was| was.instance_id == member.instance_id);
@@ -190,7 +190,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn finish(self, torn_down: bool) -> Plan {
         Plan {
             actions: self.actions,
-            blocked: self.troubles,
+            blocked: self.blockers,
             left_alone: self.left_alone,
             waiting_for: self.waiting_for,
             status: self.status,
