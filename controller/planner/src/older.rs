@@ -14,7 +14,7 @@ use crate::memory::{ARRIVES_WITHIN, later};
 use crate::ownership;
 use crate::reason::Reason;
 use crate::record::Makes;
-use crate::request::ActionId;
+use crate::request::{ActionId, Write};
 use crate::resource::InstanceState;
 use crate::status::WaitOn;
 
@@ -23,7 +23,7 @@ use crate::status::WaitOn;
 pub(crate) enum Older {
     /// There are none.
     No,
-    /// One is seen, which may be an older reading: nothing is launched or taken out by it.
+    /// One is seen, which may be an older reading: nothing is launched or taken out by it, nor out of service.
     Perhaps,
     /// The record is older than AWS.
     Yes,
@@ -106,7 +106,8 @@ fn holds(older: Older, action: &Action) -> bool {
         Older::Yes => true,
         Older::Perhaps => match &action.does {
             Does::Create(intent) | Does::Replay(intent) => matches!(intent.makes, Makes::Member { .. }),
-            Does::Change(_) => false,
+            // What STATUS does not know may serve: it would be taken for somebody's target.
+            Does::Change(write) => matches!(**write, Write::DeregisterTargets { .. }),
             Does::Terminate { .. } | Does::TakeOut { .. } => true,
             Does::DeleteGroup(_) | Does::DeleteLoadBalancer(_) | Does::DeleteTargetGroup(_) => true,
         },

@@ -1,5 +1,7 @@
 //! A record that is older than what AWS holds, as one is that was put back from a backup.
 
+use std::collections::BTreeSet;
+
 use super::world::*;
 use crate::memory::ARRIVES_WITHIN;
 use crate::ownership::TAG_INTENT;
@@ -43,6 +45,19 @@ fn until_it_is_certain_only_who_comes_and_who_goes_waits() {
     assert!(plan.actions.iter().all(|action| action.why.reason == Reason::RuleRogue), "{plan}");
     assert_eq!(plan.actions.len(), 1, "{plan}");
     assert_ne!(plan.status.condition(ConditionType::Ready).unwrap().reason, Reason::RecordDamaged);
+}
+
+#[test]
+fn i2_what_an_older_record_does_not_know_serves_on() {
+    // As after a STATUS of before a rollout was put back: those that serve are not in it.
+    let mut world = World::healthy(2).member(3, 'c');
+    world.instance(3).tags.insert(TAG_INTENT.into(), "in-3".into());
+    world.record.status.instances.retain(|member| member.slot != 3);
+    for _ in 0..2 {
+        let plan = world.pass();
+        assert_eq!(ids(&plan), BTreeSet::new(), "it is no target of somebody's: {plan}");
+        world.store(&plan);
+    }
 }
 
 #[test]

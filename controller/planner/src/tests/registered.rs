@@ -324,6 +324,7 @@ fn a_target_that_was_a_member_of_ours_is_stale_and_not_foreign() {
     // Somebody's instance that lives is no dead one of ours, whatever tags it carries.
     let mut world = World::healthy(2).member(3, 'a');
     world.record.status.instances.retain(|member| member.slot != 3);
+    world.instance(3).client_token = None;
     assert_eq!(reason(&mut world), Reason::TargetForeign);
 }
 
