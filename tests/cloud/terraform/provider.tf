@@ -14,6 +14,12 @@ variable "endpoint" {
   type        = string
 }
 
+variable "max_retries" {
+  description = "How often a call is sent at most. Once: what is refused is to be seen, not tried again for minutes."
+  type        = number
+  default     = 1
+}
+
 provider "aws" {
   region                      = "us-east-2"
   access_key                  = "any"
@@ -21,8 +27,7 @@ provider "aws" {
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
-  # One try: what is refused is to be seen, not tried again for minutes.
-  max_retries = 1
+  max_retries                 = var.max_retries
 
   default_tags {
     tags = { team = "chatmrpt" }
