@@ -16,12 +16,12 @@ use jiff::Timestamp;
 
 use self::fleet::Fleet;
 use crate::action::{Action, Does, Plan};
-use crate::id::ListenerArn;
+use crate::id::{ListenerArn, LoadBalancerArn};
 use crate::input::PlanInput;
 use crate::memory::{Memory, elapsed};
 use crate::reason::Reason;
 use crate::record::{Intent, Makes};
-use crate::request::{Effect, Write};
+use crate::request::{Effect, Made, Write};
 
 /// A plan that passed. Only this can be journalled and executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub fn lint(plan: Plan, input: &PlanInput<'_>, memory: &Memory) -> Result<Linted
     if let Some(spec) = input.record.spec.as_ref().filter(|_| !input.record.deleting) {
         traffic::floor(&plan, input, spec, memory, &mut broken);
         for action in &plan.actions {
-            unused(action, input, &mut broken);
+            unused(action, input, memory, &mut broken);
             traffic::listener(action, input, spec, &mut broken);
             traffic::cutover(action, input, spec, memory, &mut broken);
             traffic::rules(action, input, spec, memory, &mut broken);
@@ -216,11 +216,13 @@ fn is_sighted(write: &Write, input: &PlanInput<'_>, memory: &Memory) -> bool {
 }
 
 /// I2: no target group goes from under a listener or a rule of ours.
-fn unused(action: &Action, input: &PlanInput<'_>, broken: &mut Vec<String>) {
+fn unused(action: &Action, input: &PlanInput<'_>, memory: &Memory, broken: &mut Vec<String>) {
     let observed = input.observed;
     for write in action.does.writes() {
         let Write::DeleteTargetGroup { target_group } = &write else { continue };
-        let free = input.record.status.load_balancer.as_ref().is_none_or(|balancer| {
+        let is_gone = |arn: &LoadBalancerArn| traffic::is_gone(&Made::LoadBalancer(arn.clone()), input, memory);
+        let balancer = input.record.status.load_balancer.as_ref().filter(|balancer| !is_gone(&balancer.arn));
+        let free = balancer.is_none_or(|balancer| {
             let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen());
             listeners.is_some_and(|all| {
                 all.iter().all(|listener| {

@@ -31,7 +31,8 @@ pub(super) fn standing_groups<'s>(
     input.record.status.target_groups.iter().filter(move |group| !is_gone(group))
 }
 
-fn is_gone(made: &Made, input: &PlanInput<'_>, memory: &Memory) -> bool {
+/// Whether it is believed gone: the record names it until a pass has gone through.
+pub(super) fn is_gone(made: &Made, input: &PlanInput<'_>, memory: &Memory) -> bool {
     memory.is_missing(made, input.missing_after, input.now) || memory.is_missing_by_name(made)
 }
 

@@ -147,6 +147,22 @@ fn rules_hold_up_no_teardown() {
 }
 
 #[test]
+fn no_listener_of_a_load_balancer_that_is_gone_holds_a_group() {
+    let mut world = with_an_old_group(World::healthy(1));
+    world.observed.targets.insert(old(), Part::Seen(Vec::new()));
+    world.pass();
+    // It was unused for a while; then the load balancer goes, and its listeners are never read again.
+    seen(&mut world.observed.load_balancers).clear();
+    world.observed.listeners.insert(alb(), Part::Unread("LoadBalancerNotFound".into()));
+    for _ in 0..3 {
+        world = world.after(ARRIVES_WITHIN.as_secs() + 60);
+        world.pass();
+    }
+    let plan = world.pass();
+    assert!(ids(&plan).contains("delete-target-group/shop-old"), "{plan}");
+}
+
+#[test]
 fn lint_refuses_to_delete_a_group_that_a_rule_uses_or_may_use() {
     let mut world = with_an_old_group(World::healthy(1));
     world.observed.targets.insert(old(), Part::Seen(Vec::new()));
