@@ -14,17 +14,16 @@ mod visitors;
 use std::io::Write as _;
 use std::time::Duration;
 
+use aws_api::id::InstanceId;
 use cloud::client::{Client, Unanswered};
 use cloud::{Options, Running, StartError};
-use engine::clock::Clock;
 use engine::context::Ctx;
 use engine::controller;
 use engine::observe::reference::Reference;
-use engine::store::{Change, Condition, RecordStore, StoreError};
 use engine::throttle::{Share, Throttled};
 use futures::future::{Either, select};
-use planner::id::InstanceId;
 use planner::ownership::{TAG_INTENT, TAG_SLOT, TAG_UID};
+use ports::{Change, Clock, Condition, RecordStore, StoreError};
 use simulator::SimCloud;
 use simulator::cloud::Canonical;
 

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use cloud::client::{Client, Reading, Unanswered};
-use engine::clock::Clock;
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
+use ports::Clock;
 
 /// How often the cloud is asked, in real time: an advance of its clock is noticed within it.
 const ASK_EVERY: Duration = Duration::from_millis(500);

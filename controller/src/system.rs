@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use engine::clock::{Clock, Entropy, Purpose};
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
+use ports::{Clock, Entropy, Purpose};
 
 /// Time since this process began to look.
 #[derive(Debug, Clone, Copy)]

@@ -13,14 +13,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::Write;
+use aws_api::ec2::InstanceWrite;
 use engine::context::Ctx;
 use engine::controller::{Options, run};
 use engine::observe::reference::Reference;
-use engine::store::Key;
 use engine::throttle::{Share, Throttled};
 use jiff::SignedDuration;
 use planner::ownership::{TAG_INTENT, TAG_UID};
 use planner::status::{ConditionType, Status, Truth};
+use ports::Key;
 use serde_json::{Value, json};
 use simulator::cloud::{Canonical, Kind, ReadLag};
 use simulator::{Builder, CrashPoints, Executor, Seeded, SimCloud, SimStore, VirtualClock};
@@ -382,31 +384,31 @@ pub fn comparable(world: &str) -> String {
 }
 
 /// "Launch more like this": an instance with those tags, made by a person.
-pub fn launch_copy(stage: &Stage, tags: planner::resource::Tags) -> planner::id::InstanceId {
+pub fn launch_copy(stage: &Stage, tags: aws_api::Tags) -> aws_api::id::InstanceId {
     let view = stage.cloud.view();
     let like = &view.live_instances()[0];
-    let run = planner::request::RunInstances {
-        token: planner::id::IntentId::parse("in-console").expect("begins with its prefix"),
+    let run = aws_api::ec2::RunInstances {
+        token: aws_api::id::IntentId::parse("in-console").expect("begins with its prefix"),
         image: like.image.clone(),
         instance_type: like.instance_type.clone(),
         subnet: like.subnet.clone().expect("a live instance has a subnet"),
         zone: like.zone.clone(),
-        groups: like.groups.iter().cloned().map(planner::request::Ref::Id).collect(),
+        groups: like.groups.iter().cloned().map(aws_api::Ref::Id).collect(),
         key_name: None,
         instance_profile: None,
         user_data: None,
-        metadata_options: planner::request::MetadataRequest {
+        metadata_options: aws_api::ec2::MetadataRequest {
             http_tokens: crds_schema::spec::HttpTokens::Required,
             hop_limit: 2,
         },
         block_devices: Vec::new(),
         associate_public_ip: None,
         tags,
-        volume_tags: planner::resource::Tags::new(),
+        volume_tags: aws_api::Tags::new(),
     };
-    let write = planner::request::Write::RunInstances(Box::new(run));
+    let write = Write::Instance(InstanceWrite::Run(Box::new(run)));
     match stage.cloud.console().write(&write).expect("there is room for one more") {
-        Some(planner::request::Made::Instance(id)) => id,
+        Some(aws_api::ResourceId::Instance(id)) => id,
         other => panic!("RunInstances made {other:?}"),
     }
 }
@@ -446,7 +448,7 @@ impl World<'_> {
         let is_current = status.spec_hash == crds_schema::spec_hash(&Value::Object(spec));
         let count = usize::try_from(status.desired).unwrap_or(usize::MAX);
         let uid = status.uid.to_string();
-        let ours = |instance: &planner::resource::Instance| instance.tags.get(TAG_UID) == Some(&uid);
+        let ours = |instance: &aws_api::ec2::Instance| instance.tags.get(TAG_UID) == Some(&uid);
         ready
             && is_current
             && status.instances.len() == count

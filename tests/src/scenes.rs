@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use planner::request::Taggable;
+use aws_api::ec2::Taggable;
 use serde_json::{Value, json};
 use simulator::cloud::{Answer, App, Kind, Timings};
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use aws_api::{Operation, Service};
 use e2e::{NAME, Stage, World, record};
-use engine::operation::{Operation, Service};
 use planner::status::{ConditionType, Truth};
 use simulator::cloud::Kind;
 
@@ -159,7 +159,7 @@ fn a_lost_reply_of_a_launch_launches_no_second_instance() {
 fn a_zone_without_capacity_is_passed_over() {
     let mut stage = Stage::new(5);
     stage.apply(&record(2));
-    stage.cloud.console().set_capacity(&planner::id::Zone("us-east-2a".into()), "t3.medium", Some(0));
+    stage.cloud.console().set_capacity(&aws_api::id::Zone("us-east-2a".into()), "t3.medium", Some(0));
     stage.start("a");
     stage.settle();
     let zones: Vec<_> = stage.cloud.view().live_instances().iter().map(|i| i.zone.0.clone()).collect();

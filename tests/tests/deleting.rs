@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::SecurityGroupWrite;
+use aws_api::{ResourceId, Tags, Write};
 use e2e::{NAME, Stage, launch_copy, record};
-use engine::store::Key;
-use planner::request::{Made, Write};
-use planner::resource::Tags;
 use planner::status::{ConditionType, Truth};
+use ports::Key;
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::{App, Kind};
@@ -103,15 +103,15 @@ fn what_is_not_ours_is_not_touched() {
     assert!(view.load_balancers().is_empty() && view.target_groups().is_empty());
 }
 
-fn foreign_group(stage: &Stage, tags: Tags) -> planner::id::SecurityGroupId {
-    let create = planner::request::CreateSecurityGroup {
+fn foreign_group(stage: &Stage, tags: Tags) -> aws_api::id::SecurityGroupId {
+    let create = aws_api::ec2::CreateSecurityGroup {
         name: "somebodys".into(),
         description: "somebody's".into(),
         vpc: stage.cloud.view().vpc(),
         tags,
     };
-    match stage.cloud.console().write(&Write::CreateSecurityGroup(create)).unwrap() {
-        Some(Made::SecurityGroup(id)) => id,
+    match stage.cloud.console().write(&Write::SecurityGroup(SecurityGroupWrite::Create(create))).unwrap() {
+        Some(ResourceId::SecurityGroup(id)) => id,
         other => panic!("CreateSecurityGroup made {other:?}"),
     }
 }

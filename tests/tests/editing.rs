@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use aws_api::Operation;
+use aws_api::elbv2::TargetHealth;
 use e2e::edits::{all, edited, in_place, rolling, two_images};
 use e2e::{Stage, World, comparable, fresh, record};
-use engine::operation::Operation;
-use planner::resource::TargetHealth;
 use planner::status::{ConditionType, Truth};
 use serde_json::{Value, json};
 use simulator::cloud::Kind;

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::{Direction, Peer, Rule};
+use aws_api::elbv2::LoadBalancerState;
+use aws_api::id::AmiId;
+use aws_api::{Operation, Ref};
 use e2e::edits::OTHER_IMAGE;
 use e2e::{NAME, Stage, record, record_with};
-use engine::operation::Operation;
-use engine::store::Key;
-use planner::id::AmiId;
-use planner::request::Ref;
-use planner::resource::{Direction, LoadBalancerState, Peer, Rule};
 use planner::status::{ConditionType, Truth};
+use ports::Key;
 use serde_json::{Value, json};
 use simulator::cloud::{Answer, App, Fault, Kind};
 use simulator::{Builder, Cut};

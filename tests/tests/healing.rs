@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::{Direction, Peer, Rule, Taggable};
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
+use aws_api::{Operation, Ref};
 use crds_schema::Cidr;
 use e2e::{NAME, Stage, World, record};
-use engine::operation::Operation;
-use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
-use planner::request::{ElbTaggable, Ref, Taggable};
-use planner::resource::{Direction, Peer, Rule};
 use planner::status::{ConditionType, Truth};
 use serde_json::Value;
 use simulator::cloud::{Answer, App, Kind, Refusal};
@@ -273,7 +273,7 @@ fn a_load_balancer_that_is_deleted_by_hand_serves_again_within_200_seconds() {
     stage.cloud.console().delete_load_balancer(&balancer).unwrap();
     stage.until("another that is active and listens", |world| {
         let view = world.cloud.view();
-        let active = |one: &planner::resource::LoadBalancer| one.state == planner::resource::LoadBalancerState::Active;
+        let active = |one: &aws_api::elbv2::LoadBalancer| one.state == aws_api::elbv2::LoadBalancerState::Active;
         view.load_balancers().iter().any(|one| active(one) && !view.listeners(&one.arn).is_empty())
     });
     let took = stage.clock.since_epoch() - at;
@@ -317,12 +317,12 @@ fn a_bad_image_costs_at_most_the_hours_budget() {
 
 /// Short for an image's id.
 trait ParseAmi {
-    fn parse_ami(&self) -> planner::id::AmiId;
+    fn parse_ami(&self) -> aws_api::id::AmiId;
 }
 
 impl ParseAmi for str {
-    fn parse_ami(&self) -> planner::id::AmiId {
-        planner::id::AmiId::parse(self).unwrap()
+    fn parse_ami(&self) -> aws_api::id::AmiId {
+        aws_api::id::AmiId::parse(self).unwrap()
     }
 }
 

@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::{CreateSecurityGroup, InstanceState, SecurityGroupWrite};
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{AmiId, InstanceId};
+use aws_api::{Operation, ResourceId, Tags, Write};
 use e2e::edits::{Edit, OTHER_IMAGE, two_images};
 use e2e::{NAME, RESYNC, Stage, record, record_with};
-use engine::operation::Operation;
-use engine::store::Key;
-use planner::id::{AmiId, InstanceId};
-use planner::request::{CreateSecurityGroup, Made, Write};
-use planner::resource::{InstanceState, Tags, TargetHealth};
 use planner::status::{ConditionType, Truth};
+use ports::Key;
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::{Answer, App, Kind, ReadLag, Timings};
@@ -175,7 +175,7 @@ fn a_member_whose_zone_the_load_balancer_lost_is_served_again_and_not_replaced()
     let kept: Vec<_> = view.subnets().into_iter().skip(1).map(|subnet| subnet.id).collect();
     stage.cloud.console().set_subnets(&balancer, &kept).unwrap();
     let view = stage.cloud.view();
-    let unused = |target: &planner::resource::Target| target.health == TargetHealth::Unused;
+    let unused = |target: &aws_api::elbv2::Target| target.health == TargetHealth::Unused;
     assert!(view.targets(&view.target_groups()[0].arn).iter().any(unused), "the loss is felt");
     stage.until("served again", |world| {
         world.is_settled() && world.cloud.view().healthy(&world.cloud.view().target_groups()[0].arn) == 3
@@ -281,8 +281,8 @@ fn a_group_of_somebody_elses_under_our_name_is_named_and_left_alone() {
         vpc: stage.cloud.view().vpc(),
         tags: Tags::new(),
     };
-    let made = stage.cloud.console().write(&Write::CreateSecurityGroup(create)).unwrap();
-    let Some(Made::SecurityGroup(theirs)) = made else { panic!("no group") };
+    let made = stage.cloud.console().write(&Write::SecurityGroup(SecurityGroupWrite::Create(create))).unwrap();
+    let Some(ResourceId::SecurityGroup(theirs)) = made else { panic!("no group") };
     let before = stage.cloud.view().group(&name);
     stage.apply(&record(2));
     stage.start("a");

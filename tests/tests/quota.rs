@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::{Bucket, Operation};
 use e2e::{RESYNC, Stage, World, record};
-use engine::operation::{Bucket, Operation};
 use planner::status::{ConditionType, Truth};
 use serde_json::{Value, json};
 

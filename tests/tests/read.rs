@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::{CreateSecurityGroup, Direction, InstanceState, Peer, Rule, SecurityGroupWrite, Taggable};
+use aws_api::elbv2::{CreateTargetGroup, ElbTaggable, TargetGroupWrite};
+use aws_api::id::{LoadBalancerArn, TargetGroupArn};
+use aws_api::{Operation, Ref, ResourceId, Tags, Write};
 use e2e::{NAME, Stage, record, record_with};
-use engine::operation::Operation;
-use planner::id::{LoadBalancerArn, TargetGroupArn};
 use planner::ownership::TAG_INTENT;
 use planner::reason::Reason;
-use planner::request::{CreateSecurityGroup, CreateTargetGroup, ElbTaggable, Made, Ref, Taggable, Write};
-use planner::resource::{Direction, InstanceState, Peer, Rule, Tags};
 use planner::status::{ConditionType, Truth};
 use simulator::cloud::Kind;
 
@@ -35,16 +35,16 @@ fn told(stage: &Stage, reason: Reason) -> bool {
 fn theirs(stage: &Stage) -> TargetGroupArn {
     let view = stage.cloud.view();
     let ours = view.target_groups()[0].clone();
-    let create = Write::CreateTargetGroup(CreateTargetGroup {
+    let create = Write::TargetGroup(TargetGroupWrite::Create(CreateTargetGroup {
         name: "theirs".into(),
         protocol: ours.protocol.unwrap(),
         port: 8080,
         vpc: view.vpc(),
         health_check: ours.health_check,
         tags: Tags::new(),
-    });
+    }));
     match stage.cloud.console().write(&create).unwrap() {
-        Some(Made::TargetGroup(arn)) => arn,
+        Some(ResourceId::TargetGroup(arn)) => arn,
         other => panic!("{other:?}"),
     }
 }
@@ -176,14 +176,14 @@ fn a_delete_that_somebodys_rule_holds_up_says_whose_and_goes_on_once_it_is_gone(
     let mut stage = Stage::standing(37, &record(1), |builder| builder);
     let view = stage.cloud.view();
     let ours = view.group(&format!("{NAME}-instance-sg")).unwrap().id;
-    let create = Write::CreateSecurityGroup(CreateSecurityGroup {
+    let create = Write::SecurityGroup(SecurityGroupWrite::Create(CreateSecurityGroup {
         name: "redis".into(),
         description: "shared".into(),
         vpc: view.vpc(),
         tags: Tags::from([("Name".to_owned(), "shared redis".to_owned())]),
-    });
+    }));
     let theirs = match stage.cloud.console().write(&create).unwrap() {
-        Some(Made::SecurityGroup(id)) => id,
+        Some(ResourceId::SecurityGroup(id)) => id,
         other => panic!("{other:?}"),
     };
     let peer = Peer::Group(Ref::Id(ours));

@@ -15,8 +15,8 @@ use e2e::scenes::{CONVERGE, DELETE, PORT, REPAIR, ROLLOUT, SCALE_DOWN, SCALE_UP,
 use e2e::simulation::judge::Judge;
 use e2e::simulation::run::bounds;
 use e2e::{NAME, SETTLE_MAX, Stage};
-use engine::store::{Item, Key};
 use planner::reason::Reason;
+use ports::{Item, Key};
 use serde_json::Value;
 
 /// Kinds of items, by how their sort keys begin; the last: all of them.
@@ -134,7 +134,7 @@ fn fault(scene: &Scene, case: Case, moments: &[Moment]) -> Option<String> {
 /// Live instances that the environment launched and STATUS does not know.
 fn unknown_members(stage: &Stage) -> Vec<String> {
     let Some(status) = stage.status() else { return Vec::new() };
-    let known = |id: &planner::id::InstanceId| status.instances.iter().any(|member| member.instance_id == *id);
+    let known = |id: &aws_api::id::InstanceId| status.instances.iter().any(|member| member.instance_id == *id);
     let uid = status.uid.to_string();
     let live = stage.cloud.view().live_instances();
     let ours = live.into_iter().filter(|one| one.tags.get(planner::ownership::TAG_UID) == Some(&uid));

@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::scenes::{CONVERGE, DELETE, End, PORT, QUIET, REPAIR, ROLLOUT, SCALE_DOWN, SCALE_UP, SICK, Scene, end, stage};
-use engine::store::Key;
+use ports::Key;
 use simulator::cloud::Glimpse;
 use simulator::store::Notice;
 

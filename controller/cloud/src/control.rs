@@ -173,8 +173,8 @@ fn state(account: &mut Account, name: &str) -> Result<Value, Refused> {
 /// A listener that is not served, because its load balancer is not active yet or TLS is not spoken here, has no address.
 fn load_balancers(cloud: &SimCloud, ports: &Ports) -> Vec<Value> {
     let view = cloud.view();
-    let one = |balancer: planner::resource::LoadBalancer| {
-        let served = |listener: &planner::resource::Listener| {
+    let one = |balancer: aws_api::elbv2::LoadBalancer| {
+        let served = |listener: &aws_api::elbv2::Listener| {
             let address = ports.address(listener.arn.as_str()).map(|address| address.to_string());
             json!({ "port": listener.port, "address": address })
         };
@@ -186,7 +186,7 @@ fn load_balancers(cloud: &SimCloud, ports: &Ports) -> Vec<Value> {
 }
 
 fn instances(cloud: &SimCloud) -> Vec<Value> {
-    let one = |instance: planner::resource::Instance| {
+    let one = |instance: aws_api::ec2::Instance| {
         json!({ "id": instance.id.as_str(), "state": instance.state.to_string(), "image": instance.image.as_str(),
             "zone": instance.zone.0, "privateIp": instance.private_ip })
     };

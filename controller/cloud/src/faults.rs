@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::id::{InstanceId, Zone};
 use crds_schema::SpecDuration;
-use planner::id::{InstanceId, Zone};
 use serde::{Deserialize, Serialize};
 use simulator::SimCloud;
 use simulator::cloud::{Answer as Answers, App, Refusal};
@@ -399,7 +399,7 @@ impl Undo {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use planner::id::SubnetId;
+    use aws_api::id::SubnetId;
     use serde_json::{Value, json};
     use simulator::{Builder, VirtualClock};
 

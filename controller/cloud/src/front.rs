@@ -55,7 +55,7 @@ pub struct Opened {
 /// One region's.
 pub(crate) struct Site {
     region: String,
-    table: RefCell<Option<Made>>,
+    table: RefCell<Option<ResourceId>>,
     traffic: RefCell<Traffic>,
     applications: RefCell<Applications>,
     redis: RefCell<Redis>,
@@ -64,7 +64,7 @@ pub(crate) struct Site {
 }
 
 /// A table, and how often the world had changed when it was made.
-struct Made {
+struct ResourceId {
     changes: u64,
     table: Rc<Table>,
 }
@@ -148,7 +148,7 @@ impl Front {
         self.made.set(self.made.get() + 1);
         site.traffic.borrow_mut().adopt(&table);
         site.applications.borrow_mut().adopt(&table);
-        *site.table.borrow_mut() = Some(Made { changes: cloud.changes(), table: Rc::clone(&table) });
+        *site.table.borrow_mut() = Some(ResourceId { changes: cloud.changes(), table: Rc::clone(&table) });
         Some((table, now))
     }
 

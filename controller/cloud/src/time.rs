@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use engine::clock::Clock as _;
 use jiff::Timestamp;
+use ports::Clock as _;
 use simulator::VirtualClock;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -8,12 +8,10 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use aws_api::{Bucket, Calls, CloudError, Reply, Request};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-
-use crate::cloud::{Cloud, Reply, Request};
-use crate::error::CloudError;
-use crate::operation::{Bucket, Calls};
+use ports::Cloud;
 
 /// What an environment of which nothing is known needs at most: each kind of thing is asked for once.
 fn unknown() -> Calls {

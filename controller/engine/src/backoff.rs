@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::clock::{Entropy, Purpose};
+use ports::{Entropy, Purpose};
 
 /// Pause after a first failure: most are over by then, and a lost race is tried again soon.
 pub const FIRST: Duration = Duration::from_secs(1);

@@ -4,15 +4,12 @@
 
 use std::time::Duration;
 
+use aws_api::{CloudError, Reply, Request};
 use futures::future::{Either, select};
 use futures::pin_mut;
+use ports::{Clock, Cloud, Entropy, RecordStore};
 
-use crate::clock::{Clock, Entropy};
-use crate::cloud::{Cloud, Reply, Request};
-use crate::error::CloudError;
 use crate::observe::reference::Reference;
-use crate::operation::Operation;
-use crate::store::RecordStore;
 
 /// Longest mutating call. The lease has at least twice as long to go when it is renewed in time, so that every call
 /// ends before the lease does (promise I4).
@@ -56,8 +53,8 @@ impl<'a> Ctx<'a> {
     /// AWS's, or an unanswered call when time is up: it may then have taken effect.
     pub async fn call(&self, region: &str, request: Request) -> Result<Reply, CloudError> {
         let (operation, bound) = match &request {
-            Request::Read(read) => (Operation::from(read), READ_MAX),
-            Request::Write(write) => (Operation::from(write), WRITE_MAX),
+            Request::Read(read) => (read.operation(), READ_MAX),
+            Request::Write(write) => (write.operation(), WRITE_MAX),
         };
         let reply = self.cloud.call(region, request);
         let time_is_up = self.real_clock.sleep(bound);

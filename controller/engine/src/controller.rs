@@ -17,12 +17,12 @@ use std::time::Duration;
 use futures::future::FusedFuture;
 use futures::{FutureExt, pin_mut, select_biased};
 use planner::status::{Status, Wait};
+use ports::StoreError;
 
 use self::tenure::{Ended, lead};
 use crate::context::Ctx;
 use crate::lease::{Attempt, Lease, bounded};
 use crate::reconcile::Pass;
-use crate::store::StoreError;
 
 /// How often a waiting replica looks whether the lease is free: a successor then starts within this of a release.
 const ACQUIRE_INTERVAL: Duration = Duration::from_secs(2);

@@ -9,20 +9,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::ec2::{InstanceWrite, UserData};
+use aws_api::{ActionId, CloudError, ErrorKind, Reply, Request, ResourceId, Unresolved, Write};
 use futures::future::{LocalBoxFuture, join_all};
 use planner::action::{Action, Does};
-use planner::outcome::{ErrorKind, Fault, Outcome, Outcomes, holds_already};
+use planner::outcome::{Fault, Outcome, Outcomes};
 use planner::record::Intent;
-use planner::request::{ActionId, Made, Unresolved, UserData, Write};
+use ports::{Clock, StoreError};
 
-use crate::clock::Clock;
-use crate::cloud::{Reply, Request};
 use crate::context::{Ctx, WRITE_MAX};
-use crate::error::CloudError;
 use crate::journal::{self, Journaled};
-use crate::operation::Operation;
 use crate::records;
-use crate::store::StoreError;
 use crate::writer::{WriteError, Writer};
 
 /// What the lease must have left before a call is sent: the longest call, and a second for being slow ourselves.
@@ -150,9 +147,13 @@ impl Execution<'_> {
     }
 
     /// Fills in what earlier actions made, and the user data.
-    async fn prepare<'a>(&self, action: &'a Action, made: &BTreeMap<ActionId, Made>) -> Result<Order<'a>, Outcome> {
+    async fn prepare<'a>(
+        &self,
+        action: &'a Action,
+        made: &BTreeMap<ActionId, ResourceId>,
+    ) -> Result<Order<'a>, Outcome> {
         let resolved = action.does.writes().into_iter().map(|write| {
-            let operation = Operation::from(&write);
+            let operation = write.operation();
             write.resolve(made).map_err(|Unresolved(missing)| {
                 Outcome::Failed(fault(CloudError::bug(operation, format!("{missing} returned no id for it")), true))
             })
@@ -170,7 +171,7 @@ impl Execution<'_> {
     }
 
     async fn fill_in_user_data(&self, write: &mut Write) -> Result<(), Outcome> {
-        let Write::RunInstances(run) = write else { return Ok(()) };
+        let Write::Instance(InstanceWrite::Run(run)) = write else { return Ok(()) };
         let Some(UserData::Revision(revision)) = run.user_data else { return Ok(()) };
         let known = self.texts.borrow().get(&revision).cloned();
         let data = match known {
@@ -197,7 +198,7 @@ impl Execution<'_> {
         let mut told = Told::default();
         for (nth, write) in order.writes.into_iter().enumerate() {
             if self.desk.remaining() < LEASE_NEEDED {
-                let unsent = CloudError::unanswered(Operation::from(&write), LEASE_ENDS);
+                let unsent = CloudError::unanswered(write.operation(), LEASE_ENDS);
                 let unsent =
                     if nth == 0 { Outcome::NotTried(LEASE_ENDS.into()) } else { Outcome::Failed(fault(unsent, true)) };
                 failed = Some(unsent);
@@ -223,15 +224,15 @@ impl Execution<'_> {
         (order.action, failed.unwrap_or(Outcome::Done(made)), told)
     }
 
-    async fn send(&self, write: Write) -> Result<Option<Made>, CloudError> {
-        let operation = Operation::from(&write);
+    async fn send(&self, write: Write) -> Result<Option<ResourceId>, CloudError> {
+        let operation = write.operation();
         let _changing = Changing { clock: self.ctx.clock, ended: self.changed };
         let wanted = write.clone();
         match self.ctx.call(self.region, Request::Write(write)).await {
             Ok(Reply::Made(made)) => Ok(Some(made)),
             Ok(Reply::Done) => Ok(None),
             Ok(_) => Err(CloudError::bug(operation, "the reply is that of another call")),
-            Err(error) if error.code.as_deref().is_some_and(|code| holds_already(&wanted, code)) => Ok(None),
+            Err(error) if error.code.as_deref().is_some_and(|code| wanted.holds_already(code)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -307,7 +308,7 @@ fn is_done(outcome: &Outcome) -> bool {
     }
 }
 
-fn made(outcomes: &Outcomes) -> BTreeMap<ActionId, Made> {
+fn made(outcomes: &Outcomes) -> BTreeMap<ActionId, ResourceId> {
     let made = outcomes.iter().filter_map(|(id, outcome)| match outcome {
         Outcome::Done(Some(made)) => Some((id.clone(), made.clone())),
         Outcome::Done(None) | Outcome::Failed(_) | Outcome::NotTried(_) => None,

@@ -7,22 +7,22 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use aws_api::ec2::{CreateSecurityGroup, SecurityGroupWrite};
+use aws_api::id::{IntentId, VpcId};
+use aws_api::{ActionId, Write};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use planner::PlanInput;
 use planner::action::{Action, Does, Plan};
-use planner::id::{IntentId, VpcId};
 use planner::lint::Linted;
 use planner::observed::Observed;
 use planner::reason::{Reason, Why};
 use planner::record::{GroupRole, Intent, Makes, Record};
-use planner::request::{ActionId, CreateSecurityGroup};
 use planner::status::Status;
+use ports::{Change, Clock, Condition, Entropy, Item, Key, Purpose, Query, RecordStore, StoreError};
 use serde_json::{Value, json};
 
-use crate::clock::{Clock, Entropy, Purpose};
 use crate::lease::{Attempt, Lease};
-use crate::store::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use crate::testing::TestClock;
 
 /// What goes wrong with one write.
@@ -142,7 +142,7 @@ impl Table {
 }
 
 fn unanswered() -> StoreError {
-    StoreError::Unanswered { endpoint: "http://table".into(), message: "reset".into(), sent: Sent::Write }
+    StoreError::Unanswered { endpoint: "http://table".into(), message: "reset".into(), sent: ports::Sent::Write }
 }
 
 impl RecordStore for Table {
@@ -287,12 +287,12 @@ pub fn intent(id: &str) -> Intent {
     Intent {
         id: IntentId::parse(id).unwrap(),
         makes: Makes::Group(GroupRole::Instances),
-        write: planner::request::Write::CreateSecurityGroup(CreateSecurityGroup {
+        write: Write::SecurityGroup(SecurityGroupWrite::Create(CreateSecurityGroup {
             name: "a-instance-sg".into(),
             description: "instances of a".into(),
             vpc: VpcId::parse("vpc-1").unwrap(),
             tags: [("understudy:intent".to_owned(), id.to_owned())].into(),
-        }),
+        })),
         created_at: "2026-11-24T09:00:00.123456789Z".parse().unwrap(),
         revision: 1,
     }

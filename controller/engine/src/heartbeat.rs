@@ -10,13 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use planner::conclude::Event;
 use planner::reason::{Reason, Severity};
+use ports::{Change, Clock, Key, Purpose, RecordStore, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clock::{Clock, Purpose};
 use crate::items::{self, CONTROLLER, HEARTBEAT};
 use crate::recorder;
-use crate::store::{Change, Key, RecordStore, StoreError};
 use crate::writer::{WriteError, Writer};
 
 /// How often it is written: two may fail before a reader takes the controller for dead.

@@ -7,10 +7,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ports::{Item, Key};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use crate::store::{Item, Key};
 
 /// The controller's own partition. No environment can be named so.
 pub const CONTROLLER: &str = "_controller";

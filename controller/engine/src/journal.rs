@@ -9,24 +9,23 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use aws_api::id::{InstanceId, IntentId};
+use aws_api::{ActionId, ResourceId};
 use jiff::Timestamp;
 use planner::action::{Does, Plan};
 use planner::conclude::{Closed, Conclusion, Event};
-use planner::id::{InstanceId, IntentId};
 use planner::lint::Linted;
 use planner::outcome::{Outcome, Outcomes};
 use planner::reason::Reason;
 use planner::record::Intent;
-use planner::request::{ActionId, Made};
 use planner::status::Status;
+use ports::{Change, Condition, Item, Key, Purpose, Query, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Purpose;
 use crate::items::{self, CLOSED_INTENTS, CLOSED_KEPT, DELETION, DONE_PASSES, INTENTS, OPEN_INTENTS, OPEN_PASSES};
 use crate::items::{REVISIONS, SPEC, STATUS};
 use crate::recorder::{self, Recorder};
 use crate::records::{self, Base, Stored};
-use crate::store::{Change, Condition, Item, Key, Query, StoreError};
 use crate::writer::{PARTS_MAX, WriteError, Writer};
 
 /// Most intents that are closed when a pass is opened; the others stay open until the next, which does no harm.
@@ -118,7 +117,7 @@ struct ClosedIntent<'a> {
     intent: &'a Intent,
     closed_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    made: Option<&'a Made>,
+    made: Option<&'a ResourceId>,
     message: &'a str,
 }
 

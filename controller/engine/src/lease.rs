@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use futures::pin_mut;
+use ports::{Change, Clock, Condition, Entropy, Key, Purpose, RecordStore, Sent, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clock::{Clock, Entropy, Purpose};
 use crate::items::{self, CONTROLLER, LEASE};
-use crate::store::{Change, Condition, Key, RecordStore, Sent, StoreError};
 use crate::writer::backoff;
 
 /// How long a lease holds after its last renewal.

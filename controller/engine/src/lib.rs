@@ -24,14 +24,9 @@ pub mod heartbeat;
 
 // What it stands on: AWS, the table, time and chance, each a trait.
 pub mod context;
-pub mod cloud;
 pub mod throttle;
 mod allowance;
-pub mod operation;
-pub mod error;
-pub mod store;
 pub mod items;
-pub mod clock;
 
 #[cfg(test)]
 mod testing;

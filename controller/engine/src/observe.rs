@@ -16,21 +16,24 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::ec2::{
+    Instance, InstanceRead, InstanceState, ProfileAssociation, SecurityGroup, SecurityGroupRead, StatusChecks, Volume,
+    VolumeRead,
+};
+use aws_api::elbv2::{
+    ElbTaggable, Elbv2TagsRead, Listener, ListenerRead, ListenerRule, LoadBalancer, LoadBalancerRead, RuleRead, Target,
+    TargetGroup, TargetGroupRead,
+};
+use aws_api::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
+use aws_api::{Filter, Page, Read, Reply, ResourceId, Tags};
 use futures::join;
-use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use planner::lookup::Lookups;
 use planner::observed::{Observed, Part};
 use planner::ownership::TAG_UID;
-use planner::request::{ElbTaggable, Made};
-use planner::resource::{
-    Instance, InstanceState, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks,
-    Tags, Target, TargetGroup, Volume,
-};
 
 use self::read::{Answers, Batch, Filed};
 use self::reference::Referred;
 use self::usage::Users;
-use crate::cloud::{Filter, Page, Read, Reply};
 use crate::context::Ctx;
 
 /// Rounds of reads at most: the recorded, what hangs on resources that the record does not know yet (or on an instance
@@ -46,7 +49,7 @@ const ELB_NAMES_MAX: usize = 20;
 pub struct Sought {
     /// What to look at.
     pub lookups: Lookups,
-    /// When, by [`crate::clock::Clock::elapsed`], its last mutating call ended. What was asked before is stale.
+    /// When, by [`ports::Clock::elapsed`], its last mutating call ended. What was asked before is stale.
     pub since: Duration,
 }
 
@@ -232,15 +235,15 @@ impl Sight {
         balancers: &BTreeSet<LoadBalancerArn>,
         groups: &BTreeSet<TargetGroupArn>,
         since: Duration,
-    ) -> BTreeSet<Made> {
+    ) -> BTreeSet<ResourceId> {
         let balancer = |arn: &&LoadBalancerArn| {
             self.load_balancer_attributes.is_unknown(arn, since) || self.listeners.is_unknown(arn, since)
         };
         let group = |arn: &&TargetGroupArn| {
             self.target_group_attributes.is_unknown(arn, since) || self.targets.is_unknown(arn, since)
         };
-        let balancers = balancers.iter().filter(balancer).cloned().map(Made::LoadBalancer);
-        balancers.chain(groups.iter().filter(group).cloned().map(Made::TargetGroup)).collect()
+        let balancers = balancers.iter().filter(balancer).cloned().map(ResourceId::LoadBalancer);
+        balancers.chain(groups.iter().filter(group).cloned().map(ResourceId::TargetGroup)).collect()
     }
 
     fn instances_of(&self, sought: &Sought) -> Part<BTreeMap<InstanceId, Instance>> {
@@ -283,7 +286,9 @@ fn whole<K: Clone, V>(keys: &[K], found: impl IntoIterator<Item = V>, page: Page
 
 const INSTANCES_BY_UID: Batch<String, Instance> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |uids, page| Read::Instances { filters: filter(&format!("tag:{TAG_UID}"), uids), page },
+    request: |uids, page| {
+        Read::Instance(InstanceRead::Describe { filters: filter(&format!("tag:{TAG_UID}"), uids), page })
+    },
     file: |_, reply| {
         let Reply::Instances(found, page) = reply else { return None };
         let by_uid = found.into_iter().filter_map(|one| one.tags.get(TAG_UID).cloned().map(|uid| (uid, one)));
@@ -293,7 +298,7 @@ const INSTANCES_BY_UID: Batch<String, Instance> = Batch {
 
 const INSTANCES_BY_ID: Batch<InstanceId, Instance> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |ids, page| Read::Instances { filters: filter("instance-id", ids), page },
+    request: |ids, page| Read::Instance(InstanceRead::Describe { filters: filter("instance-id", ids), page }),
     file: |_, reply| {
         let Reply::Instances(found, page) = reply else { return None };
         Some((found.into_iter().map(|one| (one.id.clone(), one)).collect(), page))
@@ -302,7 +307,7 @@ const INSTANCES_BY_ID: Batch<InstanceId, Instance> = Batch {
 
 const STATUS_CHECKS: Batch<InstanceId, StatusChecks> = Batch {
     size: STATUS_IDS_MAX,
-    request: |ids, page| Read::InstanceStatus { ids: ids.to_vec(), page },
+    request: |ids, page| Read::Instance(InstanceRead::Status { ids: ids.to_vec(), page }),
     file: |_, reply| {
         let Reply::InstanceStatus(found, page) = reply else { return None };
         Some((found, page))
@@ -314,7 +319,10 @@ const PROFILE_ASSOCIATIONS: Batch<InstanceId, ProfileAssociation> = Batch {
     size: FILTER_VALUES_MAX,
     request: |ids, page| {
         let standing = filter("state", &["associating", "associated"]);
-        Read::ProfileAssociations { filters: [filter("instance-id", ids), standing].concat(), page }
+        Read::Instance(InstanceRead::ProfileAssociations {
+            filters: [filter("instance-id", ids), standing].concat(),
+            page,
+        })
     },
     file: |_, reply| {
         let Reply::ProfileAssociations(found, page) = reply else { return None };
@@ -324,7 +332,7 @@ const PROFILE_ASSOCIATIONS: Batch<InstanceId, ProfileAssociation> = Batch {
 
 const VOLUMES: Batch<InstanceId, Volume> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |ids, page| Read::Volumes { filters: filter("attachment.instance-id", ids), page },
+    request: |ids, page| Read::Volume(VolumeRead::Describe { filters: filter("attachment.instance-id", ids), page }),
     file: |_, reply| {
         let Reply::Volumes(found, page) = reply else { return None };
         Some((found.into_iter().map(|one| (one.instance.clone(), one)).collect(), page))
@@ -333,7 +341,9 @@ const VOLUMES: Batch<InstanceId, Volume> = Batch {
 
 const SECURITY_GROUPS: Batch<String, SecurityGroup> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |names, page| Read::SecurityGroups { filters: filter("group-name", names), page },
+    request: |names, page| {
+        Read::SecurityGroup(SecurityGroupRead::Describe { filters: filter("group-name", names), page })
+    },
     file: |_, reply| {
         let Reply::SecurityGroups(found, page) = reply else { return None };
         Some((found.into_iter().map(|one| (one.name.clone(), one)).collect(), page))
@@ -342,7 +352,7 @@ const SECURITY_GROUPS: Batch<String, SecurityGroup> = Batch {
 
 const LOAD_BALANCERS: Batch<String, LoadBalancer> = Batch {
     size: ELB_NAMES_MAX,
-    request: |names, _| Read::LoadBalancers { names: names.to_vec() },
+    request: |names, _| Read::LoadBalancer(LoadBalancerRead::Describe { names: names.to_vec() }),
     file: |_, reply| {
         let Reply::LoadBalancers(found) = reply else { return None };
         Some((found.into_iter().map(|one| (one.name.clone(), one)).collect(), None))
@@ -351,7 +361,7 @@ const LOAD_BALANCERS: Batch<String, LoadBalancer> = Batch {
 
 const LOAD_BALANCER_ATTRIBUTES: Batch<LoadBalancerArn, BTreeMap<String, String>> = Batch {
     size: 1,
-    request: |arns, _| Read::LoadBalancerAttributes { load_balancer: arns[0].clone() },
+    request: |arns, _| Read::LoadBalancer(LoadBalancerRead::Attributes { load_balancer: arns[0].clone() }),
     file: |arns, reply| {
         let Reply::Attributes(all) = reply else { return None };
         whole(arns, [all], None)
@@ -360,7 +370,7 @@ const LOAD_BALANCER_ATTRIBUTES: Batch<LoadBalancerArn, BTreeMap<String, String>>
 
 const LISTENERS: Batch<LoadBalancerArn, Listener> = Batch {
     size: 1,
-    request: |arns, page| Read::Listeners { load_balancer: arns[0].clone(), page },
+    request: |arns, page| Read::Listener(ListenerRead::Describe { load_balancer: arns[0].clone(), page }),
     file: |arns, reply| {
         let Reply::Listeners(found, page) = reply else { return None };
         whole(arns, found, page)
@@ -369,7 +379,7 @@ const LISTENERS: Batch<LoadBalancerArn, Listener> = Batch {
 
 const RULES: Batch<ListenerArn, ListenerRule> = Batch {
     size: 1,
-    request: |arns, page| Read::Rules { listener: arns[0].clone(), page },
+    request: |arns, page| Read::Rule(RuleRead::Describe { listener: arns[0].clone(), page }),
     file: |arns, reply| {
         let Reply::Rules(found, page) = reply else { return None };
         whole(arns, found, page)
@@ -378,7 +388,7 @@ const RULES: Batch<ListenerArn, ListenerRule> = Batch {
 
 const TARGET_GROUPS: Batch<String, TargetGroup> = Batch {
     size: ELB_NAMES_MAX,
-    request: |names, _| Read::TargetGroups { names: names.to_vec() },
+    request: |names, _| Read::TargetGroup(TargetGroupRead::Describe { names: names.to_vec() }),
     file: |_, reply| {
         let Reply::TargetGroups(found) = reply else { return None };
         Some((found.into_iter().map(|one| (one.name.clone(), one)).collect(), None))
@@ -387,7 +397,7 @@ const TARGET_GROUPS: Batch<String, TargetGroup> = Batch {
 
 const TARGET_GROUP_ATTRIBUTES: Batch<TargetGroupArn, BTreeMap<String, String>> = Batch {
     size: 1,
-    request: |arns, _| Read::TargetGroupAttributes { target_group: arns[0].clone() },
+    request: |arns, _| Read::TargetGroup(TargetGroupRead::Attributes { target_group: arns[0].clone() }),
     file: |arns, reply| {
         let Reply::Attributes(all) = reply else { return None };
         whole(arns, [all], None)
@@ -396,7 +406,7 @@ const TARGET_GROUP_ATTRIBUTES: Batch<TargetGroupArn, BTreeMap<String, String>> =
 
 const TARGETS: Batch<TargetGroupArn, Target> = Batch {
     size: 1,
-    request: |arns, _| Read::TargetHealth { target_group: arns[0].clone() },
+    request: |arns, _| Read::TargetGroup(TargetGroupRead::Health { target_group: arns[0].clone() }),
     file: |arns, reply| {
         let Reply::TargetHealth(found) = reply else { return None };
         whole(arns, found, None)
@@ -405,7 +415,7 @@ const TARGETS: Batch<TargetGroupArn, Target> = Batch {
 
 const TAGS: Batch<ElbTaggable, Tags> = Batch {
     size: ELB_NAMES_MAX,
-    request: |resources, _| Read::Tags { resources: resources.to_vec() },
+    request: |resources, _| Read::Elbv2Tags(Elbv2TagsRead::Describe { resources: resources.to_vec() }),
     file: |_, reply| {
         let Reply::Tags(found) = reply else { return None };
         Some((found, None))

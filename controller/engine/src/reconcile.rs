@@ -20,10 +20,10 @@ use planner::reason::{Reason, Severity};
 use planner::record::Record;
 use planner::status::{Condition, ConditionType, Status, Truth, Wait};
 use planner::{PlanInput, plan};
+use ports::{Purpose, StoreError};
 use tracing::Instrument;
 
 use crate::allowance::Needs;
-use crate::clock::Purpose;
 use crate::context::Ctx;
 use crate::execute::{Site, execute};
 use crate::journal::{self, Ending};
@@ -32,7 +32,6 @@ use crate::observe::rarely::Rarely;
 use crate::observe::{Sought, observe};
 use crate::recorder::Recorder;
 use crate::records::{Reader, Stored};
-use crate::store::StoreError;
 use crate::work_queue::Trigger;
 use crate::writer::{WriteError, Writer};
 

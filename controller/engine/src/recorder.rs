@@ -10,17 +10,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::ActionId;
 use jiff::Timestamp;
 use planner::conclude::Event;
 use planner::reason::{Reason, Severity};
-use planner::request::ActionId;
 use planner::status::ConditionType;
+use ports::{Change, Entropy, Purpose, Query, RecordStore, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clock::{Entropy, Purpose};
 use crate::items::{self, EVENTS, EVENTS_KEPT};
-use crate::store::{Change, Query, RecordStore, StoreError};
 
 /// When an event that goes on is told again: often enough that whoever looks sees it among the last ones, and seldom
 /// enough that a night's trouble fills a page and not a book.

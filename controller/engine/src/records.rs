@@ -8,20 +8,20 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::Write;
+use aws_api::ec2::{InstanceWrite, UserData};
+use aws_api::id::EnvUid;
 use crds_schema::{Fault, Spec, StagingEnvironment};
 use jiff::Timestamp;
 use planner::desired::Template;
 use planner::fixed;
-use planner::id::EnvUid;
 use planner::record::{Good, Intent, Record};
-use planner::request::{UserData, Write};
 use planner::status::Status;
+use ports::{Condition, Entropy, Item, Key, Purpose, Query, RecordStore, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clock::{Entropy, Purpose};
 use crate::items::{self, DELETION, OPEN_INTENTS, REVISIONS, SPEC, STATUS, STATUS_KIND};
-use crate::store::{Condition, Item, Key, Query, RecordStore, StoreError};
 
 /// How many revisions are kept, beside the last valid one.
 pub const REVISIONS_KEPT: u64 = 20;
@@ -583,7 +583,7 @@ fn parse_revision(item: Item) -> Result<Revision, String> {
 }
 
 fn user_data_of(intent: &Intent) -> Option<u64> {
-    if let Write::RunInstances(run) = &intent.write
+    if let Write::Instance(InstanceWrite::Run(run)) = &intent.write
         && let Some(UserData::Revision(number)) = run.user_data
     {
         Some(number)

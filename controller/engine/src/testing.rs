@@ -13,21 +13,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use aws_api::ec2::{
+    Image, ImageRead, Instance, InstanceRead, NetworkInterface, NetworkRead, Peer, ProfileAssociation, Rule,
+    SecurityGroup, SecurityGroupRead, StatusChecks, Subnet, Volume, VolumeRead,
+};
+use aws_api::elbv2::{
+    ElbTaggable, Elbv2TagsRead, Listener, ListenerRead, ListenerRule, LoadBalancer, LoadBalancerRead, RuleRead, Target,
+    TargetGroup, TargetGroupRead,
+};
+use aws_api::id::{AmiId, ListenerArn, SubnetId, VpcId, Zone};
+use aws_api::{CloudError, Filter, Operation, Read, Reply, Request, Tags, Write};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
-use planner::id::{AmiId, ListenerArn, SubnetId, VpcId, Zone};
-use planner::request::{ElbTaggable, Write};
-use planner::resource::{
-    Image, Instance, Listener, ListenerRule, LoadBalancer, NetworkInterface, Peer, ProfileAssociation, Rule,
-    SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup, Volume,
-};
-
-use crate::clock::{Clock, Entropy, Purpose};
-use crate::cloud::{Cloud, Filter, Read, Reply, Request};
-use crate::error::CloudError;
-use crate::operation::Operation;
-use crate::store::{Change, Item, Key, Query, RecordStore, StoreError};
+use ports::{Change, Clock, Cloud, Entropy, Item, Key, Purpose, Query, RecordStore, StoreError};
 
 const VPC: &str = "vpc-0123456789abcdef0";
 const SUBNETS: [&str; 2] = ["subnet-0aaa456789abcdef0", "subnet-0bbb456789abcdef0"];
@@ -180,8 +179,8 @@ pub struct Call {
 impl Call {
     pub fn operation(&self) -> Operation {
         match &self.request {
-            Request::Read(read) => Operation::from(read),
-            Request::Write(write) => Operation::from(write),
+            Request::Read(read) => read.operation(),
+            Request::Write(write) => write.operation(),
         }
     }
 }
@@ -255,21 +254,21 @@ impl FakeCloud {
 
     fn read(&self, read: &Read) -> Result<Reply, CloudError> {
         let world = self.world.borrow();
-        let missing = |code: &str| CloudError::coded(Operation::from(read), code, "no such thing");
+        let missing = |code: &str| CloudError::coded(read.operation(), code, "no such thing");
         Ok(match read {
-            Read::Subnets { page, .. } => {
+            Read::Network(NetworkRead::Subnets { page, .. }) => {
                 let (all, next) = self.page(world.subnets.clone(), page);
                 Reply::Subnets(all, next)
             }
-            Read::InstanceTypeOfferings { types, page } => {
+            Read::Network(NetworkRead::TypeOfferings { types, page }) => {
                 let all = world.offerings.iter().filter(|(kind, _)| types.contains(kind)).cloned().collect();
                 let (all, next) = self.page(all, page);
                 Reply::InstanceTypeOfferings(all, next)
             }
-            Read::Images { ids } => {
+            Read::Image(ImageRead::Describe { ids }) => {
                 Reply::Images(found(ids, &world.images, |one| &one.id).ok_or_else(|| missing("InvalidAMIID.NotFound"))?)
             }
-            Read::SecurityGroups { filters, page } => {
+            Read::SecurityGroup(SecurityGroupRead::Describe { filters, page }) => {
                 let by_rule = |name: &str, rules: &BTreeSet<Rule>| {
                     let peer = |rule: &Rule| match &rule.peer {
                         Peer::Group(group) => passes(filters, name, &group.to_string()),
@@ -286,7 +285,7 @@ impl FakeCloud {
                 let (all, next) = self.page(all, page);
                 Reply::SecurityGroups(all, next)
             }
-            Read::Instances { filters, page } => {
+            Read::Instance(InstanceRead::Describe { filters, page }) => {
                 let uid = |one: &Instance| one.tags.get("understudy:uid").cloned().unwrap_or_default();
                 let all = world.instances.iter().filter(|one| {
                     passes(filters, "tag:understudy:uid", &uid(one)) || passes(filters, "instance-id", one.id.as_str())
@@ -294,62 +293,62 @@ impl FakeCloud {
                 let (all, next) = self.page(all.cloned().collect(), page);
                 Reply::Instances(all, next)
             }
-            Read::InstanceStatus { ids, .. } => {
+            Read::Instance(InstanceRead::Status { ids, .. }) => {
                 let all =
                     found(ids, &world.instances, |one| &one.id).ok_or_else(|| missing("InvalidInstanceID.NotFound"))?;
                 Reply::InstanceStatus(all.into_iter().map(|one| (one.id, StatusChecks::Ok)).collect(), None)
             }
-            Read::ProfileAssociations { filters, page } => {
+            Read::Instance(InstanceRead::ProfileAssociations { filters, page }) => {
                 let of = |one: &&ProfileAssociation| passes(filters, "instance-id", one.instance.as_str());
                 let (all, next) = self.page(world.profile_associations.iter().filter(of).cloned().collect(), page);
                 Reply::ProfileAssociations(all, next)
             }
-            Read::Volumes { filters, page } => {
+            Read::Volume(VolumeRead::Describe { filters, page }) => {
                 let of = |one: &&Volume| passes(filters, "attachment.instance-id", one.instance.as_str());
                 let (all, next) = self.page(world.volumes.iter().filter(of).cloned().collect(), page);
                 Reply::Volumes(all, next)
             }
-            Read::NetworkInterfaces { filters, page } => {
+            Read::Network(NetworkRead::Interfaces { filters, page }) => {
                 let of = |one: &&NetworkInterface| one.groups.iter().any(|id| passes(filters, "group-id", id.as_str()));
                 let (all, next) = self.page(world.interfaces.iter().filter(of).cloned().collect(), page);
                 Reply::NetworkInterfaces(all, next)
             }
-            Read::LoadBalancers { names } => Reply::LoadBalancers(
+            Read::LoadBalancer(LoadBalancerRead::Describe { names }) => Reply::LoadBalancers(
                 found(names, &world.load_balancers, |one| &one.name).ok_or_else(|| missing("LoadBalancerNotFound"))?,
             ),
-            Read::LoadBalancerAttributes { load_balancer } => {
+            Read::LoadBalancer(LoadBalancerRead::Attributes { load_balancer }) => {
                 found(std::slice::from_ref(load_balancer), &world.load_balancers, |one| &one.arn)
                     .ok_or_else(|| missing("LoadBalancerNotFound"))?;
                 Reply::Attributes([("idle_timeout.timeout_seconds".to_owned(), "60".to_owned())].into())
             }
-            Read::Listeners { load_balancer, page } => {
+            Read::Listener(ListenerRead::Describe { load_balancer, page }) => {
                 found(std::slice::from_ref(load_balancer), &world.load_balancers, |one| &one.arn)
                     .ok_or_else(|| missing("LoadBalancerNotFound"))?;
                 let all = world.listeners.iter().filter(|one| one.load_balancer == *load_balancer).cloned().collect();
                 let (all, next) = self.page(all, page);
                 Reply::Listeners(all, next)
             }
-            Read::Rules { listener, page } => {
+            Read::Rule(RuleRead::Describe { listener, page }) => {
                 found(std::slice::from_ref(listener), &world.listeners, |one| &one.arn)
                     .ok_or_else(|| missing("ListenerNotFound"))?;
                 let of = world.rules.iter().filter(|(arn, _)| arn == listener).map(|(_, rule)| rule.clone());
                 let (all, next) = self.page(of.collect(), page);
                 Reply::Rules(all, next)
             }
-            Read::TargetGroups { names } => Reply::TargetGroups(
+            Read::TargetGroup(TargetGroupRead::Describe { names }) => Reply::TargetGroups(
                 found(names, &world.target_groups, |one| &one.name).ok_or_else(|| missing("TargetGroupNotFound"))?,
             ),
-            Read::TargetGroupAttributes { target_group } => {
+            Read::TargetGroup(TargetGroupRead::Attributes { target_group }) => {
                 found(std::slice::from_ref(target_group), &world.target_groups, |one| &one.arn)
                     .ok_or_else(|| missing("TargetGroupNotFound"))?;
                 Reply::Attributes([("stickiness.enabled".to_owned(), "true".to_owned())].into())
             }
-            Read::TargetHealth { target_group } => {
+            Read::TargetGroup(TargetGroupRead::Health { target_group }) => {
                 found(std::slice::from_ref(target_group), &world.target_groups, |one| &one.arn)
                     .ok_or_else(|| missing("TargetGroupNotFound"))?;
                 Reply::TargetHealth(world.targets.clone())
             }
-            Read::Tags { resources } => {
+            Read::Elbv2Tags(Elbv2TagsRead::Describe { resources }) => {
                 let tags = resources.iter().map(|one| world.tags.get(one).map(|tags| (one.clone(), tags.clone())));
                 Reply::Tags(tags.collect::<Option<_>>().ok_or_else(|| missing("LoadBalancerNotFound"))?)
             }

@@ -5,17 +5,15 @@
 //! A pass sets the reads that it needs aside before it begins ([`crate::allowance`]); who asks without having done so waits
 //! for what is left.
 //! Never: waits longer than it was told (the call is then refused, unsent), reads any clock but the one given, or drops
-//! a call's place in the queue. The buckets are [`crate::operation::Bucket::limits`].
+//! a call's place in the queue. The buckets are [`aws_api::Bucket::limits`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::cloud::{Cloud, Reply, Request};
-use crate::error::CloudError;
-use crate::operation::{Bucket, Calls, Operation};
+use aws_api::{Bucket, Calls, CloudError, Operation, Reply, Request};
 use futures::future::LocalBoxFuture;
+use ports::{Clock, Cloud};
 
 /// How much of the quota is ours, and how long a call may be held back for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crds_schema::spec::KIND;
+use ports::{Item, Key, RecordStore, StoreError};
 
 use crate::items::{CONTROLLER, DELETION, SPEC, STATUS_KIND};
-use crate::store::{Item, Key, RecordStore, StoreError};
 
 /// How often the index is asked for names. A new environment is seen this late at worst.
 pub const INDEX_INTERVAL: Duration = Duration::from_secs(10);
@@ -139,7 +139,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::{Change, Query};
+    use ports::{Change, Query};
 
     /// A table whose index is set by hand, since on AWS it lags.
     #[derive(Default)]

@@ -8,12 +8,11 @@
 use std::time::Duration;
 
 use futures::lock::Mutex;
+use ports::{Change, Clock, Entropy, Item, Key, RecordStore, StoreError};
 
 use crate::backoff::part_of;
-use crate::clock::{Clock, Entropy};
 use crate::items;
 use crate::lease::{Lease, bounded};
-use crate::store::{Change, Item, Key, RecordStore, StoreError};
 
 /// Most parts of one write: DynamoDB's limit of a transaction, less the check of the lease.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>

@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aws_api::ec2::{InstanceWrite, SecurityGroupWrite};
+use aws_api::elbv2::{LoadBalancerWrite, TargetGroupWrite};
+use aws_api::id::{InstanceId, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
+use aws_api::{ActionId, Write};
 use serde::Serialize;
 
-use crate::id::{InstanceId, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use crate::memory::Entry;
 use crate::ownership::Owned;
 use crate::reason::{Reason, Why};
 use crate::record::Intent;
-use crate::request::{ActionId, Write};
 use crate::status::{Status, Wait};
 
 /// What one pass decided.
@@ -91,17 +93,27 @@ impl Does {
         match self {
             Self::Create(intent) | Self::Replay(intent) => vec![intent.write.clone()],
             Self::Change(write) => vec![(**write).clone()],
-            Self::Terminate { member, .. } => vec![Write::TerminateInstances { instance: member.id().clone() }],
+            Self::Terminate { member, .. } => {
+                vec![Write::Instance(InstanceWrite::Terminate { instance: member.id().clone() })]
+            }
             Self::TakeOut { member, targets } => targets
                 .iter()
-                .map(|(group, port)| Write::DeregisterTargets {
-                    target_group: group.clone(),
-                    targets: [(member.id().to_string(), *port)].into(),
+                .map(|(group, port)| {
+                    Write::TargetGroup(TargetGroupWrite::Deregister {
+                        target_group: group.clone(),
+                        targets: [(member.id().to_string(), *port)].into(),
+                    })
                 })
                 .collect(),
-            Self::DeleteGroup(group) => vec![Write::DeleteSecurityGroup { group: group.id().clone() }],
-            Self::DeleteLoadBalancer(arn) => vec![Write::DeleteLoadBalancer { load_balancer: arn.id().clone() }],
-            Self::DeleteTargetGroup(arn) => vec![Write::DeleteTargetGroup { target_group: arn.id().clone() }],
+            Self::DeleteGroup(group) => {
+                vec![Write::SecurityGroup(SecurityGroupWrite::Delete { group: group.id().clone() })]
+            }
+            Self::DeleteLoadBalancer(arn) => {
+                vec![Write::LoadBalancer(LoadBalancerWrite::Delete { load_balancer: arn.id().clone() })]
+            }
+            Self::DeleteTargetGroup(arn) => {
+                vec![Write::TargetGroup(TargetGroupWrite::Delete { target_group: arn.id().clone() })]
+            }
         }
     }
 

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::outcome::{ErrorKind, Fault};
-use crate::request::Write;
-use crate::subject::{Attempt, of};
+use aws_api::{ErrorKind, Write};
+
+use crate::outcome::Fault;
+use crate::subject::Attempt;
 
 /// How far a batch is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,14 +47,14 @@ impl Batches {
                 false
             }
         };
-        if !of_one || !fault.definite || size(write) < 2 {
+        if !of_one || !fault.definite || write.divisible_into() < 2 {
             return;
         }
         let (base, division) = match attempt.action.0.strip_suffix(RELATED) {
             Some(base) => (base.to_owned(), Division::Each),
             None => (attempt.action.0.clone(), Division::Related),
         };
-        let attempt = Attempt { action: crate::request::ActionId(base), on: of(write) };
+        let attempt = Attempt { action: aws_api::ActionId(base), on: write.target() };
         let before = self.0.get(&attempt).copied();
         self.0.insert(attempt, before.map_or(division, |before| before.max(division)));
     }
@@ -67,7 +68,7 @@ impl Batches {
         keys: Vec<K>,
         related: impl Fn(&K) -> bool,
     ) -> Vec<Part<K>> {
-        let attempt = Attempt { action: crate::request::ActionId(base.to_owned()), on: on.to_owned() };
+        let attempt = Attempt { action: aws_api::ActionId(base.to_owned()), on: on.to_owned() };
         if keys.is_empty() {
             self.0.remove(&attempt);
             return Vec::new();
@@ -92,39 +93,5 @@ impl Batches {
     /// Forgets the batches of what is gone.
     pub(crate) fn forget(&mut self, parent: &str) {
         self.0.retain(|attempt, _| attempt.on != parent);
-    }
-}
-
-/// How many things a call sets that AWS may refuse each by itself.
-fn size(write: &Write) -> usize {
-    match write {
-        Write::AuthorizeRules(change) => change.rules.len(),
-        Write::CreateTags { tags, .. } | Write::AddTags { tags, .. } => tags.len(),
-        Write::SetLoadBalancerAttributes { attributes, .. } | Write::SetTargetGroupAttributes { attributes, .. } => {
-            attributes.len()
-        }
-        Write::RegisterTargets { instances, .. } => instances.len(),
-        // One thing each; or, like a list of groups or subnets, one value; or, like a rule that is revoked, done already.
-        Write::CreateSecurityGroup(_)
-        | Write::RevokeRules(_)
-        | Write::DeleteSecurityGroup { .. }
-        | Write::RunInstances(_)
-        | Write::TerminateInstances { .. }
-        | Write::SetInstanceGroups { .. }
-        | Write::SetMetadataOptions { .. }
-        | Write::ChangeProfile { .. }
-        | Write::DeleteTags { .. }
-        | Write::CreateLoadBalancer(_)
-        | Write::SetSubnets { .. }
-        | Write::SetLoadBalancerGroups { .. }
-        | Write::DeleteLoadBalancer { .. }
-        | Write::CreateTargetGroup(_)
-        | Write::SetHealthCheck { .. }
-        | Write::DeleteTargetGroup { .. }
-        | Write::DeregisterTargets { .. }
-        | Write::CreateListener(_)
-        | Write::SetListener { .. }
-        | Write::DeleteListener { .. }
-        | Write::RemoveTags { .. } => 1,
     }
 }

@@ -4,16 +4,17 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::elbv2::ListenerWrite;
+use aws_api::id::{IntentId, LoadBalancerArn};
+use aws_api::{ActionId, Ref, ResourceId, Write};
 use jiff::Timestamp;
 
 use crate::action::{Action, Does, LeftAlone, Plan};
-use crate::id::{IntentId, LoadBalancerArn};
 use crate::input::PlanInput;
 use crate::memory::{Entry, Memory, Reading};
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::{Intent, Makes};
-use crate::request::{ActionId, Made, Ref, Write};
 use crate::status::{Status, Wait, WaitOn};
 
 /// A plan in the making.
@@ -167,7 +168,7 @@ impl<'a> PlanBuilder<'a> {
 
     /// Whether a complete reading does not show what that names: nothing is asked of it then. What is being made in this
     /// plan is not in doubt.
-    pub(crate) fn doubts<T: Clone>(&self, reference: &Ref<T>, made: impl Fn(T) -> Made) -> bool {
+    pub(crate) fn doubts<T: Clone>(&self, reference: &Ref<T>, made: impl Fn(T) -> ResourceId) -> bool {
         reference.id().is_some_and(|id| self.input.observed.doubts(&made(id.clone())))
     }
 
@@ -211,7 +212,7 @@ fn same_thing(open: &Makes, wanted: &Makes) -> bool {
 
 /// Whether what it makes would hang on what stands there: a listener of a load balancer that is gone is never made again.
 fn hangs_on(open: &Intent, balancer: Option<&LoadBalancerArn>) -> bool {
-    let Write::CreateListener(create) = &open.write else { return true };
+    let Write::Listener(ListenerWrite::Create(create)) = &open.write else { return true };
     create.load_balancer.id() == balancer
 }
 

@@ -5,16 +5,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_api::ec2::{InstanceWrite, SecurityGroupWrite};
+use aws_api::elbv2::LoadBalancerWrite;
+use aws_api::id::IntentId;
+use aws_api::{ActionId, ErrorKind, ResourceId, Write};
 use jiff::Timestamp;
 
 use crate::action::{Action, Does, Plan};
 use crate::held;
-use crate::id::IntentId;
 use crate::memory::{Memory, elapsed};
-use crate::outcome::{ErrorKind, Fault, Outcome, Outcomes};
+use crate::outcome::{Fault, Outcome, Outcomes};
 use crate::reason::{Reason, Severity, Why};
 use crate::record::{Intent, Makes};
-use crate::request::{ActionId, Made, Write};
 use crate::retries::Pace;
 use crate::status::{
     ConditionType, ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, Status, TargetGroupStatus, Truth, WaitOn,
@@ -40,7 +42,7 @@ pub struct Closed {
     /// Which.
     pub intent: IntentId,
     /// What it made; `None`: AWS definitely refused it.
-    pub made: Option<Made>,
+    pub made: Option<ResourceId>,
     /// In words.
     pub message: String,
 }
@@ -137,7 +139,7 @@ fn transitions(before: &Status, after: &Status, events: &mut Vec<Event>) {
     }
 }
 
-fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestamp, conclusion: &mut Conclusion) {
+fn done(action: &Action, made: Option<&ResourceId>, memory: &mut Memory, now: Timestamp, conclusion: &mut Conclusion) {
     memory.retries.succeeded(&attempt(action));
     for (entry, value) in &action.puts {
         memory.put_entry(entry.clone(), value.clone());
@@ -160,28 +162,21 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
             }
         }
         Does::Terminate { member, .. } => {
-            memory.note_removed(Made::Instance(member.id().clone()), now);
+            memory.note_removed(ResourceId::Instance(member.id().clone()), now);
             memory.note_released(now);
         }
         Does::DeleteGroup(group) => {
-            memory.note_removed(Made::SecurityGroup(group.id().clone()), now);
+            memory.note_removed(ResourceId::SecurityGroup(group.id().clone()), now);
             memory.note_released(now);
         }
         Does::DeleteLoadBalancer(arn) => {
-            memory.note_removed(Made::LoadBalancer(arn.id().clone()), now);
+            memory.note_removed(ResourceId::LoadBalancer(arn.id().clone()), now);
             memory.note_released(now);
         }
-        Does::DeleteTargetGroup(arn) => memory.note_removed(Made::TargetGroup(arn.id().clone()), now),
+        Does::DeleteTargetGroup(arn) => memory.note_removed(ResourceId::TargetGroup(arn.id().clone()), now),
         Does::Change(write) => {
             // A target group, or a group, that it used until now may be in use for a while yet.
-            if matches!(
-                **write,
-                Write::SetListener { .. }
-                    | Write::DeleteListener { .. }
-                    | Write::RevokeRules(_)
-                    | Write::SetInstanceGroups { .. }
-                    | Write::SetLoadBalancerGroups { .. }
-            ) {
+            if write.releases() {
                 memory.note_released(now);
             }
         }
@@ -193,7 +188,7 @@ fn done(action: &Action, made: Option<&Made>, memory: &mut Memory, now: Timestam
 }
 
 /// What was made, by the action that made it: later actions know it only by that name.
-fn made_by<'p>(plan: &'p Plan, outcomes: &'p Outcomes) -> impl Iterator<Item = (&'p ActionId, &'p Made)> {
+fn made_by<'p>(plan: &'p Plan, outcomes: &'p Outcomes) -> impl Iterator<Item = (&'p ActionId, &'p ResourceId)> {
     plan.actions.iter().filter_map(|action| match outcomes.get(&action.id) {
         Some(Outcome::Done(Some(made))) => Some((&action.id, made)),
         Some(Outcome::Done(None) | Outcome::Failed(_) | Outcome::NotTried(_)) | None => None,
@@ -201,17 +196,17 @@ fn made_by<'p>(plan: &'p Plan, outcomes: &'p Outcomes) -> impl Iterator<Item = (
 }
 
 /// Records what a create call made. `recognise` does the same for what is found by its tags.
-fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
+fn record(status: &mut Status, intent: &Intent, made: &ResourceId, now: Timestamp) {
     match (&intent.makes, made) {
-        (Makes::Group(role), Made::SecurityGroup(id)) => {
+        (Makes::Group(role), ResourceId::SecurityGroup(id)) => {
             *role.recorded_mut(status) = Some(id.clone());
-            if let Write::CreateSecurityGroup(create) = &intent.write {
+            if let Write::SecurityGroup(SecurityGroupWrite::Create(create)) = &intent.write {
                 status.security_groups.names.insert(id.clone(), create.name.clone());
                 status.security_groups.intents.insert(id.clone(), intent.id.clone());
             }
         }
-        (Makes::LoadBalancer, Made::LoadBalancer(arn)) => {
-            if let Write::CreateLoadBalancer(create) = &intent.write {
+        (Makes::LoadBalancer, ResourceId::LoadBalancer(arn)) => {
+            if let Write::LoadBalancer(LoadBalancerWrite::Create(create)) = &intent.write {
                 status.load_balancer = Some(LoadBalancerStatus {
                     arn: arn.clone(),
                     name: create.name.clone(),
@@ -223,7 +218,7 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                 });
             }
         }
-        (Makes::TargetGroup { name, service, port }, Made::TargetGroup(arn)) => {
+        (Makes::TargetGroup { name, service, port }, ResourceId::TargetGroup(arn)) => {
             if !status.target_groups.iter().any(|group| group.arn == *arn) {
                 status.target_groups.push(TargetGroupStatus {
                     service: service.clone(),
@@ -234,13 +229,13 @@ fn record(status: &mut Status, intent: &Intent, made: &Made, now: Timestamp) {
                 });
             }
         }
-        (Makes::Listener { port }, Made::Listener(arn)) => {
+        (Makes::Listener { port }, ResourceId::Listener(arn)) => {
             status.listeners.retain(|listener| listener.port != *port);
             let made = ListenerStatus::new(*port, arn.clone());
             status.listeners.push(ListenerStatus { intent: Some(intent.id.clone()), ..made });
         }
-        (Makes::Member { slot, template }, Made::Instance(id)) => {
-            if let Write::RunInstances(run) = &intent.write
+        (Makes::Member { slot, template }, ResourceId::Instance(id)) => {
+            if let Write::Instance(InstanceWrite::Run(run)) = &intent.write
                 && !status.instances.iter().any(|member| member.instance_id == *id)
             {
                 status.instances.push(MemberStatus {
@@ -288,7 +283,7 @@ fn failed(action: &Action, fault: &Fault, memory: &mut Memory, now: Timestamp, c
     let why = if lags { lagging(fault) } else { explain(action, fault) };
     let pace = if lags { Pace::Lagging } else { pace(fault, memory, now) };
     if let Does::Create(intent) | Does::Replay(intent) = &action.does {
-        if let (Write::RunInstances(run), ErrorKind::Capacity) = (&intent.write, fault.kind) {
+        if let (Write::Instance(InstanceWrite::Run(run)), ErrorKind::Capacity) = (&intent.write, fault.kind) {
             memory.note_no_capacity(run.zone.clone(), now);
         }
         if !fault.definite {
@@ -404,9 +399,6 @@ fn explain(action: &Action, fault: &Fault) -> Why {
 
 /// What was asked for where AWS's words do not name it, and what makes room where a quota is used up.
 fn what_then(action: &Action, fault: &Fault) -> String {
-    let sets = |write: &Write| {
-        matches!(write, Write::SetTargetGroupAttributes { .. } | Write::SetLoadBalancerAttributes { .. })
-    };
     match (fault.code.as_deref(), fault.kind) {
         (Some("RulesPerSecurityGroupLimitExceeded"), _) => {
             "; name fewer sources in spec.access, or have the account's quota of rules per security group raised".into()
@@ -414,7 +406,7 @@ fn what_then(action: &Action, fault: &Fault) -> String {
         (Some("TooManyListeners"), _) => {
             "; name fewer of spec.loadBalancer.listeners, or have the account's quota raised".into()
         }
-        (_, ErrorKind::Invalid) if action.does.writes().iter().any(sets) => {
+        (_, ErrorKind::Invalid) if action.does.writes().iter().any(Write::sets_attributes) => {
             format!("; it was to set {}", action.why.message)
         }
         (_, _) => String::new(),

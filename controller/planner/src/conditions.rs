@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::elbv2::LoadBalancerState;
+
 use crate::builder::PlanBuilder;
 use crate::members::{self, Lifecycle};
 use crate::order;
 use crate::reason::{Reason, Severity, Why};
 use crate::record::Stored;
-use crate::resource::LoadBalancerState;
 use crate::status::{Condition, ConditionType, Truth};
 
 type Verdict = (Truth, Why);

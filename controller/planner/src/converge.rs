@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::Instance;
+use aws_api::elbv2::{Target, TargetHealth};
+use aws_api::id::{InstanceId, TargetGroupArn};
+use aws_api::{Ref, ResourceId, Tags};
 use crds_schema::Spec;
 
 use crate::builder::PlanBuilder;
@@ -9,14 +13,11 @@ use crate::desired::{self, Wanted};
 use crate::diff;
 use crate::fixed;
 use crate::healing;
-use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::{self, Member};
 use crate::order::{self, FleetInput};
 use crate::orphan_intents;
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::{Made, Ref};
-use crate::resource::{Instance, Tags, Target, TargetHealth};
 use crate::status::{ImageStatus, MemberStatus, NetworkStatus, Origin, WaitOn, WantedStatus};
 
 /// Plans towards the spec in force.
@@ -54,7 +55,7 @@ pub(crate) fn converge(builder: &mut PlanBuilder<'_>, spec: &Spec) {
     let verdicts = healing::judge(builder, &spec.healing, spec.instances.count, &members);
     // Nothing is launched into, or attached to, a group that AWS does not show.
     let instances =
-        groups.get(&GroupRole::Instances).filter(|group| !builder.doubts(group, Made::SecurityGroup)).cloned();
+        groups.get(&GroupRole::Instances).filter(|group| !builder.doubts(group, ResourceId::SecurityGroup)).cloned();
     let next = healthy_next(builder, next, serving.as_ref(), &members);
     let fleet =
         FleetInput { spec, wanted: &wanted, members: &members, verdicts: &verdicts, group: instances, next: &next };

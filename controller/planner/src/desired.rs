@@ -5,18 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::Subnet;
+use aws_api::elbv2::TargetHealthCheck;
+use aws_api::id::{AmiId, SubnetId, VpcId, Zone};
 use crds_schema::Spec;
 use crds_schema::spec::{Algorithm, BlockDevice, HealthCheckPort, Instances, Protocol, Scheme, Service};
 use crds_schema::user_data::{decoded, in_one_line};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::id::{AmiId, SubnetId, VpcId, Zone};
 use crate::observed::Observed;
 use crate::ownership::{self, hex};
 use crate::reason::{Reason, Why};
 use crate::record::{Good, GroupRole, Record};
-use crate::resource::{Subnet, TargetHealthCheck};
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,14 +6,15 @@
 
 use std::fmt;
 
+use aws_api::ec2::Image;
+use aws_api::id::InstanceId;
+
 use crate::builder::PlanBuilder;
 use crate::desired::{Fallback, Wanted};
-use crate::id::InstanceId;
 use crate::members::Member;
 use crate::observed::Part;
 use crate::order::FleetInput;
 use crate::reason::Reason;
-use crate::resource::Image;
 use crate::status::WaitOn;
 
 /// Why what the record wants cannot be launched, in words.

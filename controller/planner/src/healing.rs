@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_api::id::InstanceId;
 use crds_schema::spec::Healing;
 use jiff::Timestamp;
 
 use crate::builder::PlanBuilder;
-use crate::id::InstanceId;
 use crate::members::{Lifecycle, Member};
 use crate::memory::{elapsed, later};
 use crate::reason::Reason;

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::ec2::{NetworkInterface, Peer, Rule, SecurityGroup};
+use aws_api::id::{InstanceId, SecurityGroupId, TargetGroupArn};
+use aws_api::{Ref, ResourceId, Tags};
 use jiff::Timestamp;
 
 use crate::action::Does;
 use crate::builder::PlanBuilder;
 use crate::desired;
-use crate::id::{InstanceId, SecurityGroupId, TargetGroupArn};
 use crate::memory::elapsed;
+use crate::observed::Usage;
 use crate::ownership::TAG_NAME;
 use crate::reason::Reason;
-use crate::request::{Made, Ref};
-use crate::resource::{NetworkInterface, Peer, Rule, SecurityGroup, Tags, Usage};
 use crate::status::WaitOn;
 
 /// How often it is asked while a refusal stands. A person who lets go is noticed within it.
@@ -26,7 +27,7 @@ const NAMED_MAX: usize = 5;
 
 /// What was refused, and who was seen to hold it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Refusals(BTreeMap<Made, Refusal>);
+pub struct Refusals(BTreeMap<ResourceId, Refusal>);
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Refusal {
@@ -45,17 +46,17 @@ struct Holder {
 
 impl Refusals {
     /// Notes that AWS would not delete it because something uses it. Who does is asked at once, but not again at each try.
-    pub(crate) fn note(&mut self, refused: Made) {
+    pub(crate) fn note(&mut self, refused: ResourceId) {
         self.0.entry(refused).or_default();
     }
 
     /// Whose users are to be asked for now.
-    pub fn to_ask(&self, now: Timestamp) -> impl Iterator<Item = &Made> {
+    pub fn to_ask(&self, now: Timestamp) -> impl Iterator<Item = &ResourceId> {
         let is_due = move |refusal: &Refusal| refusal.asked.is_none_or(|asked| elapsed(asked, now) >= ASK_EVERY);
         self.0.iter().filter(move |(_, refusal)| is_due(refusal)).map(|(made, _)| made)
     }
 
-    fn keep(&mut self, planned: impl Fn(&Made) -> bool) {
+    fn keep(&mut self, planned: impl Fn(&ResourceId) -> bool) {
         self.0.retain(|made, _| planned(made));
     }
 }
@@ -66,10 +67,10 @@ pub(crate) fn is_use(code: &str) -> bool {
 }
 
 /// What a delete is of, if others may hold it.
-pub(crate) fn deleted(does: &Does) -> Option<Made> {
+pub(crate) fn deleted(does: &Does) -> Option<ResourceId> {
     match does {
-        Does::DeleteGroup(group) => Some(Made::SecurityGroup(group.id().clone())),
-        Does::DeleteTargetGroup(group) => Some(Made::TargetGroup(group.id().clone())),
+        Does::DeleteGroup(group) => Some(ResourceId::SecurityGroup(group.id().clone())),
+        Does::DeleteTargetGroup(group) => Some(ResourceId::TargetGroup(group.id().clone())),
         Does::Create(_)
         | Does::Replay(_)
         | Does::Change(_)
@@ -81,7 +82,7 @@ pub(crate) fn deleted(does: &Does) -> Option<Made> {
 
 /// Says who holds what was refused and is still to go.
 pub(crate) fn tell(builder: &mut PlanBuilder<'_>) {
-    let planned: Vec<Made> = builder.actions.iter().filter_map(|action| deleted(&action.does)).collect();
+    let planned: Vec<ResourceId> = builder.actions.iter().filter_map(|action| deleted(&action.does)).collect();
     builder.memory.refusals.keep(|made| planned.contains(made));
     let observed = builder.input.observed;
     for (made, usage) in &observed.usage {
@@ -114,7 +115,7 @@ pub(crate) fn tell(builder: &mut PlanBuilder<'_>) {
     }
 }
 
-fn message(made: &Made, holders: &[Holder]) -> String {
+fn message(made: &ResourceId, holders: &[Holder]) -> String {
     let named: Vec<String> = holders
         .iter()
         .take(NAMED_MAX)
@@ -129,9 +130,9 @@ fn message(made: &Made, holders: &[Holder]) -> String {
 }
 
 /// Who holds it; `None` while that was not seen whole.
-fn holders(builder: &PlanBuilder<'_>, made: &Made, usage: &Usage) -> Option<Vec<Holder>> {
+fn holders(builder: &PlanBuilder<'_>, made: &ResourceId, usage: &Usage) -> Option<Vec<Holder>> {
     match made {
-        Made::SecurityGroup(id) => {
+        ResourceId::SecurityGroup(id) => {
             let mut all: Vec<Holder> = Vec::new();
             for group in usage.groups.seen()?.iter().filter(|group| group.id != *id) {
                 all.extend(rules_of(builder, group, id));
@@ -139,8 +140,10 @@ fn holders(builder: &PlanBuilder<'_>, made: &Made, usage: &Usage) -> Option<Vec<
             all.extend(usage.interfaces.seen()?.iter().map(|interface| interface_of(builder, interface, id)));
             Some(all)
         }
-        Made::TargetGroup(arn) => Some(listeners_of(usage, arn)?),
-        Made::LoadBalancer(_) | Made::Listener(_) | Made::Instance(_) => Some(Vec::new()),
+        ResourceId::TargetGroup(arn) => Some(listeners_of(usage, arn)?),
+        ResourceId::LoadBalancer(_) | ResourceId::Listener(_) | ResourceId::Instance(_) | ResourceId::Volume(_) => {
+            Some(Vec::new())
+        }
     }
 }
 

@@ -8,13 +8,15 @@ mod origins;
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{Instance, InstanceState, InstanceWrite};
+use aws_api::elbv2::{ElbTaggable, Listener, LoadBalancer, TargetGroup};
+use aws_api::id::{IntentId, LoadBalancerArn, VolumeId};
+use aws_api::{ResourceId, Write};
+
 use crate::builder::PlanBuilder;
-use crate::id::{IntentId, LoadBalancerArn, VolumeId};
 use crate::ownership::{self, TAG_ENVIRONMENT, TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{GroupRole, Intent, Makes};
-use crate::request::{ElbTaggable, Made};
-use crate::resource::{Instance, InstanceState, Listener, LoadBalancer, TargetGroup};
 use crate::status::{ListenerStatus, LoadBalancerStatus, MemberStatus, Origin, TargetGroupStatus, WaitOn};
 
 /// Brings `builder.status` up to date with what was seen.
@@ -31,7 +33,7 @@ pub(crate) fn recognise(builder: &mut PlanBuilder<'_>) {
     origins::volumes(builder);
 }
 
-fn settle(builder: &mut PlanBuilder<'_>, intent: &Intent, made: &Made) {
+fn settle(builder: &mut PlanBuilder<'_>, intent: &Intent, made: &ResourceId) {
     if !builder.settled.iter().any(|settled| settled.id == intent.id) {
         // Another sending may arrive when this is deleted again; [`crate::orphan_intents`] settles it once it no longer can.
         let now = builder.now();
@@ -44,7 +46,7 @@ fn settle(builder: &mut PlanBuilder<'_>, intent: &Intent, made: &Made) {
 }
 
 /// Whether a recorded thing, which a complete reading does not show, is believed gone. Until then it is waited for.
-fn is_gone(builder: &mut PlanBuilder<'_>, made: &Made, present: bool) -> bool {
+fn is_gone(builder: &mut PlanBuilder<'_>, made: &ResourceId, present: bool) -> bool {
     let now = builder.now();
     builder.memory.note_resource(made.clone(), present, now);
     if present {
@@ -78,14 +80,14 @@ fn groups(builder: &mut PlanBuilder<'_>) {
             *role.recorded_mut(&mut builder.status) = Some(group.id.clone());
             builder.status.security_groups.names.insert(group.id.clone(), group.name.clone());
             builder.status.security_groups.intents.insert(group.id.clone(), intent.id.clone());
-            settle(builder, intent, &Made::SecurityGroup(group.id.clone()));
+            settle(builder, intent, &ResourceId::SecurityGroup(group.id.clone()));
         } else if group.tags.get(TAG_UID).map(String::as_str) == Some(record.status.uid.as_str()) {
             builder.leave(&group.id, Reason::NotOurs, "it carries our tags, but no open intent of ours made it");
         }
     }
     let recorded: Vec<_> = builder.status.security_groups.names.keys().cloned().collect();
     for id in recorded {
-        let made = Made::SecurityGroup(id.clone());
+        let made = ResourceId::SecurityGroup(id.clone());
         if is_gone(builder, &made, seen.iter().any(|group| group.id == id)) {
             builder.status.security_groups.names.remove(&id);
             builder.status.security_groups.intents.remove(&id);
@@ -101,7 +103,7 @@ fn groups(builder: &mut PlanBuilder<'_>) {
 }
 
 /// Tells of a loss, unless it was our own doing.
-fn gone(builder: &mut PlanBuilder<'_>, made: &Made) {
+fn gone(builder: &mut PlanBuilder<'_>, made: &ResourceId) {
     if !builder.input.record.deleting {
         builder.notice(made, Reason::Vanished, format!("{made} is gone"));
     }
@@ -124,19 +126,19 @@ fn load_balancer(builder: &mut PlanBuilder<'_>) {
         }
         builder.status.load_balancer = Some(described(balancer, Some(intent.id.clone())));
         match &recorded {
-            None => settle(builder, intent, &Made::LoadBalancer(balancer.arn.clone())),
+            None => settle(builder, intent, &ResourceId::LoadBalancer(balancer.arn.clone())),
             // Two of one name there are never, so one of them is gone. Which of them, an older reading may not tell: the
             // intent stays open, so that the other one can take the place back.
             Some(arn) => {
                 remember_dns_name(builder);
                 builder.status.listeners.clear();
-                gone(builder, &Made::LoadBalancer(arn.clone()));
+                gone(builder, &ResourceId::LoadBalancer(arn.clone()));
             }
         }
     }
     let Some(recorded) = builder.status.load_balancer.clone() else { return };
     let balancer = seen.iter().find(|balancer| balancer.arn == recorded.arn);
-    let made = Made::LoadBalancer(recorded.arn.clone());
+    let made = ResourceId::LoadBalancer(recorded.arn.clone());
     if is_gone(builder, &made, balancer.is_some()) {
         remember_dns_name(builder);
         builder.status.load_balancer = None;
@@ -236,13 +238,13 @@ fn target_groups(builder: &mut PlanBuilder<'_>) {
                 port: *port,
                 intent: Some(intent.id.clone()),
             });
-            settle(builder, intent, &Made::TargetGroup(group.arn.clone()));
+            settle(builder, intent, &ResourceId::TargetGroup(group.arn.clone()));
         } else {
             take_back_group(builder, group);
         }
     }
     for recorded in builder.status.target_groups.clone() {
-        let made = Made::TargetGroup(recorded.arn.clone());
+        let made = ResourceId::TargetGroup(recorded.arn.clone());
         if is_gone(builder, &made, seen.iter().any(|group| group.arn == recorded.arn)) {
             builder.status.target_groups.retain(|group| group.arn != recorded.arn);
             builder.memory.note_lost_group(recorded);
@@ -269,7 +271,7 @@ fn listeners(builder: &mut PlanBuilder<'_>) {
             {
                 recorded.intent = Some(intent.id.clone());
             }
-            settle(builder, intent, &Made::Listener(listener.arn.clone()));
+            settle(builder, intent, &ResourceId::Listener(listener.arn.clone()));
         }
     }
 }
@@ -294,7 +296,7 @@ fn instances(builder: &mut PlanBuilder<'_>) {
             && let Some(member) = launched(intent, instance, builder)
         {
             builder.status.instances.push(member);
-            settle(builder, intent, &Made::Instance(instance.id.clone()));
+            settle(builder, intent, &ResourceId::Instance(instance.id.clone()));
         } else if !is_over(instance.state)
             && instance.tags.get(TAG_ENVIRONMENT) == Some(&record.name)
             && ownership::launched_by(record, instance).is_none()
@@ -306,7 +308,7 @@ fn instances(builder: &mut PlanBuilder<'_>) {
     builder.status.instances.sort_by(|a, b| (a.slot, &a.instance_id).cmp(&(b.slot, &b.instance_id)));
     for member in builder.status.instances.clone() {
         let instance = seen.get(&member.instance_id);
-        let made = Made::Instance(member.instance_id.clone());
+        let made = ResourceId::Instance(member.instance_id.clone());
         let terminated = instance.is_some_and(|instance| instance.state == InstanceState::Terminated);
         if is_gone(builder, &made, instance.is_some()) || terminated {
             builder.status.instances.retain(|other| other.instance_id != member.instance_id);
@@ -343,7 +345,7 @@ fn lost(builder: &mut PlanBuilder<'_>, member: &MemberStatus, instance: Option<&
 
 /// The member that an intent launched.
 fn launched(intent: &Intent, instance: &Instance, builder: &PlanBuilder<'_>) -> Option<MemberStatus> {
-    let (Makes::Member { slot, template }, crate::request::Write::RunInstances(run)) = (&intent.makes, &intent.write)
+    let (Makes::Member { slot, template }, Write::Instance(InstanceWrite::Run(run))) = (&intent.makes, &intent.write)
     else {
         return None;
     };

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::Ref;
+use aws_api::id::{SecurityGroupId, SubnetId, Zone};
 use crds_schema::Spec;
 
 use crate::action::Does;
@@ -15,13 +17,11 @@ use crate::desired::Fallback;
 use crate::diff::instances::{self, Recipe};
 use crate::fallback::{self, Obstacle};
 use crate::healing;
-use crate::id::{SecurityGroupId, SubnetId, Zone};
 use crate::members::{Lifecycle, Member};
 use crate::memory::later;
 use crate::order::{FleetInput, number};
 use crate::reason::{Reason, Why};
 use crate::record::{Intent, Makes};
-use crate::request::Ref;
 use crate::status::WaitOn;
 
 /// Whole fleets of stopped members that may stand beside the members that live. One: when everything is stopped once, all

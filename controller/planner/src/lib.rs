@@ -10,8 +10,6 @@ pub mod input;
 pub mod record;
 pub mod status;
 pub mod reason;
-pub mod id;
-pub mod resource;
 pub mod observed;
 pub mod lookup;
 pub mod memory;
@@ -40,7 +38,6 @@ mod teardown;
 mod conditions;
 
 pub mod action;
-pub mod request;
 pub mod lint;
 pub mod outcome;
 pub mod conclude;

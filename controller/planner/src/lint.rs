@@ -3,7 +3,7 @@
 //! A violation is a bug of ours; the plan is refused whole, and the environment holds. Each check is a sentence of a
 //! promise. It looks at the record as it was stored, at what was observed now ([`PlanInput`]) and at what earlier readings
 //! showed ([`Memory`]), never at the status that the planner made of them. I1, I2, I3 and I5 are asked of every call by its
-//! [`Effect`] and by what it [touches](crate::request::Write::touches), whichever action it comes in.
+//! [`Effect`] and by what it [touches](aws_api::Write::touches), whichever action it comes in.
 
 mod fleet;
 mod ours;
@@ -12,16 +12,18 @@ mod traffic;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_api::ec2::{InstanceWrite, SecurityGroupWrite};
+use aws_api::elbv2::{LoadBalancerWrite, TargetGroupWrite};
+use aws_api::id::{ListenerArn, LoadBalancerArn};
+use aws_api::{Effect, ResourceId, Write};
 use jiff::Timestamp;
 
 use self::fleet::Fleet;
 use crate::action::{Action, Does, Plan};
-use crate::id::{ListenerArn, LoadBalancerArn};
 use crate::input::PlanInput;
 use crate::memory::{Memory, elapsed};
 use crate::reason::Reason;
 use crate::record::{Intent, Makes};
-use crate::request::{Effect, Made, Write};
 
 /// A plan that passed. Only this can be journalled and executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +157,7 @@ fn launches(plan: &Plan, input: &PlanInput<'_>, fleet: &Fleet, broken: &mut Vec<
 /// Whether it asks EC2 for an instance; a replay may have been answered long ago.
 fn is_launch(does: &Does, replays: bool) -> bool {
     let is_replay = matches!(does, Does::Replay(_));
-    (replays || !is_replay) && does.writes().iter().any(|write| matches!(write, Write::RunInstances(_)))
+    (replays || !is_replay) && does.writes().iter().any(|write| matches!(write, Write::Instance(InstanceWrite::Run(_))))
 }
 
 /// I3: whatever it changes or takes away is ours.
@@ -174,7 +176,7 @@ fn sighted(action: &Action, input: &PlanInput<'_>, memory: &Memory, broken: &mut
     }
 }
 
-/// Whether all was seen that tells what such a call takes away. The other calls take nothing away.
+/// Whether all was seen that tells what such a call takes away.
 fn is_sighted(write: &Write, input: &PlanInput<'_>, memory: &Memory) -> bool {
     let observed = input.observed;
     let members = || {
@@ -185,42 +187,25 @@ fn is_sighted(write: &Write, input: &PlanInput<'_>, memory: &Memory) -> bool {
         let mut listeners = observed.listeners.values().filter_map(|part| part.seen()).flatten();
         listeners.any(|listener| listener.arn == *arn)
     };
-    match write {
-        Write::TerminateInstances { .. } => members(),
-        Write::DeregisterTargets { target_group, .. } => members() && observed.targets_of(target_group).is_some(),
-        Write::RevokeRules(change) => change.group.id().is_none() || observed.groups.seen().is_some(),
-        Write::SetListener { listener, .. } | Write::DeleteListener { listener } => listens(listener),
-        Write::DeleteSecurityGroup { .. } => observed.groups.seen().is_some(),
-        Write::DeleteLoadBalancer { .. } => observed.load_balancers.seen().is_some(),
-        Write::DeleteTargetGroup { .. } => observed.target_groups.seen().is_some(),
-        Write::CreateSecurityGroup(_)
-        | Write::AuthorizeRules(_)
-        | Write::RunInstances(_)
-        | Write::SetInstanceGroups { .. }
-        | Write::SetMetadataOptions { .. }
-        | Write::ChangeProfile { .. }
-        | Write::CreateTags { .. }
-        | Write::DeleteTags { .. }
-        | Write::CreateLoadBalancer(_)
-        | Write::SetLoadBalancerAttributes { .. }
-        | Write::SetSubnets { .. }
-        | Write::SetLoadBalancerGroups { .. }
-        | Write::CreateTargetGroup(_)
-        | Write::SetHealthCheck { .. }
-        | Write::SetTargetGroupAttributes { .. }
-        | Write::RegisterTargets { .. }
-        | Write::CreateListener(_)
-        | Write::AddTags { .. }
-        | Write::RemoveTags { .. } => false,
-    }
+    let drains = matches!(write, Write::TargetGroup(TargetGroupWrite::Deregister { .. }));
+    let is_seen = |touched: &ResourceId| match touched {
+        ResourceId::Instance(_) => members(),
+        ResourceId::SecurityGroup(_) => observed.groups.seen().is_some(),
+        ResourceId::LoadBalancer(_) => observed.load_balancers.seen().is_some(),
+        ResourceId::TargetGroup(arn) if drains => members() && observed.targets_of(arn).is_some(),
+        ResourceId::TargetGroup(_) => observed.target_groups.seen().is_some(),
+        ResourceId::Listener(arn) => listens(arn),
+        ResourceId::Volume(_) => false,
+    };
+    write.touches().iter().all(is_seen)
 }
 
 /// I2: no target group goes from under a listener or a rule of ours.
 fn unused(action: &Action, input: &PlanInput<'_>, memory: &Memory, broken: &mut Vec<String>) {
     let observed = input.observed;
     for write in action.does.writes() {
-        let Write::DeleteTargetGroup { target_group } = &write else { continue };
-        let is_gone = |arn: &LoadBalancerArn| traffic::is_gone(&Made::LoadBalancer(arn.clone()), input, memory);
+        let Write::TargetGroup(TargetGroupWrite::Delete { target_group }) = &write else { continue };
+        let is_gone = |arn: &LoadBalancerArn| traffic::is_gone(&ResourceId::LoadBalancer(arn.clone()), input, memory);
         let balancer = input.record.status.load_balancer.as_ref().filter(|balancer| !is_gone(&balancer.arn));
         let free = balancer.is_none_or(|balancer| {
             let listeners = observed.listeners.get(&balancer.arn).and_then(|part| part.seen());
@@ -241,7 +226,7 @@ fn unused(action: &Action, input: &PlanInput<'_>, memory: &Memory, broken: &mut 
 /// I2: what is terminated is registered nowhere any more.
 fn drained(action: &Action, input: &PlanInput<'_>, broken: &mut Vec<String>) {
     for write in action.does.writes() {
-        let Write::TerminateInstances { instance } = &write else { continue };
+        let Write::Instance(InstanceWrite::Terminate { instance }) = &write else { continue };
         let mut registered = input.observed.targets.values().filter_map(|part| part.seen()).flatten();
         if registered.any(|target| target.id == instance.as_str()) {
             broken.push(format!("I2: {} before it is drained", action.id));
@@ -292,8 +277,13 @@ fn quiet(plan: &Plan, input: &PlanInput<'_>, broken: &mut Vec<String>) {
     if plan.torn_down {
         broken.push("the record would be removed though nobody asked to delete the environment".into());
     }
-    let tears_down =
-        |write: &Write| matches!(write, Write::DeleteLoadBalancer { .. } | Write::DeleteSecurityGroup { .. });
+    let tears_down = |write: &Write| {
+        matches!(
+            write,
+            Write::LoadBalancer(LoadBalancerWrite::Delete { .. })
+                | Write::SecurityGroup(SecurityGroupWrite::Delete { .. })
+        )
+    };
     for action in plan.actions.iter().filter(|action| action.does.writes().iter().any(tears_down)) {
         broken.push(format!("{} though nobody asked to delete the environment", action.id));
     }

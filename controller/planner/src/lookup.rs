@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::{InstanceState, SecurityGroupWrite};
+use aws_api::elbv2::{ElbTaggable, LoadBalancerWrite, TargetGroupWrite};
+use aws_api::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
+use aws_api::{ResourceId, Write};
 use crds_schema::Spec;
 
 use crate::desired::{self, Template};
-use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn};
 use crate::record::{GroupRole, Record};
-use crate::request::{ElbTaggable, Made, Write};
-use crate::resource::InstanceState;
 use crate::status::MemberStatus;
 
 /// What to look at.
@@ -43,7 +44,7 @@ pub struct Lookups {
     pub volumes: BTreeSet<InstanceId>,
     /// Things of ours that AWS would not delete, so that who uses them is asked. Never by the record; `engine::reconcile` adds
     /// them.
-    pub usage: BTreeSet<Made>,
+    pub usage: BTreeSet<ResourceId>,
     /// Recorded load balancers: what hangs on them can be asked for at once.
     pub load_balancers: BTreeSet<LoadBalancerArn>,
     /// Recorded listeners: their rules can be asked for at once.
@@ -69,11 +70,11 @@ pub fn lookups(record: &Record) -> Lookups {
     }
     // What was asked for may exist under the name that it was asked for by, whatever the spec says by now.
     for intent in &record.intents {
-        if let Write::CreateSecurityGroup(create) = &intent.write {
+        if let Write::SecurityGroup(SecurityGroupWrite::Create(create)) = &intent.write {
             group_names.insert(create.name.clone());
-        } else if let Write::CreateLoadBalancer(create) = &intent.write {
+        } else if let Write::LoadBalancer(LoadBalancerWrite::Create(create)) = &intent.write {
             load_balancer_names.insert(create.name.clone());
-        } else if let Write::CreateTargetGroup(create) = &intent.write {
+        } else if let Write::TargetGroup(TargetGroupWrite::Create(create)) = &intent.write {
             target_group_names.insert(create.name.clone());
         }
     }

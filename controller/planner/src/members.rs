@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::{Instance, InstanceState, StatusChecks};
+use aws_api::elbv2::{Target, TargetHealth};
+use aws_api::id::{InstanceId, TargetGroupArn};
+
 use crate::builder::PlanBuilder;
-use crate::id::{InstanceId, TargetGroupArn};
 use crate::memory::{ARRIVES_WITHIN, elapsed};
 use crate::reason::Reason;
-use crate::resource::{Instance, InstanceState, StatusChecks, Target, TargetHealth};
 use crate::status::{MemberStatus, Moved};
 
 /// A recorded member beside what was seen of it.

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use aws_api::ResourceId;
+use aws_api::id::{InstanceId, IntentId, LoadBalancerArn, TargetGroupArn, Zone};
 use jiff::Timestamp;
 
 use crate::batches::Batches;
 use crate::held::Refusals;
-use crate::id::{InstanceId, IntentId, LoadBalancerArn, TargetGroupArn, Zone};
-use crate::request::Made;
 use crate::retries::Retries;
 use crate::room::Full;
 use crate::status::{LoadBalancerStatus, TargetGroupStatus};
@@ -25,13 +25,13 @@ pub const MISSING_READS_BY_NAME: u32 = 2;
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
-    absences: BTreeMap<Made, Absence>,
+    absences: BTreeMap<ResourceId, Absence>,
     entries: BTreeMap<Entry, Expected>,
     /// Passes that have compared what they saw. All comparisons of one pass go by one reading.
     compared: u64,
     /// The parents of entries that were known when the last pass ended.
     known: BTreeSet<String>,
-    removed: BTreeMap<Made, Timestamp>,
+    removed: BTreeMap<ResourceId, Timestamp>,
     capacity: BTreeMap<Zone, Timestamp>,
     /// What failed, and when it is tried again.
     pub retries: Retries,
@@ -40,12 +40,12 @@ pub struct Memory {
     /// Sets that AWS has refused to take more of.
     pub full: Full,
     /// What was shown at least once: before, an older reading may not know it yet.
-    shown: BTreeSet<Made>,
+    shown: BTreeSet<ResourceId>,
     /// By their names, what was recorded until it was believed gone: an ARN is given once, so what is shown under it is ours.
     lost_balancers: BTreeMap<String, LoadBalancerStatus>,
     lost_groups: BTreeMap<String, TargetGroupStatus>,
     /// What was made, or recognised, and when.
-    made: BTreeMap<Made, Timestamp>,
+    made: BTreeMap<ResourceId, Timestamp>,
     /// When something of ours was last removed that holds other things in use for a while.
     released: Option<Timestamp>,
     unwanted: BTreeMap<IntentId, Timestamp>,
@@ -135,7 +135,7 @@ pub const RELEASED_WITHIN: Duration = Duration::from_secs(600);
 
 impl Memory {
     /// Notes a complete reading of where `resource`, which is recorded, should be.
-    pub fn note_resource(&mut self, resource: Made, present: bool, now: Timestamp) {
+    pub fn note_resource(&mut self, resource: ResourceId, present: bool, now: Timestamp) {
         if present {
             self.absences.remove(&resource);
             self.shown.insert(resource);
@@ -146,14 +146,14 @@ impl Memory {
     }
 
     /// Notes that AWS answered a read by its ARN with NotFound, in a pass whose reading does not show it either.
-    pub fn note_unknown(&mut self, resource: &Made) {
+    pub fn note_unknown(&mut self, resource: &ResourceId) {
         if let Some(absence) = self.absences.get_mut(resource) {
             absence.unknown = true;
         }
     }
 
     /// Notes that AWS answered a write to a recorded ARN with a definite NotFound: that is a complete reading without it.
-    pub fn note_refused_as_unknown(&mut self, resource: Made, now: Timestamp) {
+    pub fn note_refused_as_unknown(&mut self, resource: ResourceId, now: Timestamp) {
         self.note_resource(resource.clone(), false, now);
         self.note_unknown(&resource);
     }
@@ -161,17 +161,20 @@ impl Memory {
     /// Whether what has a unique name in AWS is believed gone before its time: two complete readings do not show it, AWS
     /// does not know its ARN, and it was shown before, so that none of them is older than it. A create under its name
     /// cannot double it.
-    pub fn is_missing_by_name(&self, resource: &Made) -> bool {
+    pub fn is_missing_by_name(&self, resource: &ResourceId) -> bool {
         let unique = match resource {
-            Made::LoadBalancer(_) | Made::TargetGroup(_) => true,
-            Made::SecurityGroup(_) | Made::Listener(_) | Made::Instance(_) => false,
+            ResourceId::LoadBalancer(_) | ResourceId::TargetGroup(_) => true,
+            ResourceId::SecurityGroup(_)
+            | ResourceId::Listener(_)
+            | ResourceId::Instance(_)
+            | ResourceId::Volume(_) => false,
         };
         let is_absent = |absence: &Absence| absence.unknown && absence.reads >= MISSING_READS_BY_NAME;
         unique && self.shown.contains(resource) && self.absences.get(resource).is_some_and(is_absent)
     }
 
     /// Whether AWS says that it does not know the ARN of what the last reading did not show.
-    pub fn is_unknown(&self, resource: &Made) -> bool {
+    pub fn is_unknown(&self, resource: &ResourceId) -> bool {
         self.absences.get(resource).is_some_and(|absence| absence.unknown)
     }
 
@@ -209,7 +212,7 @@ impl Memory {
     }
 
     /// Notes that something was made, or recognised as made.
-    pub fn note_made(&mut self, resource: Made, now: Timestamp) {
+    pub fn note_made(&mut self, resource: ResourceId, now: Timestamp) {
         self.made.insert(resource, now);
     }
 
@@ -230,7 +233,7 @@ impl Memory {
 
     /// Whether a recorded resource is believed gone: absent from three complete readings over `missing_after`, or from
     /// one since our own acknowledged delete.
-    pub fn is_missing(&self, resource: &Made, missing_after: Duration, now: Timestamp) -> bool {
+    pub fn is_missing(&self, resource: &ResourceId, missing_after: Duration, now: Timestamp) -> bool {
         self.absences.get(resource).is_some_and(|absence| {
             self.removed.contains_key(resource)
                 || (absence.reads >= MISSING_READS && elapsed(absence.since, now) >= missing_after)
@@ -238,17 +241,17 @@ impl Memory {
     }
 
     /// When at the earliest a resource that is now absent is believed gone; `None` while it is not absent.
-    pub fn missing_at(&self, resource: &Made, missing_after: Duration) -> Option<Timestamp> {
+    pub fn missing_at(&self, resource: &ResourceId, missing_after: Duration) -> Option<Timestamp> {
         self.absences.get(resource).map(|absence| later(absence.since, missing_after))
     }
 
     /// Whether we removed it and AWS acknowledged that.
-    pub fn was_removed(&self, resource: &Made) -> bool {
+    pub fn was_removed(&self, resource: &ResourceId) -> bool {
         self.removed.contains_key(resource)
     }
 
     /// Notes that AWS acknowledged our delete or terminate of `resource`.
-    pub fn note_removed(&mut self, resource: Made, now: Timestamp) {
+    pub fn note_removed(&mut self, resource: ResourceId, now: Timestamp) {
         self.removed.insert(resource, now);
     }
 
@@ -266,9 +269,9 @@ impl Memory {
     }
 
     /// Forgets resources that are no longer recorded, and their entries.
-    pub fn keep_resources(&mut self, recorded: impl Fn(&Made) -> bool) {
+    pub fn keep_resources(&mut self, recorded: impl Fn(&ResourceId) -> bool) {
         let known = self.absences.keys().chain(self.removed.keys()).chain(&self.shown).chain(self.made.keys());
-        let gone: BTreeSet<Made> = known.filter(|made| !recorded(made)).cloned().collect();
+        let gone: BTreeSet<ResourceId> = known.filter(|made| !recorded(made)).cloned().collect();
         for made in gone {
             self.absences.remove(&made);
             self.removed.remove(&made);

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
-use crate::request::{ElbTaggable, Made};
-use crate::resource::{
-    Image, Instance, Listener, ListenerRule, LoadBalancer, ProfileAssociation, SecurityGroup, StatusChecks, Subnet,
-    Tags, Target, TargetGroup, Usage, Volume,
+use aws_api::ec2::{
+    Image, Instance, NetworkInterface, ProfileAssociation, SecurityGroup, StatusChecks, Subnet, Volume,
 };
+use aws_api::elbv2::{ElbTaggable, Listener, ListenerRule, LoadBalancer, Target, TargetGroup};
+use aws_api::id::{InstanceId, ListenerArn, LoadBalancerArn, TargetGroupArn, Zone};
+use aws_api::{ResourceId, Tags};
 
 /// A part of what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,17 @@ pub struct FallbackSight {
     pub image: Part<Option<Image>>,
 }
 
+/// What may hold a security group or a target group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// Security groups with rules that refer to the group.
+    pub groups: Part<Vec<SecurityGroup>>,
+    /// Interfaces that carry the group.
+    pub interfaces: Part<Vec<NetworkInterface>>,
+    /// Listeners of the load balancers that the target group is used by, each with its rules.
+    pub listeners: Part<Vec<(Listener, Vec<ListenerRule>)>>,
+}
+
 /// What was seen of AWS for one environment.
 ///
 /// Resources are looked up by the names and ids that the record has or wants, so a part may hold things that are not
@@ -97,11 +108,11 @@ pub struct Observed {
     /// Targets by target group.
     pub targets: BTreeMap<TargetGroupArn, Part<Vec<Target>>>,
     /// What may hold a thing of ours that AWS would not delete, where that was asked in this pass.
-    pub usage: BTreeMap<Made, Usage>,
+    pub usage: BTreeMap<ResourceId, Usage>,
     /// Tags of ELBv2 resources.
     pub tags: Part<BTreeMap<ElbTaggable, Tags>>,
     /// Load balancers and target groups whose ARN AWS answered with NotFound.
-    pub unknown: BTreeSet<Made>,
+    pub unknown: BTreeSet<ResourceId>,
 }
 
 impl Observed {
@@ -131,18 +142,20 @@ impl Observed {
     }
 
     /// Whether a complete reading does not show what is recorded: it is gone, or in doubt, and nothing is asked of it.
-    pub fn doubts(&self, made: &Made) -> bool {
+    pub fn doubts(&self, made: &ResourceId) -> bool {
         match made {
-            Made::LoadBalancer(arn) => {
+            ResourceId::LoadBalancer(arn) => {
                 self.load_balancers.seen().is_some_and(|all| all.iter().all(|balancer| balancer.arn != *arn))
             }
-            Made::TargetGroup(arn) => {
+            ResourceId::TargetGroup(arn) => {
                 self.target_groups.seen().is_some_and(|all| all.iter().all(|group| group.arn != *arn))
             }
-            Made::SecurityGroup(id) => self.groups.seen().is_some_and(|all| all.iter().all(|group| group.id != *id)),
-            Made::Instance(id) => self.instances.seen().is_some_and(|all| !all.contains_key(id)),
-            // An entry of its load balancer.
-            Made::Listener(_) => false,
+            ResourceId::SecurityGroup(id) => {
+                self.groups.seen().is_some_and(|all| all.iter().all(|group| group.id != *id))
+            }
+            ResourceId::Instance(id) => self.instances.seen().is_some_and(|all| !all.contains_key(id)),
+            // Entries of a load balancer and of an instance.
+            ResourceId::Listener(_) | ResourceId::Volume(_) => false,
         }
     }
 

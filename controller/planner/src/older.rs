@@ -7,15 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::TargetGroupWrite;
+use aws_api::id::InstanceId;
+use aws_api::{ActionId, Write};
+
 use crate::action::{Action, Does};
 use crate::builder::PlanBuilder;
-use crate::id::InstanceId;
 use crate::memory::{ARRIVES_WITHIN, later};
 use crate::ownership;
 use crate::reason::Reason;
 use crate::record::Makes;
-use crate::request::{ActionId, Write};
-use crate::resource::InstanceState;
 use crate::status::WaitOn;
 
 /// What is known of members that the record does not know.
@@ -107,7 +109,7 @@ fn holds(older: Older, action: &Action) -> bool {
         Older::Perhaps => match &action.does {
             Does::Create(intent) | Does::Replay(intent) => matches!(intent.makes, Makes::Member { .. }),
             // What STATUS does not know may serve: it would be taken for somebody's target.
-            Does::Change(write) => matches!(**write, Write::DeregisterTargets { .. }),
+            Does::Change(write) => matches!(**write, Write::TargetGroup(TargetGroupWrite::Deregister { .. })),
             Does::Terminate { .. } | Does::TakeOut { .. } => true,
             Does::DeleteGroup(_) | Does::DeleteLoadBalancer(_) | Does::DeleteTargetGroup(_) => true,
         },

@@ -6,20 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::Ref;
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{InstanceId, SecurityGroupId, TargetGroupArn, Zone};
 use crds_schema::Spec;
 
 use crate::action::Does;
 use crate::builder::PlanBuilder;
 use crate::desired::Wanted;
 use crate::healing::{self, Verdicts};
-use crate::id::{InstanceId, SecurityGroupId, TargetGroupArn, Zone};
 use crate::launches::{launches, stopped_most};
 use crate::members::{Lifecycle, Member};
 use crate::memory::later;
 use crate::ownership;
 use crate::reason::{Reason, Why};
-use crate::request::Ref;
-use crate::resource::TargetHealth;
 use crate::status::{Charge, Leaving, WaitOn};
 
 /// What the members are planned from.

@@ -4,11 +4,12 @@
 //! open (an instance: with that intent's client token too). Anything else with our tags is somebody's copy.
 //! Never: believes a name alone, or a tag alone.
 
+use aws_api::Tags;
+use aws_api::ec2::Instance;
+use aws_api::id::{EnvUid, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use sha2::{Digest, Sha256};
 
-use crate::id::{EnvUid, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use crate::record::{GroupRole, Intent, Makes, Record};
-use crate::resource::{Instance, Tags};
 use crate::status::Status;
 
 /// Tag: the environment's name.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ActionId;
 use crds_schema::spec::DeletionPolicy;
 
 use crate::action::Plan;
@@ -17,7 +18,6 @@ use crate::inventory;
 use crate::memory::Memory;
 use crate::older::{self, Older};
 use crate::reason::Reason;
-use crate::request::ActionId;
 use crate::status::WaitOn;
 use crate::subject::{Attempt, attempt};
 use crate::teardown;

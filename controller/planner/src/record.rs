@@ -4,12 +4,12 @@
 
 use std::fmt;
 
+use aws_api::Write;
+use aws_api::id::{IntentId, SecurityGroupId};
 use crds_schema::Spec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{IntentId, SecurityGroupId};
-use crate::request::Write;
 use crate::status::{NetworkStatus, Status};
 
 /// One environment's record.

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::Write;
+use aws_api::ec2::{Direction, Peer, Rule};
 use crds_schema::limits::RuleCount;
 use jiff::Timestamp;
 
 use crate::memory::elapsed;
-use crate::request::{ElbTaggable, Taggable, Write};
-use crate::resource::{Direction, Peer, Rule};
 
 /// How long it is remembered that AWS refused more. A quota that was raised meanwhile is used again after that.
 pub const FULL_FOR: Duration = Duration::from_secs(3600);
@@ -79,7 +79,7 @@ impl Full {
                 | "TooManyTags"
                 | "TagLimitExceeded"
         );
-        if let (true, Some(set)) = (is_full, set_of(write)) {
+        if let (true, Some(set)) = (is_full, write.adds_to()) {
             self.0.insert(set, now);
         }
     }
@@ -95,50 +95,9 @@ impl Full {
     }
 }
 
-/// The set that a call adds to, by the name that its entries have in the memory.
-fn set_of(write: &Write) -> Option<String> {
-    match write {
-        Write::AuthorizeRules(change) => Some(rules_of(&change.group.to_string(), change.direction)),
-        Write::CreateListener(create) => Some(format!("{}/listeners", create.load_balancer)),
-        Write::RegisterTargets { target_group, .. } => Some(format!("{target_group}/targets")),
-        Write::CreateTags { resource: Taggable::SecurityGroup(group), .. } => Some(format!("{group}/tags")),
-        Write::CreateTags { resource: Taggable::Instance(id), .. } => Some(format!("{id}/tags")),
-        Write::CreateTags { resource: Taggable::Volume(id), .. } => Some(format!("{id}/tags")),
-        Write::AddTags { resource: ElbTaggable::LoadBalancer(arn), .. } => Some(format!("{arn}/tags")),
-        Write::AddTags { resource: ElbTaggable::TargetGroup(arn), .. } => Some(format!("{arn}/tags")),
-        Write::AddTags { resource: ElbTaggable::Listener(arn), .. } => Some(format!("{arn}/tags")),
-        Write::CreateSecurityGroup(_)
-        | Write::RevokeRules(_)
-        | Write::DeleteSecurityGroup { .. }
-        | Write::RunInstances(_)
-        | Write::TerminateInstances { .. }
-        | Write::SetInstanceGroups { .. }
-        | Write::SetMetadataOptions { .. }
-        | Write::ChangeProfile { .. }
-        | Write::DeleteTags { .. }
-        | Write::CreateLoadBalancer(_)
-        | Write::SetLoadBalancerAttributes { .. }
-        | Write::SetSubnets { .. }
-        | Write::SetLoadBalancerGroups { .. }
-        | Write::DeleteLoadBalancer { .. }
-        | Write::CreateTargetGroup(_)
-        | Write::SetHealthCheck { .. }
-        | Write::SetTargetGroupAttributes { .. }
-        | Write::DeleteTargetGroup { .. }
-        | Write::DeregisterTargets { .. }
-        | Write::SetListener { .. }
-        | Write::DeleteListener { .. }
-        | Write::RemoveTags { .. } => None,
-    }
-}
-
 /// The rules of one direction of a group, as the memory names them.
 pub(crate) fn rules_of(group: &str, direction: Direction) -> String {
-    let direction = match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    };
-    format!("{group}/{direction}")
+    format!("{group}/{}", direction.word())
 }
 
 #[cfg(test)]

@@ -7,17 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use aws_api::ResourceId;
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{
+    AmiId, EnvUid, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn,
+    VolumeId, VpcId, Zone,
+};
 use crds_schema::spec::Scheme;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{
-    AmiId, EnvUid, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn,
-    VolumeId, VpcId, Zone,
-};
 use crate::reason::Reason;
-use crate::request::Made;
-use crate::resource::{InstanceState, TargetHealth};
 
 /// Status of one environment, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,13 +162,14 @@ impl Status {
     }
 
     /// Whether this is recorded as ours.
-    pub fn records(&self, made: &Made) -> bool {
+    pub fn records(&self, made: &ResourceId) -> bool {
         match made {
-            Made::SecurityGroup(id) => self.security_groups.names.contains_key(id),
-            Made::LoadBalancer(arn) => self.load_balancer.as_ref().is_some_and(|balancer| balancer.arn == *arn),
-            Made::TargetGroup(arn) => self.target_groups.iter().any(|group| group.arn == *arn),
-            Made::Listener(arn) => self.listeners.iter().any(|listener| listener.arn == *arn),
-            Made::Instance(id) => self.instances.iter().any(|member| member.instance_id == *id),
+            ResourceId::SecurityGroup(id) => self.security_groups.names.contains_key(id),
+            ResourceId::LoadBalancer(arn) => self.load_balancer.as_ref().is_some_and(|balancer| balancer.arn == *arn),
+            ResourceId::TargetGroup(arn) => self.target_groups.iter().any(|group| group.arn == *arn),
+            ResourceId::Listener(arn) => self.listeners.iter().any(|listener| listener.arn == *arn),
+            ResourceId::Instance(id) => self.instances.iter().any(|member| member.instance_id == *id),
+            ResourceId::Volume(id) => self.instances.iter().any(|member| member.volumes.contains(id)),
         }
     }
 

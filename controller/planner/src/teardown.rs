@@ -5,6 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{Ec2TagsWrite, Taggable};
+use aws_api::elbv2::{ElbTaggable, Elbv2TagsWrite, LoadBalancerWrite};
+use aws_api::{ActionId, Ref, Tags, Write};
+
 use crate::action::Does;
 use crate::builder::PlanBuilder;
 use crate::desired::DELETION_PROTECTION;
@@ -16,8 +20,6 @@ use crate::orphan_intents;
 use crate::ownership::{self, TAG_PREFIX};
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Makes};
-use crate::request::{ActionId, ElbTaggable, Ref, Taggable, Write};
-use crate::resource::Tags;
 use crate::status::{Leaving, WaitOn};
 
 /// Plans the end of everything that is ours. Returns whether nothing is left.
@@ -108,10 +110,10 @@ fn deletion_protection(builder: &mut PlanBuilder<'_>) -> Option<Vec<ActionId>> {
         );
         return protected(builder, message);
     }
-    let write = Write::SetLoadBalancerAttributes {
+    let write = Write::LoadBalancer(LoadBalancerWrite::SetAttributes {
         load_balancer: Ref::Id(balancer.arn),
         attributes: [(DELETION_PROTECTION.to_owned(), "false".to_owned())].into(),
-    };
+    });
     let why = Why::new(Reason::Teardown, "spec.loadBalancer.deletionProtection is false");
     Some(vec![builder.change("set-load-balancer-attributes", write, balancer.name, why).id()])
 }
@@ -127,7 +129,7 @@ fn protected(builder: &mut PlanBuilder<'_>, message: String) -> Option<Vec<Actio
 fn load_balancer(builder: &mut PlanBuilder<'_>, after: Vec<ActionId>) -> Vec<ActionId> {
     let Some(balancer) = builder.status.load_balancer.clone() else { return Vec::new() };
     let Some(owned) = ownership::prove_load_balancer(&builder.status, &balancer.arn) else { return Vec::new() };
-    if builder.memory.was_removed(&crate::request::Made::LoadBalancer(balancer.arn.clone())) {
+    if builder.memory.was_removed(&aws_api::ResourceId::LoadBalancer(balancer.arn.clone())) {
         builder.wait(WaitOn::Aws, format!("load balancer {} to be gone", balancer.name), None);
         return Vec::new();
     }
@@ -137,7 +139,7 @@ fn load_balancer(builder: &mut PlanBuilder<'_>, after: Vec<ActionId>) -> Vec<Act
 
 fn target_groups(builder: &mut PlanBuilder<'_>, after: &[ActionId]) {
     for group in builder.status.target_groups.clone() {
-        if builder.memory.was_removed(&crate::request::Made::TargetGroup(group.arn.clone())) {
+        if builder.memory.was_removed(&aws_api::ResourceId::TargetGroup(group.arn.clone())) {
             builder.wait(WaitOn::Aws, format!("target group {} to be gone", group.name), None);
             continue;
         }
@@ -153,7 +155,7 @@ fn groups(builder: &mut PlanBuilder<'_>) {
     let mut after: Vec<ActionId> = Vec::new();
     for role in [GroupRole::Instances, GroupRole::LoadBalancer] {
         let Some(id) = role.recorded(&builder.status).cloned() else { continue };
-        if builder.memory.was_removed(&crate::request::Made::SecurityGroup(id.clone())) {
+        if builder.memory.was_removed(&aws_api::ResourceId::SecurityGroup(id.clone())) {
             builder.wait(WaitOn::Aws, format!("security group {id} to be gone"), None);
             continue;
         }
@@ -217,7 +219,7 @@ fn untag_ec2(builder: &mut PlanBuilder<'_>, id: &str, resource: Taggable, tags: 
     let keys = our_keys(tags);
     if !keys.is_empty() {
         let why = Why::new(Reason::Retained, diff::joined_by(&keys, ", "));
-        builder.change(format!("untag/{id}"), Write::DeleteTags { resource, keys }, id, why);
+        builder.change(format!("untag/{id}"), Write::Ec2Tags(Ec2TagsWrite::Delete { resource, keys }), id, why);
     }
 }
 
@@ -226,6 +228,11 @@ fn untag_elb(builder: &mut PlanBuilder<'_>, resource: &ElbTaggable, tags: &Tags)
     if !keys.is_empty() {
         let id = diff::tags::arn(resource).to_owned();
         let why = Why::new(Reason::Retained, diff::joined_by(&keys, ", "));
-        builder.change(format!("untag/{id}"), Write::RemoveTags { resource: resource.clone(), keys }, id, why);
+        builder.change(
+            format!("untag/{id}"),
+            Write::Elbv2Tags(Elbv2TagsWrite::Remove { resource: resource.clone(), keys }),
+            id,
+            why,
+        );
     }
 }

@@ -12,9 +12,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use engine::clock::Clock;
 use futures::future::LocalBoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use ports::Clock;
 
 /// A timer's place: when, and which of several at once. The order of their making breaks ties.
 type TimerKey = (Duration, u64);

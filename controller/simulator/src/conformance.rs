@@ -3,7 +3,7 @@
 //! In: a store, and a name; partitions that begin with it must be free. It panics with what differs, and leaves its items
 //! there. Never: sleeps; what is seen late is asked for again.
 
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
+use ports::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
 use serde_json::{Value, json};
 
 /// How often the index is asked again.

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use engine::clock::{Entropy, Purpose};
+use ports::{Entropy, Purpose};
 
 /// A sequence of numbers that its seed decides.
 /// <https://prng.di.unimi.it/splitmix64.c>

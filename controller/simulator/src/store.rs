@@ -1,4 +1,4 @@
-//! One DynamoDB table in memory, behind [`engine::store::RecordStore`].
+//! One DynamoDB table in memory, behind [`ports::RecordStore`].
 //!
 //! Strong reads; an index `by-kind` that may lag; conditional writes and transactions with DynamoDB's limits. Transactions that
 //! touch one item at once conflict, as on AWS, which no emulator shows. Faults by hand. Clones are the same table.
@@ -11,9 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::clock::Clock;
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use futures::future::LocalBoxFuture;
+use ports::{Change, Clock, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use serde_json::Value;
 
 use crate::clock::VirtualClock;

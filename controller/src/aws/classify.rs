@@ -2,19 +2,16 @@
 //!
 //! In: the SDK's result of any operation. Out: an [`Answer`] with AWS's request id, or a [`CloudError`] whose kind says
 //! what to do and whether it is certain that nothing was done, and [`Failed`] whether anybody answered.
-//! Never: reads message text to decide. The table of codes is [`engine::error::kind_of`].
+//! Never: reads message text to decide. The table of codes is [`aws_api::kind_of`].
 
 use std::error::Error;
 
+use aws_api::{CloudError, ErrorKind, Operation, Ref, Reply};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use engine::cloud::Reply;
-use engine::error::{CloudError, ErrorKind};
-use engine::operation::Operation;
-use planner::request::Ref;
 
 use super::convert::Unreadable;
 use super::{Answer, Answered, Failed};

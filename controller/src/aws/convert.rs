@@ -4,10 +4,8 @@
 //! Never: a guess or a panic. A value that AWS may leave out gets the default that AWS documents; emulators leave out
 //! more than AWS does. One entry that cannot be read fails the reply: an absent entry would read as "not there".
 
-use engine::cloud::Page;
-use engine::error::CloudError;
-use engine::operation::Operation;
-use planner::id::NotAnId;
+use aws_api::id::NotAnId;
+use aws_api::{CloudError, Operation, Page};
 
 pub(super) mod ec2;
 pub(super) mod elbv2;

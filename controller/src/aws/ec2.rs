@@ -6,6 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{
+    BlockDeviceRequest, ChangeRules, CreateSecurityGroup, Direction, MetadataRequest, Peer, ProfileChange, Rule,
+    RunInstances, Taggable, UserData,
+};
+use aws_api::id::{AmiId, InstanceId, SecurityGroupId};
+use aws_api::{CloudError, Filter, Operation, Page, Ref, Reply, ResourceId, Tags};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::Client;
@@ -16,15 +22,6 @@ use aws_sdk_ec2::types::{
     IpPermission, IpRange, Ipv6Range, LocationType, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
     VolumeType,
 };
-use engine::cloud::{Filter, Page, Reply};
-use engine::error::CloudError;
-use engine::operation::Operation;
-use planner::id::{AmiId, InstanceId, SecurityGroupId};
-use planner::request::{
-    BlockDeviceRequest, ChangeRules, CreateSecurityGroup, Made, MetadataRequest, ProfileChange, Ref, RunInstances,
-    Taggable, UserData,
-};
-use planner::resource::{Direction, Peer, Rule, Tags};
 
 use super::Answered;
 use super::classify::{all_known, answer, done, known, some};
@@ -132,7 +129,7 @@ impl Ec2 {
         let call = call.vpc_id(create.vpc).set_tag_specifications(tagged([(ResourceType::SecurityGroup, create.tags)]));
         let sent = call.customize().config_override(once()).send().await;
         answer(Operation::CreateSecurityGroup, sent, |out| {
-            Ok(Reply::Made(Made::SecurityGroup(convert::id(out.group_id(), "GroupId")?)))
+            Ok(Reply::Made(ResourceId::SecurityGroup(convert::id(out.group_id(), "GroupId")?)))
         })
     }
 
@@ -225,7 +222,7 @@ impl Ec2 {
         let sent = call.customize().config_override(once()).send().await;
         answer(operation, sent, |out| {
             let instance = only(out.instances(), "Instances")?;
-            Ok(Reply::Made(Made::Instance(convert::id(instance.instance_id(), "InstanceId")?)))
+            Ok(Reply::Made(ResourceId::Instance(convert::id(instance.instance_id(), "InstanceId")?)))
         })
     }
 

@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::elbv2::{CreateListener, CreateLoadBalancer, CreateTargetGroup, ElbTaggable, TargetHealthCheck};
+use aws_api::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn};
+use aws_api::{Operation, Page, Ref, Reply, ResourceId, Tags};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_elasticloadbalancingv2::Client;
@@ -14,11 +17,6 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Tag, TargetDescription, TargetGroupAttribute, TargetGroupTuple, TargetTypeEnum,
 };
 use crds_schema::spec::Protocol;
-use engine::cloud::{Page, Reply};
-use engine::operation::Operation;
-use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn};
-use planner::request::{CreateListener, CreateLoadBalancer, CreateTargetGroup, ElbTaggable, Made, Ref};
-use planner::resource::{Tags, TargetHealthCheck};
 
 use super::Answered;
 use super::classify::{all_known, answer, done, known, some};
@@ -112,7 +110,7 @@ impl Elbv2 {
         let sent = call.customize().config_override(once()).send().await;
         answer(operation, sent, |out| {
             let made = only(out.load_balancers(), "LoadBalancers")?;
-            Ok(Reply::Made(Made::LoadBalancer(convert::id(made.load_balancer_arn(), "LoadBalancerArn")?)))
+            Ok(Reply::Made(ResourceId::LoadBalancer(convert::id(made.load_balancer_arn(), "LoadBalancerArn")?)))
         })
     }
 
@@ -168,7 +166,7 @@ impl Elbv2 {
         let sent = call.customize().config_override(once()).send().await;
         answer(operation, sent, |out| {
             let made = only(out.target_groups(), "TargetGroups")?;
-            Ok(Reply::Made(Made::TargetGroup(convert::id(made.target_group_arn(), "TargetGroupArn")?)))
+            Ok(Reply::Made(ResourceId::TargetGroup(convert::id(made.target_group_arn(), "TargetGroupArn")?)))
         })
     }
 
@@ -235,7 +233,7 @@ impl Elbv2 {
         let sent = call.customize().config_override(once()).send().await;
         answer(operation, sent, |out| {
             let made = only(out.listeners(), "Listeners")?;
-            Ok(Reply::Made(Made::Listener(convert::id(made.listener_arn(), "ListenerArn")?)))
+            Ok(Reply::Made(ResourceId::Listener(convert::id(made.listener_arn(), "ListenerArn")?)))
         })
     }
 
@@ -284,7 +282,7 @@ struct SdkHealthCheck {
 }
 
 impl SdkHealthCheck {
-    fn new(operation: Operation, check: TargetHealthCheck) -> Result<Self, engine::error::CloudError> {
+    fn new(operation: Operation, check: TargetHealthCheck) -> Result<Self, aws_api::CloudError> {
         let number = |value| convert::sdk_number(operation, value);
         Ok(Self {
             protocol: ProtocolEnum::from(check.protocol.as_str()),

@@ -1,4 +1,4 @@
-//! AWS itself behind [`engine::cloud::Cloud`], over the SDK: EC2 and ELBv2, one pair of clients a region.
+//! AWS itself behind [`ports::Cloud`], over the SDK: EC2 and ELBv2, one pair of clients a region.
 //!
 //! One call in, one AWS operation out, its reply in our own types. No SDK type leaves this folder.
 //! Never: decides, pages, batches or caches; takes a missing value for another than its documented default; logs user
@@ -11,12 +11,18 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
+use aws_api::ec2::{
+    Ec2TagsWrite, ImageRead, InstanceRead, InstanceWrite, NetworkRead, SecurityGroupRead, SecurityGroupWrite,
+    VolumeRead,
+};
+use aws_api::elbv2::{
+    Elbv2TagsRead, Elbv2TagsWrite, ListenerRead, ListenerWrite, LoadBalancerRead, LoadBalancerWrite, RuleRead,
+    TargetGroupRead, TargetGroupWrite,
+};
+use aws_api::{CloudError, Operation, Read, Reply, Request, Service, Write};
 use aws_config::{Region, SdkConfig};
-use engine::cloud::{Cloud, Read, Reply, Request};
-use engine::error::CloudError;
-use engine::operation::{Operation, Service};
 use futures::future::LocalBoxFuture;
-use planner::request::Write;
+use ports::Cloud;
 
 use self::ec2::Ec2;
 use self::elbv2::Elbv2;
@@ -121,8 +127,8 @@ impl Cloud for Aws {
         let clients = self.clients(region);
         Box::pin(async move {
             let operation = match &request {
-                Request::Read(read) => Operation::from(read),
-                Request::Write(write) => Operation::from(write),
+                Request::Read(read) => read.operation(),
+                Request::Write(write) => write.operation(),
             };
             let started = Instant::now();
             let answered = match request {
@@ -155,67 +161,91 @@ fn log(operation: Operation, region: &str, started: Instant, answered: &Result<A
 fn read(on: &Clients, read: Read) -> LocalBoxFuture<'_, Answered> {
     let Clients { ec2, elbv2, .. } = on;
     match read {
-        Read::Subnets { filters, page } => Box::pin(ec2.subnets(filters, page)),
-        Read::InstanceTypeOfferings { types, page } => Box::pin(ec2.instance_type_offerings(types, page)),
-        Read::Images { ids } => Box::pin(ec2.images(ids)),
-        Read::SecurityGroups { filters, page } => Box::pin(ec2.security_groups(filters, page)),
-        Read::Instances { filters, page } => Box::pin(ec2.instances(filters, page)),
-        Read::InstanceStatus { ids, page } => Box::pin(ec2.instance_status(ids, page)),
-        Read::ProfileAssociations { filters, page } => Box::pin(ec2.profile_associations(filters, page)),
-        Read::Volumes { filters, page } => Box::pin(ec2.volumes(filters, page)),
-        Read::NetworkInterfaces { filters, page } => Box::pin(ec2.network_interfaces(filters, page)),
-        Read::LoadBalancers { names } => Box::pin(elbv2.load_balancers(names)),
-        Read::LoadBalancerAttributes { load_balancer } => Box::pin(elbv2.load_balancer_attributes(load_balancer)),
-        Read::Listeners { load_balancer, page } => Box::pin(elbv2.listeners(load_balancer, page)),
-        Read::Rules { listener, page } => Box::pin(elbv2.rules(listener, page)),
-        Read::TargetGroups { names } => Box::pin(elbv2.target_groups(names)),
-        Read::TargetGroupAttributes { target_group } => Box::pin(elbv2.target_group_attributes(target_group)),
-        Read::TargetHealth { target_group } => Box::pin(elbv2.target_health(target_group)),
-        Read::Tags { resources } => Box::pin(elbv2.tags(resources)),
+        Read::Network(NetworkRead::Subnets { filters, page }) => Box::pin(ec2.subnets(filters, page)),
+        Read::Network(NetworkRead::TypeOfferings { types, page }) => Box::pin(ec2.instance_type_offerings(types, page)),
+        Read::Image(ImageRead::Describe { ids }) => Box::pin(ec2.images(ids)),
+        Read::SecurityGroup(SecurityGroupRead::Describe { filters, page }) => {
+            Box::pin(ec2.security_groups(filters, page))
+        }
+        Read::Instance(InstanceRead::Describe { filters, page }) => Box::pin(ec2.instances(filters, page)),
+        Read::Instance(InstanceRead::Status { ids, page }) => Box::pin(ec2.instance_status(ids, page)),
+        Read::Instance(InstanceRead::ProfileAssociations { filters, page }) => {
+            Box::pin(ec2.profile_associations(filters, page))
+        }
+        Read::Volume(VolumeRead::Describe { filters, page }) => Box::pin(ec2.volumes(filters, page)),
+        Read::Network(NetworkRead::Interfaces { filters, page }) => Box::pin(ec2.network_interfaces(filters, page)),
+        Read::LoadBalancer(LoadBalancerRead::Describe { names }) => Box::pin(elbv2.load_balancers(names)),
+        Read::LoadBalancer(LoadBalancerRead::Attributes { load_balancer }) => {
+            Box::pin(elbv2.load_balancer_attributes(load_balancer))
+        }
+        Read::Listener(ListenerRead::Describe { load_balancer, page }) => {
+            Box::pin(elbv2.listeners(load_balancer, page))
+        }
+        Read::Rule(RuleRead::Describe { listener, page }) => Box::pin(elbv2.rules(listener, page)),
+        Read::TargetGroup(TargetGroupRead::Describe { names }) => Box::pin(elbv2.target_groups(names)),
+        Read::TargetGroup(TargetGroupRead::Attributes { target_group }) => {
+            Box::pin(elbv2.target_group_attributes(target_group))
+        }
+        Read::TargetGroup(TargetGroupRead::Health { target_group }) => Box::pin(elbv2.target_health(target_group)),
+        Read::Elbv2Tags(Elbv2TagsRead::Describe { resources }) => Box::pin(elbv2.tags(resources)),
     }
 }
 
 fn write(on: &Clients, write: Write) -> LocalBoxFuture<'_, Answered> {
     let Clients { ec2, elbv2, .. } = on;
     match write {
-        Write::CreateSecurityGroup(create) => Box::pin(ec2.create_security_group(create)),
-        Write::AuthorizeRules(change) => Box::pin(ec2.authorize_rules(change)),
-        Write::RevokeRules(change) => Box::pin(ec2.revoke_rules(change)),
-        Write::DeleteSecurityGroup { group } => Box::pin(ec2.delete_security_group(group)),
-        Write::RunInstances(run) => Box::pin(ec2.run_instances(*run)),
-        Write::TerminateInstances { instance } => Box::pin(ec2.terminate_instances(instance)),
-        Write::SetInstanceGroups { instance, groups } => Box::pin(ec2.set_instance_groups(instance, groups)),
-        Write::SetMetadataOptions { instance, options } => Box::pin(ec2.set_metadata_options(instance, options)),
-        Write::ChangeProfile { instance, change } => Box::pin(ec2.change_profile(instance, change)),
-        Write::CreateTags { resource, tags } => Box::pin(ec2.create_tags(resource, tags)),
-        Write::DeleteTags { resource, keys } => Box::pin(ec2.delete_tags(resource, keys)),
-        Write::CreateLoadBalancer(create) => Box::pin(elbv2.create_load_balancer(create)),
-        Write::SetLoadBalancerAttributes { load_balancer, attributes } => {
+        Write::SecurityGroup(SecurityGroupWrite::Create(create)) => Box::pin(ec2.create_security_group(create)),
+        Write::SecurityGroup(SecurityGroupWrite::Authorize(change)) => Box::pin(ec2.authorize_rules(change)),
+        Write::SecurityGroup(SecurityGroupWrite::Revoke(change)) => Box::pin(ec2.revoke_rules(change)),
+        Write::SecurityGroup(SecurityGroupWrite::Delete { group }) => Box::pin(ec2.delete_security_group(group)),
+        Write::Instance(InstanceWrite::Run(run)) => Box::pin(ec2.run_instances(*run)),
+        Write::Instance(InstanceWrite::Terminate { instance }) => Box::pin(ec2.terminate_instances(instance)),
+        Write::Instance(InstanceWrite::SetGroups { instance, groups }) => {
+            Box::pin(ec2.set_instance_groups(instance, groups))
+        }
+        Write::Instance(InstanceWrite::SetMetadataOptions { instance, options }) => {
+            Box::pin(ec2.set_metadata_options(instance, options))
+        }
+        Write::Instance(InstanceWrite::ChangeProfile { instance, change }) => {
+            Box::pin(ec2.change_profile(instance, change))
+        }
+        Write::Ec2Tags(Ec2TagsWrite::Create { resource, tags }) => Box::pin(ec2.create_tags(resource, tags)),
+        Write::Ec2Tags(Ec2TagsWrite::Delete { resource, keys }) => Box::pin(ec2.delete_tags(resource, keys)),
+        Write::LoadBalancer(LoadBalancerWrite::Create(create)) => Box::pin(elbv2.create_load_balancer(create)),
+        Write::LoadBalancer(LoadBalancerWrite::SetAttributes { load_balancer, attributes }) => {
             Box::pin(elbv2.set_load_balancer_attributes(load_balancer, attributes))
         }
-        Write::SetSubnets { load_balancer, subnets } => Box::pin(elbv2.set_subnets(load_balancer, subnets)),
-        Write::SetLoadBalancerGroups { load_balancer, groups } => {
+        Write::LoadBalancer(LoadBalancerWrite::SetSubnets { load_balancer, subnets }) => {
+            Box::pin(elbv2.set_subnets(load_balancer, subnets))
+        }
+        Write::LoadBalancer(LoadBalancerWrite::SetGroups { load_balancer, groups }) => {
             Box::pin(elbv2.set_load_balancer_groups(load_balancer, groups))
         }
-        Write::DeleteLoadBalancer { load_balancer } => Box::pin(elbv2.delete_load_balancer(load_balancer)),
-        Write::CreateTargetGroup(create) => Box::pin(elbv2.create_target_group(create)),
-        Write::SetHealthCheck { target_group, health_check } => {
+        Write::LoadBalancer(LoadBalancerWrite::Delete { load_balancer }) => {
+            Box::pin(elbv2.delete_load_balancer(load_balancer))
+        }
+        Write::TargetGroup(TargetGroupWrite::Create(create)) => Box::pin(elbv2.create_target_group(create)),
+        Write::TargetGroup(TargetGroupWrite::SetHealthCheck { target_group, health_check }) => {
             Box::pin(elbv2.set_health_check(target_group, health_check))
         }
-        Write::SetTargetGroupAttributes { target_group, attributes } => {
+        Write::TargetGroup(TargetGroupWrite::SetAttributes { target_group, attributes }) => {
             Box::pin(elbv2.set_target_group_attributes(target_group, attributes))
         }
-        Write::DeleteTargetGroup { target_group } => Box::pin(elbv2.delete_target_group(target_group)),
-        Write::RegisterTargets { target_group, instances, port } => {
+        Write::TargetGroup(TargetGroupWrite::Delete { target_group }) => {
+            Box::pin(elbv2.delete_target_group(target_group))
+        }
+        Write::TargetGroup(TargetGroupWrite::Register { target_group, instances, port }) => {
             Box::pin(elbv2.register_targets(target_group, instances, port))
         }
-        Write::DeregisterTargets { target_group, targets } => Box::pin(elbv2.deregister_targets(target_group, targets)),
-        Write::CreateListener(create) => Box::pin(elbv2.create_listener(create)),
-        Write::SetListener { listener, protocol, forward_to, warm } => {
+        Write::TargetGroup(TargetGroupWrite::Deregister { target_group, targets }) => {
+            Box::pin(elbv2.deregister_targets(target_group, targets))
+        }
+        Write::Listener(ListenerWrite::Create(create)) => Box::pin(elbv2.create_listener(create)),
+        Write::Listener(ListenerWrite::Modify { listener, protocol, forward_to, warm }) => {
             Box::pin(elbv2.set_listener(listener, protocol, forward_to, warm))
         }
-        Write::DeleteListener { listener } => Box::pin(elbv2.delete_listener(listener)),
-        Write::AddTags { resource, tags } => Box::pin(elbv2.add_tags(resource, tags)),
-        Write::RemoveTags { resource, keys } => Box::pin(elbv2.remove_tags(resource, keys)),
+        Write::Listener(ListenerWrite::Delete { listener }) => Box::pin(elbv2.delete_listener(listener)),
+        Write::Elbv2Tags(Elbv2TagsWrite::Add { resource, tags }) => Box::pin(elbv2.add_tags(resource, tags)),
+        Write::Elbv2Tags(Elbv2TagsWrite::Remove { resource, keys }) => Box::pin(elbv2.remove_tags(resource, keys)),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use engine::store::StoreError;
+use ports::StoreError;
 
 use super::document::{self, Document};
 use super::failure::{Ended, Failure, Verdict};

@@ -6,15 +6,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::clock::{Clock, Entropy as _, Purpose};
 use engine::context::Ctx;
 use engine::controller::{self, Options, RunOutcome, Standing};
 use engine::items::{CONTROLLER, HEARTBEAT, LEASE};
 use engine::observe::reference::Reference;
-use engine::store::{Key, RecordStore as _};
 use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use planner::status::{Wait, WaitOn};
+use ports::{Clock, Entropy as _, Key, Purpose, RecordStore as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::describe::said;

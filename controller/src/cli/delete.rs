@@ -1,7 +1,7 @@
 //! `delete`: writes the wish to tear an environment down. The controller does it, in order.
 
 use engine::items::DELETION;
-use engine::store::{Change, Condition, RecordStore as _, StoreError};
+use ports::{Change, Condition, RecordStore as _, StoreError};
 use serde_json::{Map, json};
 use tokio::time::Instant;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crds_schema::read_documents;
 use engine::items::SPEC;
-use engine::store::Item;
+use ports::Item;
 use serde_json::{Map, Value, json};
 
 use super::failure::{Complaint, Failure};

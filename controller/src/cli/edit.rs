@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::process::Command;
 
-use engine::store::StoreError;
+use ports::StoreError;
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempPath};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use engine::recorder::{self, Told};
-use engine::store::StoreError;
 use jiff::Timestamp;
+use ports::StoreError;
 use serde_json::{Value, json};
 
 use super::failure::{Ended, Failure, Verdict};

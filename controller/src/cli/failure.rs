@@ -7,7 +7,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crds_schema::Fault;
-use engine::store::{Sent, StoreError};
+use ports::{Sent, StoreError};
 
 use crate::store::table::TableError;
 

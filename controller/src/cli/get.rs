@@ -68,7 +68,7 @@ pub async fn run(args: Args, config: &Config) -> Ended {
     Ok(Verdict::Yes)
 }
 
-async fn read(store: &DynamoDb, name: Option<&str>) -> Result<Vec<View>, engine::store::StoreError> {
+async fn read(store: &DynamoDb, name: Option<&str>) -> Result<Vec<View>, ports::StoreError> {
     match name {
         Some(name) => Ok(view::read(store, name).await?.into_iter().collect()),
         None => view::read_all(store).await,

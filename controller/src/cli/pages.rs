@@ -1,10 +1,11 @@
 //! What people see, at the width of an old terminal and of a wide one. Start at [`check`].
 
+use aws_api::ec2::InstanceWrite;
+use aws_api::id::InstanceId;
+use aws_api::{ActionId, Write};
 use engine::recorder::Told;
 use planner::action::{Action, Does, LeftAlone, Plan};
-use planner::id::InstanceId;
 use planner::reason::{Reason, Why};
-use planner::request::{ActionId, Write};
 use planner::status::{Status, Wait, WaitOn};
 use serde_json::{Value, json};
 
@@ -170,7 +171,7 @@ fn events_fit() {
 
 fn action(id: &str, why: Why) -> Action {
     let instance = InstanceId::parse("i-0ee979f2730a45df3").unwrap_or_else(|error| panic!("{error}"));
-    let does = Does::Change(Box::new(Write::TerminateInstances { instance }));
+    let does = Does::Change(Box::new(Write::Instance(InstanceWrite::Terminate { instance })));
     Action { id: ActionId(id.to_owned()), does, resource: id.to_owned(), why, after: Vec::new(), puts: Vec::new() }
 }
 

@@ -6,18 +6,17 @@
 
 use std::path::PathBuf;
 
-use engine::clock::Clock;
 use engine::context::Ctx;
 use engine::items::SPEC;
 use engine::observe::reference::Reference;
 use engine::reconcile::{Pass, Remembered, reconcile};
-use engine::store::{Change, Item, Key, Query, RecordStore, StoreError};
 use engine::work_queue::Trigger;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use planner::action::Plan;
 use planner::reason::Reason;
 use planner::status::Status;
+use ports::{Change, Clock, Item, Key, Query, RecordStore, StoreError};
 use serde_json::json;
 
 use super::document::{self, Document};

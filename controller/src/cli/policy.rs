@@ -4,7 +4,7 @@
 //! has no tag yet, tags that were taken off are put back, and targets are registered in place of tags.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
 
-use engine::operation::Operation;
+use aws_api::Operation;
 use serde_json::{Value, json};
 
 /// DynamoDB's actions on the record. Transactions need no others.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
-use engine::store::StoreError;
+use ports::StoreError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 

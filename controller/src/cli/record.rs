@@ -5,9 +5,9 @@
 
 use crds_schema::Fault;
 use engine::items::{DELETION, OPEN_INTENTS, SPEC, STATUS};
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore as _, StoreError};
 use planner::fixed;
 use planner::status::Status;
+use ports::{Change, Condition, Item, Key, Query, RecordStore as _, StoreError};
 use serde_json::Value;
 
 use super::document::{Document, labels};

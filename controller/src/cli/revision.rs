@@ -3,7 +3,7 @@
 //! What it prints can be applied again. Never: prints what was not stored.
 
 use engine::items::{self, REVISIONS};
-use engine::store::{Query, RecordStore as _, StoreError};
+use ports::{Query, RecordStore as _, StoreError};
 use serde_json::Value;
 
 use super::failure::{Complaint, Ended, Failure, Verdict};

@@ -10,10 +10,10 @@ use crds_schema::spec::{API_VERSION, KIND};
 use crds_schema::spec_hash;
 use engine::heartbeat::Beat;
 use engine::items::{self, CONTROLLER, DELETION, HEARTBEAT, SPEC, STATUS, STATUS_KIND};
-use engine::store::{Item, Key, RecordStore as _, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use planner::reason::Reason;
 use planner::status::{Condition, ConditionType, Status, Truth};
+use ports::{Item, Key, RecordStore as _, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::store::DynamoDb;
@@ -266,7 +266,7 @@ pub fn age(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
-    use planner::id::EnvUid;
+    use aws_api::id::EnvUid;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The environment of the demonstration: the one that stands in the documentation, with the ids of this cloud.
 
 use cloud::client::Client;
-use engine::store::Item;
+use ports::Item;
 use serde_json::Value;
 
 use super::DemoError;

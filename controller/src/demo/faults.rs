@@ -1,9 +1,10 @@
 //! What a person, or chance, does to the environment: one thing after another, each in words.
 
-use planner::id::InstanceId;
+use aws_api::ec2::{CreateSecurityGroup, Direction, Instance, Peer, Rule, SecurityGroup, SecurityGroupWrite};
+use aws_api::elbv2::LoadBalancer;
+use aws_api::id::InstanceId;
+use aws_api::{Ref, Tags, Write};
 use planner::ownership::TAG_ENVIRONMENT;
-use planner::request::{CreateSecurityGroup, Ref, Write};
-use planner::resource::{Direction, Instance, LoadBalancer, Peer, Rule, SecurityGroup, Tags};
 use simulator::SimCloud;
 use simulator::cloud::{Answer, App};
 
@@ -113,7 +114,7 @@ pub(super) fn prepare(cloud: &SimCloud, name: &str) -> Option<()> {
     let (other, description, vpc) = (OTHER_GROUP.to_owned(), "Made by hand".to_owned(), groups(cloud, name)?.1.vpc);
     if cloud.view().group(&other).is_none() {
         let create = CreateSecurityGroup { name: other, description, vpc, tags: Tags::new() };
-        cloud.console().write(&Write::CreateSecurityGroup(create)).ok()?;
+        cloud.console().write(&Write::SecurityGroup(SecurityGroupWrite::Create(create))).ok()?;
     }
     Some(())
 }

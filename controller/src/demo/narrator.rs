@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use engine::recorder;
-use engine::store::{Key, RecordStore};
 use jiff::Timestamp;
 use planner::status::{ConditionType, Status, Truth};
+use ports::{Key, RecordStore};
 use serde_json::Value;
 
 use super::{DemoError, say};

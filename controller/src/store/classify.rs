@@ -1,16 +1,16 @@
 //! From the SDK's errors to [`StoreError`], by their codes.
 //!
 //! Callers above branch on the variant; text is for people. Codes that AWS's services share are judged by
-//! [`engine::error::kind_of`]; here stand only DynamoDB's own:
+//! [`aws_api::kind_of`]; here stand only DynamoDB's own:
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>.
 
 use std::error::Error;
 
+use aws_api::{ErrorKind, kind_of};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use engine::error::{ErrorKind, kind_of};
-use engine::store::{Sent, StoreError};
+use ports::{Sent, StoreError};
 
 use crate::proxies;
 use crate::wire::Wire;

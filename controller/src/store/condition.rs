@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine::store::Condition;
+use ports::Condition;
 
 use super::convert::attribute;
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::{Blob, base64};
-use engine::store::{Item, Key};
+use ports::{Item, Key};
 use serde_json::{Number, Value};
 
 /// A value as an attribute.

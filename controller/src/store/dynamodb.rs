@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem};
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
+use ports::{Change, Condition, Item, Key, Query, RecordStore, StoreError};
 
 use super::classify::Call;
 use super::condition::Expression;

@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::types::{
     PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, Projection, ProjectionType, ScalarAttributeType,
     TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
-use engine::store::StoreError;
 use futures::FutureExt;
+use ports::StoreError;
 use tokio::time::Instant;
 
 use super::dynamodb::DynamoDb;

@@ -13,8 +13,8 @@ use aws_credential_types::provider::future::ProvideCredentials as ProvidesCreden
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, KeyType};
-use engine::store::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use jiff::{SignedDuration, Timestamp};
+use ports::{Change, Condition, Item, Key, Query, RecordStore, Sent, StoreError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::operation::Operation;
+use aws_api::Operation;
 
 use crate::world::{World, ended};
 

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::Operation;
+use aws_api::ec2::{Instance, InstanceState};
+use aws_api::id::TargetGroupArn;
 use engine::items::{OPEN_INTENTS, OPEN_PASSES, STATUS};
 use engine::journal::Entry;
-use engine::operation::Operation;
-use engine::store::{Change, Item};
-use planner::id::TargetGroupArn;
 use planner::record::Intent;
-use planner::resource::{Instance, InstanceState};
+use ports::{Change, Item};
 use serde_json::Value;
 use simulator::cloud::View;
 use simulator::cloud::tape::{Arrival, Came};

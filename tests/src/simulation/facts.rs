@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::ec2::InstanceWrite;
+use aws_api::elbv2::TargetGroupWrite;
+use aws_api::id::TargetGroupArn;
+use aws_api::{ResourceId, Write};
 use engine::items::CONTROLLER;
-use engine::store::{Change, Item};
-use planner::id::TargetGroupArn;
 use planner::ownership::TAG_INTENT;
 use planner::record::Intent;
-use planner::request::{Made, Write};
+use ports::{Change, Item};
 use serde_json::Value;
 use simulator::cloud::tape::{Arrival, Came, Changed};
 use simulator::store::Written;
@@ -129,35 +131,7 @@ impl Facts {
 
 /// The intent that a create call belongs to, by its tag; empty for one that has none. Absent for any other call.
 pub fn intent_of(write: &Write) -> Option<String> {
-    let tags = match write {
-        Write::RunInstances(run) => &run.tags,
-        Write::CreateSecurityGroup(create) => &create.tags,
-        Write::CreateLoadBalancer(create) => &create.tags,
-        Write::CreateTargetGroup(create) => &create.tags,
-        Write::CreateListener(create) => &create.tags,
-        Write::AuthorizeRules(_)
-        | Write::RevokeRules(_)
-        | Write::DeleteSecurityGroup { .. }
-        | Write::TerminateInstances { .. }
-        | Write::SetInstanceGroups { .. }
-        | Write::SetMetadataOptions { .. }
-        | Write::ChangeProfile { .. }
-        | Write::CreateTags { .. }
-        | Write::DeleteTags { .. }
-        | Write::SetLoadBalancerAttributes { .. }
-        | Write::SetSubnets { .. }
-        | Write::SetLoadBalancerGroups { .. }
-        | Write::DeleteLoadBalancer { .. }
-        | Write::SetHealthCheck { .. }
-        | Write::SetTargetGroupAttributes { .. }
-        | Write::DeleteTargetGroup { .. }
-        | Write::RegisterTargets { .. }
-        | Write::DeregisterTargets { .. }
-        | Write::SetListener { .. }
-        | Write::DeleteListener { .. }
-        | Write::AddTags { .. }
-        | Write::RemoveTags { .. } => return None,
-    };
+    let (_, tags) = write.created()?;
     Some(tags.get(TAG_INTENT).cloned().unwrap_or_default())
 }
 
@@ -179,17 +153,14 @@ impl Out<'_> {
 
 /// The targets that a call takes out of service.
 pub fn taken_out(write: &Write) -> Vec<Out<'_>> {
-    if let Write::TerminateInstances { instance } = write {
+    if let Write::Instance(InstanceWrite::Terminate { instance }) = write {
         return vec![Out { id: instance.to_string(), of: None }];
     }
-    let Write::DeregisterTargets { target_group, targets } = write else { return Vec::new() };
+    let Write::TargetGroup(TargetGroupWrite::Deregister { target_group, targets }) = write else { return Vec::new() };
     targets.iter().map(|(id, port)| Out { id: id.clone(), of: Some((target_group, *port)) }).collect()
 }
 
 /// The instance that a call made, if it made one.
 pub fn launched(changed: &Changed) -> Option<String> {
-    match &changed.made {
-        Some(Made::Instance(id)) => Some(id.to_string()),
-        Some(Made::SecurityGroup(_) | Made::LoadBalancer(_) | Made::TargetGroup(_) | Made::Listener(_)) | None => None,
-    }
+    if let Some(ResourceId::Instance(id)) = &changed.made { Some(id.to_string()) } else { None }
 }

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use planner::id::{InstanceId, SecurityGroupId, Zone};
-use planner::request::{CreateLoadBalancer, ElbTaggable, Ref, Taggable, Write};
-use planner::resource::{Direction, LoadBalancer, Peer, Rule, Tags, TargetGroup};
+use aws_api::ec2::{Direction, Peer, Rule, Taggable};
+use aws_api::elbv2::{CreateLoadBalancer, ElbTaggable, LoadBalancer, LoadBalancerWrite, TargetGroup};
+use aws_api::id::{InstanceId, SecurityGroupId, Zone};
+use aws_api::{Ref, Tags, Write};
 use simulator::cloud::console::Console;
 use simulator::cloud::{Answer, App, View};
 use simulator::{Builder, SimCloud};
@@ -263,7 +264,8 @@ fn take_name(Scene { view, console, balancer, .. }: &Scene) -> bool {
         groups: BTreeSet::from([Ref::Id(default.id)]),
         tags: Tags::new(),
     };
-    console.delete_load_balancer(&balancer.arn).is_ok() && console.write(&Write::CreateLoadBalancer(theirs)).is_ok()
+    console.delete_load_balancer(&balancer.arn).is_ok()
+        && console.write(&Write::LoadBalancer(LoadBalancerWrite::Create(theirs))).is_ok()
 }
 
 fn anywhere(port: u16) -> Rule {

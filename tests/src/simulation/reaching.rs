@@ -3,9 +3,10 @@
 //! Like [`super::hands`], whose rules hold here too: whatever AWS refuses does not happen, and is not counted. What the
 //! product only reports, and does not set right, is taken away by [`tidy`] before a run is judged by its end.
 
-use planner::id::{ListenerArn, TargetGroupArn};
-use planner::request::{CreateTargetGroup, Made, Write};
-use planner::resource::{Direction, InstanceState, Peer, Rule, SecurityGroup, Tags};
+use aws_api::ec2::{Direction, InstanceState, Peer, Rule, SecurityGroup};
+use aws_api::elbv2::{CreateTargetGroup, TargetGroupWrite};
+use aws_api::id::{ListenerArn, TargetGroupArn};
+use aws_api::{ResourceId, Tags, Write};
 use simulator::SimCloud;
 
 use super::hands::{Scene, Victim};
@@ -114,8 +115,8 @@ fn theirs(cloud: &SimCloud) -> Option<TargetGroupArn> {
         health_check: like.health_check,
         tags: Tags::new(),
     };
-    match cloud.console().write(&Write::CreateTargetGroup(create)) {
-        Ok(Some(Made::TargetGroup(arn))) => Some(arn),
+    match cloud.console().write(&Write::TargetGroup(TargetGroupWrite::Create(create))) {
+        Ok(Some(ResourceId::TargetGroup(arn))) => Some(arn),
         Ok(_) | Err(_) => None,
     }
 }
@@ -132,6 +133,6 @@ pub fn take_rules_away(cloud: &SimCloud) -> bool {
 pub fn tidy(cloud: &SimCloud) {
     if let Some(group) = cloud.view().target_group(THEIRS) {
         // As long as one of our listeners uses it, AWS refuses, and the run's end differs.
-        let _ = cloud.console().write(&Write::DeleteTargetGroup { target_group: group.arn });
+        let _ = cloud.console().write(&Write::TargetGroup(TargetGroupWrite::Delete { target_group: group.arn }));
     }
 }

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use aws_api::Operation;
+use aws_api::ec2::InstanceState;
 use engine::observe::rarely::VOLUMES_EVERY;
-use engine::operation::Operation;
-use engine::store::Key;
 use planner::reason::Reason;
-use planner::resource::InstanceState;
+use ports::Key;
 use serde_json::{Value, json};
 use simulator::cloud::ReadLag;
 use simulator::entropy::Prng;
@@ -146,11 +146,11 @@ struct Run<'a> {
     /// The record of the environment beside it.
     neighbour: Option<Value>,
     /// STATUS as it was before somebody removed it.
-    backup: Option<engine::store::Item>,
+    backup: Option<ports::Item>,
     deleting: bool,
     reached: usize,
     /// Somebody's instance that looks like ours.
-    copy: Option<planner::resource::Instance>,
+    copy: Option<aws_api::ec2::Instance>,
     /// Replicas that stand still, and until when.
     paused: Vec<(Duration, Replica)>,
 }

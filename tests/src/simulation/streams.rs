@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use engine::operation::Operation;
+use aws_api::Operation;
 use jiff::SignedDuration;
 use simulator::cloud::{Calls, Fault, ReadLag};
 use simulator::entropy::Prng;

@@ -3,9 +3,9 @@
 //! Intents differ from run to run. Volumes are known for ours only once they were seen with our tags: one that was untagged
 //! before that is nobody's.
 
-use planner::id::IntentId;
+use aws_api::Tags;
+use aws_api::id::IntentId;
 use planner::ownership::{TAG_INTENT, TAG_ROLE};
-use planner::resource::Tags;
 use planner::status::Status;
 use simulator::cloud::View;
 

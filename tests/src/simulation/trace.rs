@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use engine::items::{DONE_PASSES, EVENTS, OPEN_PASSES, STATUS};
-use engine::store::{Change, Item};
+use ports::{Change, Item};
 use serde_json::Value;
 use simulator::cloud::tape::{Arrival, Came};
 use simulator::store::Written;
@@ -29,7 +29,7 @@ pub fn arrived(trace: &mut Vec<String>, arrival: &Arrival) {
     trace.push(line(arrival.at, &what));
 }
 
-fn about(write: &planner::request::Write) -> String {
+fn about(write: &aws_api::Write) -> String {
     let text = serde_json::to_string(write).unwrap_or_default();
     text.chars().take(200).collect()
 }

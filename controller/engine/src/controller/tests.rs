@@ -5,20 +5,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use aws_api::Operation;
 use futures::future::{join, pending};
+use ports::{Change, Clock};
 use serde_json::json;
 
 use super::tenure::FINISH_MAX;
 use super::*;
-use crate::clock::Clock;
 use crate::context::READ_MAX;
 use crate::fake_table::Table;
 use crate::heartbeat;
 use crate::items::LEASE;
 use crate::lease::DURATION;
 use crate::observe::reference::Reference;
-use crate::operation::Operation;
-use crate::store::Change;
 use crate::testing::{Counting, FakeCloud, TestClock, spec_item};
 
 const RESYNC: Duration = Duration::from_secs(10);

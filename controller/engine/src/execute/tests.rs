@@ -4,19 +4,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
-use planner::id::{
+use aws_api::ec2::{CreateSecurityGroup, InstanceWrite, MetadataRequest, RunInstances, SecurityGroupWrite};
+use aws_api::elbv2::{LoadBalancerWrite, TargetGroupWrite};
+use aws_api::id::{
     AmiId, InstanceId, IntentId, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
 };
+use aws_api::{Operation, Ref};
+use jiff::Timestamp;
 use planner::reason::{Reason, Why};
 use planner::record::{GroupRole, Makes};
-use planner::request::{CreateSecurityGroup, MetadataRequest, Ref, RunInstances};
+use ports::Key;
 
 use super::*;
 use crate::observe::reference::Reference;
-use crate::store::Key;
 use crate::testing::{Counting, FakeCloud, LATENCY, NoTable, TestClock};
 
 /// A desk that keeps what was stored, and when.
@@ -66,8 +67,12 @@ impl<'a> Scene<'a> {
         let scene = Self { clock, cloud: FakeCloud::new(clock), desk, changed: Cell::default() };
         *scene.cloud.on_write.borrow_mut() = Box::new(|write| {
             Ok(match write {
-                Write::CreateSecurityGroup(create) => Reply::Made(Made::SecurityGroup(group_id(&create.name))),
-                Write::RunInstances(_) => Reply::Made(Made::Instance(InstanceId::parse("i-1").unwrap())),
+                Write::SecurityGroup(SecurityGroupWrite::Create(create)) => {
+                    Reply::Made(ResourceId::SecurityGroup(group_id(&create.name)))
+                }
+                Write::Instance(InstanceWrite::Run(_)) => {
+                    Reply::Made(ResourceId::Instance(InstanceId::parse("i-1").unwrap()))
+                }
                 _ => Reply::Done,
             })
         });
@@ -135,11 +140,19 @@ fn group_id(name: &str) -> SecurityGroupId {
 fn create_group(id: &str, after: &[&str]) -> Action {
     let vpc = VpcId::parse("vpc-1").unwrap();
     let create = CreateSecurityGroup { name: id.into(), description: String::new(), vpc, tags: Default::default() };
-    action(id, Does::Create(intent(id, Makes::Group(GroupRole::Instances), Write::CreateSecurityGroup(create))), after)
+    action(
+        id,
+        Does::Create(intent(
+            id,
+            Makes::Group(GroupRole::Instances),
+            Write::SecurityGroup(SecurityGroupWrite::Create(create)),
+        )),
+        after,
+    )
 }
 
 fn run(groups: &[Ref<SecurityGroupId>]) -> Write {
-    Write::RunInstances(Box::new(RunInstances {
+    Write::Instance(InstanceWrite::Run(Box::new(RunInstances {
         token: IntentId::parse("in-1").unwrap(),
         image: AmiId::parse("ami-1").unwrap(),
         instance_type: "t3.medium".into(),
@@ -154,7 +167,7 @@ fn run(groups: &[Ref<SecurityGroupId>]) -> Write {
         associate_public_ip: None,
         tags: Default::default(),
         volume_tags: Default::default(),
-    }))
+    })))
 }
 
 fn launch(id: &str, of: &str) -> Action {
@@ -165,13 +178,20 @@ fn launch(id: &str, of: &str) -> Action {
 
 fn change(id: &str, after: &[&str]) -> Action {
     let load_balancer = Ref::Id(LoadBalancerArn::parse(format!("arn:{id}")).unwrap());
-    let write = Write::SetLoadBalancerAttributes { load_balancer, attributes: BTreeMap::new() };
+    let write = Write::LoadBalancer(LoadBalancerWrite::SetAttributes { load_balancer, attributes: BTreeMap::new() });
     action(id, Does::Change(Box::new(write)), after)
 }
 
 fn deregister(id: &str, after: &[&str]) -> Action {
     let target_group = TargetGroupArn::parse("arn:tg").unwrap();
-    action(id, Does::Change(Box::new(Write::DeregisterTargets { target_group, targets: BTreeSet::new() })), after)
+    action(
+        id,
+        Does::Change(Box::new(Write::TargetGroup(TargetGroupWrite::Deregister {
+            target_group,
+            targets: BTreeSet::new(),
+        }))),
+        after,
+    )
 }
 
 fn outcome<'o>(outcomes: &'o Outcomes, id: &str) -> &'o Outcome {
@@ -201,8 +221,8 @@ fn an_intent_is_stored_whole_and_before_its_call() {
     let clock = TestClock::default();
     let scene = Scene::new(&clock);
     let outcomes = scene.execute(&[create_group("g", &[]), launch("l", "g")]);
-    assert_eq!(outcome(&outcomes, "g"), &Outcome::Done(Some(Made::SecurityGroup(group_id("g")))));
-    assert_eq!(outcome(&outcomes, "l"), &Outcome::Done(Some(Made::Instance(InstanceId::parse("i-1").unwrap()))));
+    assert_eq!(outcome(&outcomes, "g"), &Outcome::Done(Some(ResourceId::SecurityGroup(group_id("g")))));
+    assert_eq!(outcome(&outcomes, "l"), &Outcome::Done(Some(ResourceId::Instance(InstanceId::parse("i-1").unwrap()))));
 
     let stored = scene.desk.stored.borrow();
     let sent = scene.cloud.calls.borrow();
@@ -213,7 +233,7 @@ fn an_intent_is_stored_whole_and_before_its_call() {
     }
     // The group's id is in the stored request; the user data is not, but only in the one that is sent.
     assert_eq!(stored[1].1[0].write, run(&[Ref::Id(group_id("g"))]));
-    let Request::Write(Write::RunInstances(launched)) = &sent[1].request else { panic!("a launch") };
+    let Request::Write(Write::Instance(InstanceWrite::Run(launched))) = &sent[1].request else { panic!("a launch") };
     assert_eq!(launched.user_data, Some(UserData::Text("#!/bin/true".into())));
     assert_eq!(launched.groups, BTreeSet::from([Ref::Id(group_id("g"))]));
 }
@@ -246,7 +266,7 @@ fn a_failed_action_holds_up_only_what_depends_on_it() {
     assert_eq!(fault.iam_action, "ec2:CreateSecurityGroup");
     assert!(not_tried(&outcomes, "l") && not_tried(&outcomes, "after-l"));
     assert_eq!(outcome(&outcomes, "b"), &Outcome::Done(None));
-    assert!(scene.sent().iter().all(|(_, write)| !matches!(write, Write::RunInstances(_))));
+    assert!(scene.sent().iter().all(|(_, write)| !matches!(write, Write::Instance(InstanceWrite::Run(_)))));
 }
 
 #[test]
@@ -327,7 +347,7 @@ fn a_replay_sends_the_stored_request_and_stores_nothing() {
     scene.execute(&[action("r", Does::Replay(intent("1", makes, write)), &[])]);
     assert_eq!(scene.desk.stored.borrow().len(), 0);
     let sent = scene.sent();
-    let (_, Write::RunInstances(launched)) = &sent[0] else { panic!("a launch") };
+    let (_, Write::Instance(InstanceWrite::Run(launched))) = &sent[0] else { panic!("a launch") };
     assert_eq!(launched.user_data, Some(UserData::Text("#!/bin/true".into())));
     assert_eq!(
         (&launched.token, &launched.groups),
@@ -340,7 +360,7 @@ fn user_data_that_is_gone_holds_the_launch_and_nothing_is_stored_for_it() {
     let clock = TestClock::default();
     let scene = Scene::new(&clock);
     let mut write = run(&[]);
-    let Write::RunInstances(launch) = &mut write else { panic!("a launch") };
+    let Write::Instance(InstanceWrite::Run(launch)) = &mut write else { panic!("a launch") };
     launch.user_data = Some(UserData::Revision(6));
     let makes = Makes::Member { slot: 1, template: String::new() };
     let outcomes = scene.execute(&[action("l", Does::Create(intent("1", makes, write)), &[])]);
@@ -439,9 +459,28 @@ fn what_is_not_tried_says_why() {
     assert_eq!(why("d"), "what it depends on is not in the plan");
 }
 
-/// Keeps the lines of the log: level, and each field with its value.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+thread_local! {
+    /// The lines of this test's log. Each test has a thread of its own.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the lines of each thread's log: level, and each field with its value.
+///
+/// It is the subscriber of the whole process. One that is set for a thread alone would miss lines: whether anybody wants a
+/// line is remembered for the process, at the first thread that comes by it.
+/// <https://docs.rs/tracing-core/latest/tracing_core/callsite/index.html#registering-callsites>
+struct Lines;
+
+impl Lines {
+    /// What `run` logs.
+    fn of(run: impl FnOnce()) -> Vec<String> {
+        static SET: std::sync::Once = std::sync::Once::new();
+        SET.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
+        LINES.take();
+        run();
+        LINES.take()
+    }
+}
 
 impl tracing::Subscriber for Lines {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
@@ -462,7 +501,7 @@ impl tracing::Subscriber for Lines {
         event.record(&mut |field: &tracing::field::Field, value: &dyn fmt::Debug| {
             line.push_str(&format!(" {field}={value:?}"));
         });
-        self.0.lock().unwrap().push(line);
+        LINES.with_borrow_mut(|lines| lines.push(line));
     }
 }
 
@@ -474,9 +513,7 @@ fn each_action_leaves_one_line_in_the_log() {
         if let Some(code) = code {
             scene.fails(Operation::CreateSecurityGroup, code);
         }
-        let lines = Lines::default();
-        tracing::subscriber::with_default(lines.clone(), || scene.execute(actions));
-        std::mem::take(&mut *lines.0.lock().unwrap())
+        Lines::of(|| drop(scene.execute(actions)))
     };
     let group = || create_group("g", &[]);
     let of = |id: &str| format!("action={id} resource={id} reason=NotYetMade");
@@ -504,10 +541,9 @@ fn what_waits_for_our_share_of_the_quota_is_no_warning() {
     let scene = Scene::new(&clock);
     let unsent = CloudError::unsent(Operation::CreateSecurityGroup, Duration::from_millis(300));
     scene.cloud.fails.borrow_mut().insert(Operation::CreateSecurityGroup, unsent);
-    let lines = Lines::default();
-    tracing::subscriber::with_default(lines.clone(), || scene.execute(&[create_group("g", &[]), change("a", &["g"])]));
+    let lines = Lines::of(|| drop(scene.execute(&[create_group("g", &[]), change("a", &["g"])])));
     let of = |id: &str| format!("INFO message=action put off action={id} resource={id} reason=NotYetMade");
     let why = "not sent: our share of the quota has room in 300 ms only";
     let expected = [format!("{} why={why}", of("g")), format!("{} why=g did not succeed", of("a"))];
-    assert_eq!(*lines.0.lock().unwrap(), expected);
+    assert_eq!(lines, expected);
 }

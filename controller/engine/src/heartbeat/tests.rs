@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+use ports::Clock;
+
 use super::*;
-use crate::clock::Clock;
 use crate::fake_table::{Fault, Replica, Table};
 
 #[test]

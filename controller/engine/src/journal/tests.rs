@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use planner::id::{AmiId, EnvUid, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone};
-use planner::outcome::{ErrorKind, Fault as AwsFault};
+use aws_api::ec2::{BlockDeviceRequest, InstanceWrite, MetadataRequest, RunInstances, UserData};
+use aws_api::elbv2::{
+    CreateListener, CreateLoadBalancer, CreateTargetGroup, ListenerWrite, LoadBalancerWrite, TargetGroupWrite,
+    TargetHealthCheck,
+};
+use aws_api::id::{AmiId, EnvUid, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone};
+use aws_api::{ErrorKind, Ref, Write};
+use planner::outcome::Fault as AwsFault;
 use planner::ownership;
 use planner::record::Makes;
-use planner::request::{
-    BlockDeviceRequest, CreateListener, CreateLoadBalancer, CreateTargetGroup, MetadataRequest, Ref, RunInstances,
-    UserData, Write,
-};
-use planner::resource::TargetHealthCheck;
 use planner::status::{Charge, MemberStatus};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ pub(crate) fn launch(id: &str, revision: u64) -> Intent {
     Intent {
         id: token.clone(),
         makes: Makes::Member { slot: 3, template: "cafe".into() },
-        write: Write::RunInstances(Box::new(RunInstances {
+        write: Write::Instance(InstanceWrite::Run(Box::new(RunInstances {
             token,
             image: AmiId::parse("ami-1").unwrap(),
             instance_type: "t3.medium".into(),
@@ -60,7 +61,7 @@ pub(crate) fn launch(id: &str, revision: u64) -> Intent {
             associate_public_ip: Some(false),
             tags: [("Name".to_owned(), "a-3".to_owned()), ("empty".to_owned(), String::new())].into(),
             volume_tags: Default::default(),
-        })),
+        }))),
         created_at: "2026-11-24T09:00:00.123456789Z".parse().unwrap(),
         revision,
     }
@@ -136,8 +137,8 @@ fn nothing_new(journaled: &Journaled) -> Conclusion {
     Conclusion { status: journaled.status(), closed: vec![], events: vec![], requeue: None }
 }
 
-fn made() -> Made {
-    Made::SecurityGroup(SecurityGroupId::parse("sg-1").unwrap())
+fn made() -> ResourceId {
+    ResourceId::SecurityGroup(SecurityGroupId::parse("sg-1").unwrap())
 }
 
 /// The conclusion that the group was made.
@@ -322,34 +323,34 @@ fn every_create_call_survives_being_stored_word_for_word() {
     let others = [
         (
             Makes::LoadBalancer,
-            Write::CreateLoadBalancer(CreateLoadBalancer {
+            Write::LoadBalancer(LoadBalancerWrite::Create(CreateLoadBalancer {
                 name: "a-alb".into(),
                 scheme: serde_json::from_value(json!("internet-facing")).unwrap(),
                 subnets: BTreeSet::from(["subnet-1", "subnet-2"].map(|id| SubnetId::parse(id).unwrap())),
                 groups: [Ref::Id(SecurityGroupId::parse("sg-1").unwrap())].into(),
                 tags: Default::default(),
-            }),
+            })),
         ),
         (
             Makes::TargetGroup { name: "a-web-1".into(), service: "web".into(), port: 8080 },
-            Write::CreateTargetGroup(CreateTargetGroup {
+            Write::TargetGroup(TargetGroupWrite::Create(CreateTargetGroup {
                 name: "a-web-1".into(),
                 protocol,
                 port: u16::MAX,
                 vpc: VpcId::parse("vpc-1").unwrap(),
                 health_check,
                 tags: Default::default(),
-            }),
+            })),
         ),
         (
             Makes::Listener { port: 80 },
-            Write::CreateListener(CreateListener {
+            Write::Listener(ListenerWrite::Create(CreateListener {
                 load_balancer: Ref::Id(balancer),
                 protocol,
                 port: 80,
                 forward_to,
                 tags: [("understudy:intent".to_owned(), "in-5".to_owned())].into(),
-            }),
+            })),
         ),
     ];
     let others = others.into_iter().enumerate().map(|(at, (makes, write))| Intent {
@@ -359,7 +360,7 @@ fn every_create_call_survives_being_stored_word_for_word() {
         ..launch("in-x", u64::MAX)
     });
     let mut bare = launch("in-2", 7);
-    if let Write::RunInstances(run) = &mut bare.write {
+    if let Write::Instance(InstanceWrite::Run(run)) = &mut bare.write {
         (run.user_data, run.key_name, run.associate_public_ip) = (None, None, None);
         run.block_devices.clear();
     }

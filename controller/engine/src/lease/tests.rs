@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
+use ports::{Item, Query};
 use serde_json::json;
 
 use super::*;
 use crate::fake_table::{Fault, Replica, Table};
-use crate::store::{Item, Query};
 use crate::testing::TestClock;
 
 fn seconds(seconds: u64) -> Duration {

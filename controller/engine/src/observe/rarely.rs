@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use planner::id::InstanceId;
+use aws_api::id::InstanceId;
 use planner::record::Record;
 
 /// How old what was read may be. A tag that is removed is put back within it.
@@ -42,7 +42,7 @@ impl Rarely {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use planner::id::EnvUid;
+    use aws_api::id::EnvUid;
     use planner::record::Stored;
     use planner::status::Status;
 

@@ -7,14 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::{CloudError, ErrorKind, Page, Read, Reply, Request};
 use futures::future::join_all;
 use planner::observed::Part;
-use planner::outcome::ErrorKind;
 
-use crate::cloud::{Page, Read, Reply, Request};
 use crate::context::Ctx;
-use crate::error::CloudError;
-use crate::operation::Operation;
 
 /// Most pages of one answer. More is not read, and the part counts as unread.
 pub const PAGES_MAX: usize = 50;
@@ -144,7 +141,7 @@ async fn all_pages<K, V>(
     let mut page = None;
     for _ in 0..PAGES_MAX {
         let read = (batch.request)(keys, page);
-        let operation = Operation::from(&read);
+        let operation = read.operation();
         let reply = ctx.call(region, Request::Read(read)).await?;
         let (found, next) =
             (batch.file)(keys, reply).ok_or_else(|| CloudError::bug(operation, "the reply is that of another call"))?;
@@ -154,6 +151,6 @@ async fn all_pages<K, V>(
         }
         page = next;
     }
-    let operation = Operation::from(&(batch.request)(keys, page));
+    let operation = (batch.request)(keys, page).operation();
     Err(CloudError::bug(operation, format!("the answer has more than {PAGES_MAX} pages")))
 }

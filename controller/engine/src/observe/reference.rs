@@ -8,18 +8,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::ec2::{Image, ImageRead, NetworkRead, Subnet};
+use aws_api::id::{AmiId, Zone};
+use aws_api::{CloudError, ErrorKind, Filter, Page, Read, Reply, Request};
 use futures::future::join_all;
-use planner::id::{AmiId, Zone};
 use planner::lookup::Lookups;
 use planner::observed::{FallbackSight, Part};
-use planner::outcome::ErrorKind;
-use planner::resource::{Image, Subnet};
 
 use super::read::PAGES_MAX;
-use crate::cloud::{Filter, Page, Read, Reply, Request};
 use crate::context::Ctx;
-use crate::error::CloudError;
-use crate::operation::Operation;
 
 /// Subnets: made and removed by hand, a few times a year. One that was just made is used within five minutes.
 pub const SUBNETS_TTL: Duration = Duration::from_secs(300);
@@ -76,15 +73,16 @@ impl Question {
 
     fn request(&self, page: Page) -> Read {
         match self {
-            Self::Subnets(Some(vpc)) => {
-                Read::Subnets { filters: vec![Filter { name: "vpc-id".into(), values: vec![vpc.clone()] }], page }
-            }
-            Self::Subnets(None) => Read::Subnets {
+            Self::Subnets(Some(vpc)) => Read::Network(NetworkRead::Subnets {
+                filters: vec![Filter { name: "vpc-id".into(), values: vec![vpc.clone()] }],
+                page,
+            }),
+            Self::Subnets(None) => Read::Network(NetworkRead::Subnets {
                 filters: vec![Filter { name: "default-for-az".into(), values: vec!["true".into()] }],
                 page,
-            },
-            Self::Offerings(types) => Read::InstanceTypeOfferings { types: types.clone(), page },
-            Self::Image(id) => Read::Images { ids: vec![id.clone()] },
+            }),
+            Self::Offerings(types) => Read::Network(NetworkRead::TypeOfferings { types: types.clone(), page }),
+            Self::Image(id) => Read::Image(ImageRead::Describe { ids: vec![id.clone()] }),
         }
     }
 
@@ -182,7 +180,7 @@ async fn ask(ctx: &Ctx<'_>, region: &str, question: &Question) -> Result<Answer,
     let mut page = None;
     for _ in 0..PAGES_MAX {
         let read = question.request(page);
-        let operation = Operation::from(&read);
+        let operation = read.operation();
         let reply = match ctx.call(region, Request::Read(read)).await {
             // A deleted image, and one whose owner no longer shares it, are answers: there is none for us.
             Err(error) if is_no_image(question, &error) => return Ok(Answer::Image(None)),
@@ -193,7 +191,7 @@ async fn ask(ctx: &Ctx<'_>, region: &str, question: &Question) -> Result<Answer,
             return Ok(answer);
         }
     }
-    let operation = Operation::from(&question.request(page));
+    let operation = question.request(page).operation();
     Err(CloudError::bug(operation, format!("the answer has more than {PAGES_MAX} pages")))
 }
 

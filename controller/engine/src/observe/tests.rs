@@ -4,17 +4,17 @@
 
 mod hanging;
 
+use aws_api::ec2::{Image, Subnet};
+use aws_api::elbv2::{LoadBalancerState, TargetHealth, TargetHealthCheck};
+use aws_api::id::{AmiId, ListenerArn, ProfileAssociationId, SecurityGroupId, SubnetId, VpcId, Zone};
+use aws_api::{CloudError, Operation};
 use crds_schema::spec::Scheme;
 use jiff::Timestamp;
-use planner::id::{AmiId, ListenerArn, ProfileAssociationId, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::resource::{Image, LoadBalancerState, Subnet, TargetHealth, TargetHealthCheck};
 
 use super::reference::{IMAGE_TTL, Reference, SUBNETS_TTL};
 use super::*;
-use crate::error::CloudError;
-use crate::operation::Operation;
-use crate::operation::Operation::*;
 use crate::testing::{Counting, FakeCloud, LATENCY, NoTable, TestClock};
+use aws_api::Operation::*;
 
 const REGION: &str = "us-east-2";
 
@@ -76,9 +76,9 @@ impl Scene {
     /// What one observation asks, and how many calls follow one upon another in it.
     fn cost(&self, lookups: Lookups) -> (Vec<Operation>, u128) {
         self.cloud.take_operations();
-        let before = crate::clock::Clock::elapsed(&self.clock);
+        let before = ports::Clock::elapsed(&self.clock);
         self.observe_one(lookups);
-        let took = crate::clock::Clock::elapsed(&self.clock) - before;
+        let took = ports::Clock::elapsed(&self.clock) - before;
         (self.cloud.take_operations(), took.as_millis() / LATENCY.as_millis())
     }
 }
@@ -396,7 +396,7 @@ fn a_not_found_beside_a_parent_that_is_shown_is_not_believed() {
     assert!(seen.listeners[&balancer_arn("a")].unread().is_some());
     assert!(seen.load_balancer_attributes[&balancer_arn("a")].seen().is_some());
     // It is told all the same: the planner believes it once no complete reading shows the parent.
-    assert_eq!(seen.unknown, [Made::LoadBalancer(balancer_arn("a"))].into());
+    assert_eq!(seen.unknown, [ResourceId::LoadBalancer(balancer_arn("a"))].into());
 }
 
 #[test]
@@ -531,9 +531,9 @@ fn an_image_that_aws_does_not_know_is_seen_to_be_none() {
 #[test]
 fn reference_data_is_believed_until_its_time_is_over_to_the_moment() {
     let scene = Scene::new(&["a"]);
-    let start = crate::clock::Clock::elapsed(&scene.clock);
+    let start = ports::Clock::elapsed(&scene.clock);
     scene.observe_one(lookups("a"));
-    let since = crate::clock::Clock::elapsed(&scene.clock) - start;
+    let since = ports::Clock::elapsed(&scene.clock) - start;
     scene.clock.pass(IMAGE_TTL - since - Duration::from_millis(1));
     let (calls, took) = scene.cost(lookups("a"));
     assert_eq!((count(&calls, DescribeImages), took), (0, 1), "a moment before");
@@ -566,7 +566,7 @@ fn a_not_found_beside_a_target_group_that_is_shown_is_not_believed() {
     scene.cloud.fails.borrow_mut().insert(DescribeTargetHealth, gone);
     let seen = scene.observe_one(lookups("a"));
     assert!(seen.targets[&group_arn("a")].unread().is_some());
-    assert_eq!(seen.unknown, [Made::TargetGroup(group_arn("a"))].into());
+    assert_eq!(seen.unknown, [ResourceId::TargetGroup(group_arn("a"))].into());
     scene.cloud.world.borrow_mut().target_groups.clear();
     assert_eq!(scene.observe_one(lookups("a")).targets[&group_arn("a")], Part::Seen(Vec::new()), "it is gone");
 }

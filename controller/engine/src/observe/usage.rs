@@ -5,16 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::ec2::{NetworkInterface, NetworkRead, Peer, SecurityGroup, SecurityGroupRead};
+use aws_api::elbv2::{Listener, ListenerRule, TargetGroup};
+use aws_api::id::{ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
+use aws_api::{Read, Ref, Reply, ResourceId};
 use futures::join;
-use planner::id::{ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use planner::lookup::Lookups;
 use planner::observed::Part;
-use planner::request::{Made, Ref};
-use planner::resource::{Listener, ListenerRule, NetworkInterface, Peer, SecurityGroup, TargetGroup, Usage};
+use planner::observed::Usage;
 
 use super::read::{Answers, Batch};
 use super::{FILTER_VALUES_MAX, LISTENERS, RULES, filter};
-use crate::cloud::{Read, Reply};
 use crate::context::Ctx;
 
 /// What was asked of who uses things.
@@ -28,11 +29,11 @@ pub(super) struct Users {
 }
 
 fn groups_of(lookups: &Lookups) -> impl Iterator<Item = &SecurityGroupId> {
-    lookups.usage.iter().filter_map(|made| if let Made::SecurityGroup(id) = made { Some(id) } else { None })
+    lookups.usage.iter().filter_map(|made| if let ResourceId::SecurityGroup(id) = made { Some(id) } else { None })
 }
 
 fn target_groups_of(lookups: &Lookups) -> impl Iterator<Item = &TargetGroupArn> {
-    lookups.usage.iter().filter_map(|made| if let Made::TargetGroup(arn) = made { Some(arn) } else { None })
+    lookups.usage.iter().filter_map(|made| if let ResourceId::TargetGroup(arn) = made { Some(arn) } else { None })
 }
 
 /// The load balancers that use it, as the group was shown.
@@ -58,19 +59,24 @@ impl Users {
     }
 
     /// Who uses what `lookups` names.
-    pub fn of(&self, lookups: &Lookups, since: Duration, shown: &Part<Vec<TargetGroup>>) -> BTreeMap<Made, Usage> {
-        let usage = |made: &Made| match made {
-            Made::SecurityGroup(id) => Usage {
+    pub fn of(
+        &self,
+        lookups: &Lookups,
+        since: Duration,
+        shown: &Part<Vec<TargetGroup>>,
+    ) -> BTreeMap<ResourceId, Usage> {
+        let usage = |made: &ResourceId| match made {
+            ResourceId::SecurityGroup(id) => Usage {
                 groups: self.groups(id, since),
                 interfaces: values(self.interfaces.part([id], since)),
                 listeners: none("it is no target group"),
             },
-            Made::TargetGroup(arn) => Usage {
+            ResourceId::TargetGroup(arn) => Usage {
                 groups: none("it is no security group"),
                 interfaces: none("it is no security group"),
                 listeners: self.listeners(arn, since, shown),
             },
-            Made::LoadBalancer(_) | Made::Listener(_) | Made::Instance(_) => {
+            ResourceId::LoadBalancer(_) | ResourceId::Listener(_) | ResourceId::Instance(_) | ResourceId::Volume(_) => {
                 let why = "nobody is known to hold such a thing";
                 Usage { groups: none(why), interfaces: none(why), listeners: none(why) }
             }
@@ -142,19 +148,23 @@ fn referring(asked: &[SecurityGroupId], reply: Reply) -> super::read::Filed<Secu
 
 const BY_INGRESS: Batch<SecurityGroupId, SecurityGroup> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |ids, page| Read::SecurityGroups { filters: filter("ip-permission.group-id", ids), page },
+    request: |ids, page| {
+        Read::SecurityGroup(SecurityGroupRead::Describe { filters: filter("ip-permission.group-id", ids), page })
+    },
     file: |ids, reply| referring(ids, reply),
 };
 
 const BY_EGRESS: Batch<SecurityGroupId, SecurityGroup> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |ids, page| Read::SecurityGroups { filters: filter("egress.ip-permission.group-id", ids), page },
+    request: |ids, page| {
+        Read::SecurityGroup(SecurityGroupRead::Describe { filters: filter("egress.ip-permission.group-id", ids), page })
+    },
     file: |ids, reply| referring(ids, reply),
 };
 
 const INTERFACES: Batch<SecurityGroupId, NetworkInterface> = Batch {
     size: FILTER_VALUES_MAX,
-    request: |ids, page| Read::NetworkInterfaces { filters: filter("group-id", ids), page },
+    request: |ids, page| Read::Network(NetworkRead::Interfaces { filters: filter("group-id", ids), page }),
     file: |ids, reply| {
         let Reply::NetworkInterfaces(found, page) = reply else { return None };
         let filed = found.iter().flat_map(|interface| {

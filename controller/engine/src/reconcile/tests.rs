@@ -5,22 +5,21 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use aws_api::ec2::{InstanceWrite, SecurityGroupWrite};
+use aws_api::elbv2::{ListenerWrite, LoadBalancerWrite, TargetGroupWrite};
+use aws_api::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
+use aws_api::{ActionId, CloudError, Operation, Reply, Request, ResourceId, Tags, Write};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use planner::action::{Action, Does};
-use planner::id::{InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
 use planner::ownership::TAG_INTENT;
 use planner::reason::Why;
-use planner::request::{ActionId, Made, Write};
-use planner::resource::Tags;
+use ports::Cloud;
 use serde_json::json;
 
 use super::*;
-use crate::cloud::{Cloud, Reply, Request};
-use crate::error::CloudError;
 use crate::fake_table::{Fault, Replica, Table};
 use crate::observe::reference::Reference;
-use crate::operation::Operation;
 use crate::testing::{FakeCloud, spec_item};
 
 struct Scene {
@@ -77,22 +76,23 @@ impl Scene {
 }
 
 /// What a create call answers, and the tags that it carries.
-fn made(write: &Write) -> Option<(Made, &Tags)> {
+fn made(write: &Write) -> Option<(ResourceId, &Tags)> {
     match write {
-        Write::CreateSecurityGroup(create) => {
-            Some((Made::SecurityGroup(SecurityGroupId::parse(format!("sg-{}", create.name)).unwrap()), &create.tags))
+        Write::SecurityGroup(SecurityGroupWrite::Create(create)) => Some((
+            ResourceId::SecurityGroup(SecurityGroupId::parse(format!("sg-{}", create.name)).unwrap()),
+            &create.tags,
+        )),
+        Write::LoadBalancer(LoadBalancerWrite::Create(create)) => {
+            Some((ResourceId::LoadBalancer(LoadBalancerArn::parse("arn:lb").unwrap()), &create.tags))
         }
-        Write::CreateLoadBalancer(create) => {
-            Some((Made::LoadBalancer(LoadBalancerArn::parse("arn:lb").unwrap()), &create.tags))
+        Write::TargetGroup(TargetGroupWrite::Create(create)) => {
+            Some((ResourceId::TargetGroup(TargetGroupArn::parse("arn:tg").unwrap()), &create.tags))
         }
-        Write::CreateTargetGroup(create) => {
-            Some((Made::TargetGroup(TargetGroupArn::parse("arn:tg").unwrap()), &create.tags))
+        Write::Listener(ListenerWrite::Create(create)) => {
+            Some((ResourceId::Listener(ListenerArn::parse("arn:listener").unwrap()), &create.tags))
         }
-        Write::CreateListener(create) => {
-            Some((Made::Listener(ListenerArn::parse("arn:listener").unwrap()), &create.tags))
-        }
-        Write::RunInstances(run) => {
-            Some((Made::Instance(InstanceId::parse(format!("i-{}", run.token)).unwrap()), &run.tags))
+        Write::Instance(InstanceWrite::Run(run)) => {
+            Some((ResourceId::Instance(InstanceId::parse(format!("i-{}", run.token)).unwrap()), &run.tags))
         }
         _ => None,
     }
@@ -107,7 +107,7 @@ fn a_first_pass_makes_what_is_wanted_and_each_create_finds_its_intent_stored() {
         let Some((made, tags)) = made(write) else { return Ok(Reply::Done) };
         let open = table.keys_of("a", "INTENT#open#");
         if !tags.get(TAG_INTENT).is_some_and(|intent| open.iter().any(|key| key.ends_with(intent))) {
-            found.borrow_mut().push(Operation::from(write));
+            found.borrow_mut().push(write.operation());
         }
         Ok(Reply::Made(made))
     });
@@ -131,9 +131,9 @@ fn a_pass_that_could_not_be_concluded_is_taken_up_by_the_next_without_a_second_l
     let seen = Rc::clone(&tokens);
     *scene.cloud.on_write.borrow_mut() = Box::new(move |write| {
         match write {
-            Write::RunInstances(run) => seen.borrow_mut().push(run.token.clone()),
+            Write::Instance(InstanceWrite::Run(run)) => seen.borrow_mut().push(run.token.clone()),
             // The last create: what is written next is the conclusion, and it is refused the first time.
-            Write::CreateListener(_) if seen.borrow().len() <= 2 => table.fail([Fault::Denied]),
+            Write::Listener(ListenerWrite::Create(_)) if seen.borrow().len() <= 2 => table.fail([Fault::Denied]),
             _ => {}
         }
         Ok(made(write).map_or(Reply::Done, |(made, _)| Reply::Made(made)))
@@ -237,7 +237,9 @@ fn a_refused_plan_becomes_one_that_holds_and_says_so() {
     };
     let twice = || Action {
         id: ActionId("twice".into()),
-        does: Does::Change(Box::new(Write::DeleteListener { listener: ListenerArn::parse("arn:l").unwrap() })),
+        does: Does::Change(Box::new(Write::Listener(ListenerWrite::Delete {
+            listener: ListenerArn::parse("arn:l").unwrap(),
+        }))),
         resource: "arn:l".into(),
         why: Why::new(Reason::ListenerRogue, "as a test wants it"),
         after: Vec::new(),
@@ -262,9 +264,7 @@ const ROOM_IN: Duration = Duration::from_secs(2);
 impl Cloud for Short<'_> {
     fn call<'a>(&'a self, region: &'a str, request: Request) -> LocalBoxFuture<'a, Result<Reply, CloudError>> {
         match request {
-            Request::Read(read) => {
-                std::future::ready(Err(CloudError::unsent(Operation::from(&read), ROOM_IN))).boxed_local()
-            }
+            Request::Read(read) => std::future::ready(Err(CloudError::unsent(read.operation(), ROOM_IN))).boxed_local(),
             write => self.0.call(region, write),
         }
     }

@@ -448,7 +448,7 @@ fn a_status_that_does_not_say_which_revision_was_good_is_read_by_who_lives() {
             Template::of(&spec).unwrap().hash()
         };
         let lives = |image: &str| {
-            let mut member = journal::tests::member(&planner::id::InstanceId::parse("i-1").unwrap());
+            let mut member = journal::tests::member(&aws_api::id::InstanceId::parse("i-1").unwrap());
             member.template = template(image);
             note(world, |status| status["instances"] = json!([member]));
             good(&world.read())

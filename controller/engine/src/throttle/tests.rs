@@ -4,14 +4,13 @@
 
 use std::rc::Rc;
 
+use aws_api::ec2::{ImageRead, InstanceWrite};
+use aws_api::id::{AmiId, InstanceId};
+use aws_api::{ErrorKind, Read, Write};
 use futures::FutureExt;
 use jiff::Timestamp;
-use planner::id::{AmiId, InstanceId};
-use planner::request::Write;
 
 use super::*;
-use crate::cloud::Read;
-use crate::error::ErrorKind;
 
 /// Time that passes only while somebody sleeps.
 #[derive(Default)]
@@ -43,11 +42,11 @@ impl Cloud for Noted<'_> {
 }
 
 fn read() -> Request {
-    Request::Read(Read::Images { ids: vec![AmiId::parse("ami-1").unwrap()] })
+    Request::Read(Read::Image(ImageRead::Describe { ids: vec![AmiId::parse("ami-1").unwrap()] }))
 }
 
 fn terminate() -> Request {
-    Request::Write(Write::TerminateInstances { instance: InstanceId::parse("i-1").unwrap() })
+    Request::Write(Write::Instance(InstanceWrite::Terminate { instance: InstanceId::parse("i-1").unwrap() }))
 }
 
 fn now<T>(future: LocalBoxFuture<'_, T>) -> T {

@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use ports::Condition;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::fake_table::{Fault, Replica, Table};
 use crate::items::CONTROLLER;
-use crate::store::Condition;
 
 fn put(sk: &str, value: u32, condition: Condition) -> Change {
     let item = json!({"pk": "a", "sk": sk, "value": value}).as_object().unwrap().clone();

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use aws_api::Write;
+
 use crate::builder::PlanBuilder;
 use crate::desired::attribute_default;
 use crate::memory::Entry;
 use crate::reason::{Reason, Why};
-use crate::request::Write;
 
 type Attributes = BTreeMap<String, String>;
 

@@ -5,18 +5,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::{
+    ChangeRules, CreateSecurityGroup, Direction, Peer, Rule, SecurityGroup, SecurityGroupWrite, Taggable,
+};
+use aws_api::id::SecurityGroupId;
+use aws_api::{ActionId, Ref, ResourceId, Write};
 use crds_schema::limits::GROUP_RULES_MAX;
 use crds_schema::{Cidr, Spec};
 
 use crate::builder::PlanBuilder;
 use crate::desired::Wanted;
-use crate::id::SecurityGroupId;
 use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Makes};
-use crate::request::{ActionId, ChangeRules, CreateSecurityGroup, Made, Ref, Taggable, Write};
-use crate::resource::{Direction, Peer, Rule, SecurityGroup};
 use crate::room;
 
 /// The two groups, as far as they are there or being made.
@@ -72,12 +74,12 @@ fn ensure(
     let why = Why::new(Reason::NotYetMade, format!("security group {name}"));
     let action = builder
         .create(id, Makes::Group(role), name, why, |intent| {
-            Write::CreateSecurityGroup(CreateSecurityGroup {
+            Write::SecurityGroup(SecurityGroupWrite::Create(CreateSecurityGroup {
                 name: name.clone(),
                 description,
                 vpc: wanted.vpc.clone(),
                 tags: ownership::tags(record, &spec.tags, name, intent),
-            })
+            }))
         })
         .id();
     Some(Ref::Made(action))
@@ -208,7 +210,7 @@ fn compare(
 /// Whether it refers to a group that AWS does not show.
 fn is_in_doubt(builder: &PlanBuilder<'_>, rule: &Rule) -> bool {
     match &rule.peer {
-        Peer::Group(group) => builder.doubts(group, Made::SecurityGroup),
+        Peer::Group(group) => builder.doubts(group, ResourceId::SecurityGroup),
         Peer::Cidr(_) | Peer::PrefixList(_) => false,
     }
 }
@@ -293,7 +295,11 @@ impl Place<'_> {
         }
         let rules = rules.into_keys().collect();
         let rules = ChangeRules { group: self.group.clone(), direction: self.direction, rules };
-        let write = if add { Write::AuthorizeRules(rules) } else { Write::RevokeRules(rules) };
+        let write = if add {
+            Write::SecurityGroup(SecurityGroupWrite::Authorize(rules))
+        } else {
+            Write::SecurityGroup(SecurityGroupWrite::Revoke(rules))
+        };
         builder.change(id, write, self.group, why).after(after).puts(puts).id()
     }
 }

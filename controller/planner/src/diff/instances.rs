@@ -5,6 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{
+    BlockDeviceRequest, Image, Instance, InstanceWrite, MetadataRequest, ProfileChange, RunInstances, UserData,
+};
+use aws_api::id::{IntentId, SecurityGroupId, SubnetId, Zone};
+use aws_api::{ActionId, Ref, Write};
 use crds_schema::Spec;
 use crds_schema::spec::{BlockDevice, HttpTokens};
 
@@ -12,17 +17,12 @@ use super::joined;
 use super::load_balancer::made;
 use crate::builder::PlanBuilder;
 use crate::desired::Template;
-use crate::id::{IntentId, SecurityGroupId, SubnetId, Zone};
 use crate::memory::Entry;
 use crate::observed::Part;
 use crate::order::FleetInput;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Record;
-use crate::request::{
-    ActionId, BlockDeviceRequest, MetadataRequest, ProfileChange, Ref, RunInstances, UserData, Write,
-};
-use crate::resource::{Image, Instance};
 use crate::status::WaitOn;
 
 /// What a member is launched from.
@@ -61,7 +61,7 @@ pub(crate) fn run_instances(
     tags.extend(ownership::member_tags(place.slot));
     volume_tags.extend(ownership::volume_tags(place.slot));
     let template = recipe.template;
-    Write::RunInstances(Box::new(RunInstances {
+    Write::Instance(InstanceWrite::Run(Box::new(RunInstances {
         token: intent.clone(),
         image: template.image.clone(),
         instance_type: template.instance_type.clone(),
@@ -76,7 +76,7 @@ pub(crate) fn run_instances(
         associate_public_ip: template.associate_public_ip,
         tags,
         volume_tags,
-    }))
+    })))
 }
 
 fn metadata(spec: &Spec) -> MetadataRequest {
@@ -145,7 +145,7 @@ fn groups(builder: &mut PlanBuilder<'_>, spec: &Spec, group: &Ref<SecurityGroupI
     if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
         let reason = builder.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
         let why = Why::new(reason, format!("{} has {have}, should have {want}", seen.id));
-        let write = Write::SetInstanceGroups { instance: seen.id.clone(), groups: wanted };
+        let write = Write::Instance(InstanceWrite::SetGroups { instance: seen.id.clone(), groups: wanted });
         builder
             .change(format!("set-groups/{}", seen.id), write, &seen.id, why)
             .after(made(group))
@@ -176,7 +176,7 @@ fn metadata_options(builder: &mut PlanBuilder<'_>, spec: &Spec, seen: &Instance)
     if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
         let reason = builder.cause(&entry, Some(&want), Some(&have), Reason::AttributeDrifted);
         let why = Why::new(reason, format!("metadata options of {}: {have}, should be {want}", seen.id));
-        let write = Write::SetMetadataOptions { instance: seen.id.clone(), options };
+        let write = Write::Instance(InstanceWrite::SetMetadataOptions { instance: seen.id.clone(), options });
         builder.change(format!("set-metadata/{}", seen.id), write, &seen.id, why).puts([(entry, Some(want))]);
     }
 }
@@ -202,7 +202,7 @@ fn profile(builder: &mut PlanBuilder<'_>, wanted: Option<&str>, seen: &Instance)
     };
     let word = |profile: Option<&str>| profile.unwrap_or("none").to_owned();
     let message = format!("instance profile of {}: {}, should be {}", seen.id, word(have), word(wanted));
-    let write = Write::ChangeProfile { instance: seen.id.clone(), change };
+    let write = Write::Instance(InstanceWrite::ChangeProfile { instance: seen.id.clone(), change });
     builder
         .change(format!("set-profile/{}", seen.id), write, &seen.id, Why::new(Reason::AttributeDrifted, message))
         .puts([(entry, wanted.map(str::to_owned))]);

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use aws_api::elbv2::{Listener, ListenerRule, action_words};
+use aws_api::id::TargetGroupArn;
+
 use crate::builder::PlanBuilder;
-use crate::id::TargetGroupArn;
 use crate::reason::Reason;
-use crate::resource::{Listener, ListenerRule, action_words};
 use crate::status::WaitOn;
 
 /// Listeners of our load balancer, each with its rules; `None` while a listener or its rules were not read whole.

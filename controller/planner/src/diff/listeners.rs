@@ -1,5 +1,8 @@
 //! Listeners: entries of the load balancer. One is made, set right, moved to another target group, or deleted.
 
+use aws_api::elbv2::{CreateListener, ElbTaggable, Listener, ListenerWrite, action_words};
+use aws_api::id::{LoadBalancerArn, TargetGroupArn};
+use aws_api::{ActionId, Ref, ResourceId, Write};
 use crds_schema::Spec;
 use crds_schema::limits::LISTENERS_MAX;
 use crds_schema::spec::Protocol;
@@ -8,13 +11,10 @@ use super::load_balancer::made;
 use super::target_groups;
 use crate::builder::PlanBuilder;
 use crate::desired::{Wanted, protocol_word};
-use crate::id::{LoadBalancerArn, TargetGroupArn};
 use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
-use crate::request::{ActionId, CreateListener, ElbTaggable, Made, Ref, Write};
-use crate::resource::{Listener, action_words};
 use crate::room;
 
 /// Where a listener sends requests, and what it keeps warm.
@@ -54,7 +54,7 @@ pub(crate) fn diff(
         },
     };
     // Of what is gone or in doubt nothing is asked; it is waited for already.
-    if builder.doubts(balancer, Made::LoadBalancer) || builder.doubts(group, Made::TargetGroup) {
+    if builder.doubts(balancer, ResourceId::LoadBalancer) || builder.doubts(group, ResourceId::TargetGroup) {
         return;
     }
     let mut missing = Vec::new();
@@ -120,13 +120,13 @@ fn create(
             format!("listener {port}"),
             why,
             |intent| {
-                Write::CreateListener(CreateListener {
+                Write::Listener(ListenerWrite::Create(CreateListener {
                     load_balancer: balancer.clone(),
                     protocol,
                     port,
                     forward_to: forward.to.clone(),
                     tags: ownership::tags(record, &spec.tags, &name(&record.name, port), intent),
-                })
+                }))
             },
         )
         .after(after)
@@ -188,7 +188,12 @@ fn compare(
             .map(|warm| target_groups::ready_actions(builder, warm, &wanted.target_group.name))
             .unwrap_or_default(),
     );
-    let write = Write::SetListener { listener: seen.arn.clone(), protocol, forward_to: forward.to, warm: forward.warm };
+    let write = Write::Listener(ListenerWrite::Modify {
+        listener: seen.arn.clone(),
+        protocol,
+        forward_to: forward.to,
+        warm: forward.warm,
+    });
     builder
         .change(format!("set-listener/{}", seen.port), write, format!("listener {}", seen.port), why)
         .after(after)
@@ -245,7 +250,7 @@ fn remove(builder: &mut PlanBuilder<'_>, seen: &Listener) -> Option<ActionId> {
     let with = super::listener_rules::lost_with(builder, seen);
     let reason = builder.cause(&entry, None, Some(&have), Reason::ListenerRogue);
     let why = Why::new(reason, format!("listener {}: {}{with}", seen.port, does(seen)));
-    let write = Write::DeleteListener { listener: seen.arn.clone() };
+    let write = Write::Listener(ListenerWrite::Delete { listener: seen.arn.clone() });
     let listener = format!("listener {}", seen.port);
     Some(builder.change(format!("delete-listener/{}", seen.port), write, listener, why).puts([(entry, None)]).id())
 }

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::elbv2::{CreateLoadBalancer, ElbTaggable, LoadBalancer, LoadBalancerState, LoadBalancerWrite};
+use aws_api::id::{LoadBalancerArn, Zone};
+use aws_api::{Ref, ResourceId, Write};
 use crds_schema::Spec;
 
 use super::attributes::{self, Whose};
@@ -9,13 +12,10 @@ use super::groups::Groups;
 use super::{joined, joined_by};
 use crate::builder::PlanBuilder;
 use crate::desired::{DELETION_PROTECTION, Wanted};
-use crate::id::{LoadBalancerArn, Zone};
 use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Makes};
-use crate::request::{CreateLoadBalancer, ElbTaggable, Made, Ref, Write};
-use crate::resource::{LoadBalancer, LoadBalancerState};
 use crate::status::WaitOn;
 
 /// Plans the load balancer; `None` while it cannot be told whether there is one.
@@ -52,20 +52,20 @@ fn create(
         return None;
     }
     let group = groups.get(&GroupRole::LoadBalancer)?.clone();
-    if builder.doubts(&group, Made::SecurityGroup) {
+    if builder.doubts(&group, ResourceId::SecurityGroup) {
         return None;
     }
     let after: Vec<_> = made(&group);
     let why = Why::new(Reason::NotYetMade, format!("load balancer {name}"));
     let action = builder
         .create("create-load-balancer", Makes::LoadBalancer, name, why, |intent| {
-            Write::CreateLoadBalancer(CreateLoadBalancer {
+            Write::LoadBalancer(LoadBalancerWrite::Create(CreateLoadBalancer {
                 name: name.clone(),
                 scheme: wanted.load_balancer.scheme,
                 subnets: wanted.balancer_subnets.values().cloned().collect(),
                 groups: [group].into(),
                 tags: ownership::tags(record, &spec.tags, name, intent),
-            })
+            }))
         })
         .after(after)
         .id();
@@ -74,14 +74,14 @@ fn create(
         let why = Why::new(Reason::NotYetMade, joined_by(attributes.keys(), ", "));
         let load_balancer = Ref::Made(action.clone());
         let puts = attributes::puts(&load_balancer.to_string(), &attributes);
-        let write = Write::SetLoadBalancerAttributes { load_balancer, attributes };
+        let write = Write::LoadBalancer(LoadBalancerWrite::SetAttributes { load_balancer, attributes });
         builder.change("set-load-balancer-attributes", write, name, why).after([action.clone()]).puts(puts);
     }
     Some(Ref::Made(action))
 }
 
 /// The action that makes it, if it is being made.
-pub(crate) fn made<T>(reference: &Ref<T>) -> Vec<crate::request::ActionId> {
+pub(crate) fn made<T>(reference: &Ref<T>) -> Vec<aws_api::ActionId> {
     match reference {
         Ref::Id(_) => Vec::new(),
         Ref::Made(action) => vec![action.clone()],
@@ -106,7 +106,7 @@ fn compare(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted, groups: 
     note_protection(builder, &seen.arn, spec.load_balancer.deletion_protection, seen_attributes);
     let whose = Whose { action: "set-load-balancer-attributes".into(), name: &seen.name, arn: seen.arn.to_string() };
     attributes::set_right(builder, &whose, &wanted.load_balancer.attributes, seen_attributes, |attributes| {
-        Write::SetLoadBalancerAttributes { load_balancer: Ref::Id(seen.arn.clone()), attributes }
+        Write::LoadBalancer(LoadBalancerWrite::SetAttributes { load_balancer: Ref::Id(seen.arn.clone()), attributes })
     });
 }
 
@@ -149,14 +149,15 @@ fn subnets(builder: &mut PlanBuilder<'_>, wanted: &Wanted, seen: &LoadBalancer) 
         let why = Why::new(reason, format!("{} should be in {subnets}", seen.name));
         let all: BTreeSet<_> = wanted.balancer_subnets.values().cloned().collect();
         let put = Some(joined(&all));
-        let write = Write::SetSubnets { load_balancer: seen.arn.clone(), subnets: all };
+        let write =
+            Write::LoadBalancer(LoadBalancerWrite::SetSubnets { load_balancer: seen.arn.clone(), subnets: all });
         builder.change("set-subnets", write, &seen.name, why).puts([(entry, put)]);
     }
 }
 
 fn security_groups(builder: &mut PlanBuilder<'_>, groups: &Groups, seen: &LoadBalancer) {
     let Some(group) = groups.get(&GroupRole::LoadBalancer) else { return };
-    if builder.doubts(group, Made::SecurityGroup) {
+    if builder.doubts(group, ResourceId::SecurityGroup) {
         return;
     }
     let entry = Entry::new(seen.arn.to_string(), "groups");
@@ -164,7 +165,10 @@ fn security_groups(builder: &mut PlanBuilder<'_>, groups: &Groups, seen: &LoadBa
     if builder.confirm_drift(&entry, Some(&want), Some(&have)) {
         let reason = builder.cause(&entry, Some(&want), Some(&have), Reason::GroupDetached);
         let why = Why::new(reason, format!("{} has {have}, should have {want}", seen.name));
-        let write = Write::SetLoadBalancerGroups { load_balancer: seen.arn.clone(), groups: [group.clone()].into() };
+        let write = Write::LoadBalancer(LoadBalancerWrite::SetGroups {
+            load_balancer: seen.arn.clone(),
+            groups: [group.clone()].into(),
+        });
         let put = (entry, Some(group.to_string()));
         builder.change("set-load-balancer-groups", write, &seen.name, why).after(made(group)).puts([put]);
     }

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{Ec2TagsWrite, Instance, SecurityGroup, Taggable};
+use aws_api::elbv2::{ElbTaggable, Elbv2TagsWrite};
+use aws_api::{Tags, Write};
 use crds_schema::Spec;
 use crds_schema::limits::TAGS_MAX;
 
@@ -13,8 +16,6 @@ use crate::builder::PlanBuilder;
 use crate::memory::Entry;
 use crate::ownership;
 use crate::reason::{Reason, Why};
-use crate::request::{ElbTaggable, Taggable, Write};
-use crate::resource::{Instance, SecurityGroup, Tags};
 use crate::status::{MemberStatus, WaitOn};
 
 /// Tags of a security group.
@@ -53,8 +54,8 @@ pub(crate) fn volumes(builder: &mut PlanBuilder<'_>, spec: &Spec, member: &Membe
 }
 
 fn ec2(builder: &mut PlanBuilder<'_>, id: &str, resource: Taggable, wanted: &Tags, seen: &Tags) {
-    let put = |tags| Write::CreateTags { resource: resource.clone(), tags };
-    let remove = |keys| Write::DeleteTags { resource: resource.clone(), keys };
+    let put = |tags| Write::Ec2Tags(Ec2TagsWrite::Create { resource: resource.clone(), tags });
+    let remove = |keys| Write::Ec2Tags(Ec2TagsWrite::Delete { resource: resource.clone(), keys });
     set_right(builder, id, (wanted, seen), put, remove);
 }
 
@@ -74,8 +75,8 @@ pub(crate) fn elb(builder: &mut PlanBuilder<'_>, spec: &Spec, name: &str, resour
         }
     };
     let wanted = ownership::tags_of(builder.input.record, &spec.tags, name, intent);
-    let put = |tags| Write::AddTags { resource: resource.clone(), tags };
-    let remove = |keys| Write::RemoveTags { resource: resource.clone(), keys };
+    let put = |tags| Write::Elbv2Tags(Elbv2TagsWrite::Add { resource: resource.clone(), tags });
+    let remove = |keys| Write::Elbv2Tags(Elbv2TagsWrite::Remove { resource: resource.clone(), keys });
     set_right(builder, arn(resource), (&wanted, seen), put, remove);
 }
 

@@ -5,6 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::{Instance, InstanceState};
+use aws_api::elbv2::{CreateTargetGroup, ElbTaggable, Target, TargetGroup, TargetGroupWrite, TargetHealth};
+use aws_api::id::{InstanceId, TargetGroupArn};
+use aws_api::{ActionId, Ref, ResourceId, Write};
 use crds_schema::Spec;
 use crds_schema::limits::TARGETS_MAX;
 
@@ -14,14 +18,11 @@ use super::load_balancer::made;
 use crate::action::Does;
 use crate::builder::PlanBuilder;
 use crate::desired::{Wanted, WantedTargetGroup};
-use crate::id::{InstanceId, TargetGroupArn};
 use crate::members::Member;
 use crate::memory::{ARRIVES_WITHIN, Entry, later};
 use crate::ownership::{self, TAG_UID};
 use crate::reason::{Reason, Why};
 use crate::record::Makes;
-use crate::request::{ActionId, CreateTargetGroup, ElbTaggable, Made, Ref, Write};
-use crate::resource::{Instance, InstanceState, Target, TargetGroup, TargetHealth};
 use crate::status::{TargetGroupStatus, WaitOn};
 
 /// Plans the wanted target group itself; `None` while it cannot be told whether there is one.
@@ -61,14 +62,14 @@ fn create(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted) -> Option
     let makes = Makes::TargetGroup { name: want.name.clone(), service: want.service.clone(), port: want.port };
     let action = builder
         .create(format!("create-target-group/{}", want.name), makes, &want.name, why, |intent| {
-            Write::CreateTargetGroup(CreateTargetGroup {
+            Write::TargetGroup(TargetGroupWrite::Create(CreateTargetGroup {
                 name: want.name.clone(),
                 protocol: want.protocol,
                 port: want.port,
                 vpc: wanted.vpc.clone(),
                 health_check: want.health_check.clone(),
                 tags: ownership::tags(record, &spec.tags, &want.name, intent),
-            })
+            }))
         })
         .id();
     let attributes = attributes::of_new(&want.attributes);
@@ -76,7 +77,7 @@ fn create(builder: &mut PlanBuilder<'_>, spec: &Spec, wanted: &Wanted) -> Option
         let why = Why::new(Reason::NotYetMade, joined_by(attributes.keys(), ", "));
         let target_group = Ref::Made(action.clone());
         let puts = attributes::puts(&target_group.to_string(), &attributes);
-        let write = Write::SetTargetGroupAttributes { target_group, attributes };
+        let write = Write::TargetGroup(TargetGroupWrite::SetAttributes { target_group, attributes });
         let id = format!("set-target-group-attributes/{}", want.name);
         builder.change(id, write, &want.name, why).after([action.clone()]).puts(puts);
     }
@@ -91,18 +92,21 @@ fn compare(builder: &mut PlanBuilder<'_>, spec: &Spec, want: &WantedTargetGroup,
     if builder.confirm_drift(&entry, Some(&wish), Some(&have)) {
         let reason = builder.cause(&entry, Some(&wish), Some(&have), Reason::HealthCheckDrifted);
         let why = Why::new(reason, format!("is {have}; should be {wish}"));
-        let write = Write::SetHealthCheck { target_group: seen.arn.clone(), health_check: want.health_check.clone() };
+        let write = Write::TargetGroup(TargetGroupWrite::SetHealthCheck {
+            target_group: seen.arn.clone(),
+            health_check: want.health_check.clone(),
+        });
         builder.change(format!("set-health-check/{}", seen.name), write, &seen.name, why).puts([(entry, Some(wish))]);
     }
     let seen_attributes = builder.input.observed.target_group_attributes.get(&seen.arn).and_then(|part| part.seen());
     let Some(seen_attributes) = seen_attributes else { return };
     let whose = Whose { action: format!("set-target-group-attributes/{}", seen.name), name: &seen.name, arn };
     attributes::set_right(builder, &whose, &want.attributes, seen_attributes, |attributes| {
-        Write::SetTargetGroupAttributes { target_group: Ref::Id(seen.arn.clone()), attributes }
+        Write::TargetGroup(TargetGroupWrite::SetAttributes { target_group: Ref::Id(seen.arn.clone()), attributes })
     });
 }
 
-fn check_words(check: &crate::resource::TargetHealthCheck) -> String {
+fn check_words(check: &aws_api::elbv2::TargetHealthCheck) -> String {
     format!(
         "{} {} port {} every {}s, timeout {}s, {} up, {} down, codes {}",
         check.protocol,
@@ -127,7 +131,7 @@ pub(crate) fn targets(
     let held = super::listener_rules::holding(builder).unwrap_or_default();
     for recorded in builder.status.target_groups.clone() {
         let is_wanted = recorded.name == wanted.target_group.name;
-        let is_in_doubt = builder.input.observed.doubts(&Made::TargetGroup(recorded.arn.clone()));
+        let is_in_doubt = builder.input.observed.doubts(&ResourceId::TargetGroup(recorded.arn.clone()));
         // What a rule of somebody's forwards to serves too: the members that come are registered there as well.
         let serves = is_wanted || serving == Some(&recorded.arn) || held.contains_key(&recorded.arn);
         if serves && !is_in_doubt {
@@ -149,7 +153,11 @@ pub(crate) fn targets(
         if !running.is_empty() {
             let why = Why::new(Reason::NotYetMade, joined_by(&running, ", "));
             let port = wanted.target_group.port;
-            let write = Write::RegisterTargets { target_group: Ref::Made(action.clone()), instances: running, port };
+            let write = Write::TargetGroup(TargetGroupWrite::Register {
+                target_group: Ref::Made(action.clone()),
+                instances: running,
+                port,
+            });
             let name = &wanted.target_group.name;
             builder.change(format!("register/{name}"), write, name, why).after([action.clone()]);
         }
@@ -209,8 +217,11 @@ fn register(
         let why = Why::new(reason, format!("{} not in {}", joined_by(&ids, ", "), group.name));
         let puts: Vec<_> =
             ids.iter().map(|id| (target_entry(group, id.as_str(), group.port), Some(String::new()))).collect();
-        let write =
-            Write::RegisterTargets { target_group: Ref::Id(group.arn.clone()), instances: ids, port: group.port };
+        let write = Write::TargetGroup(TargetGroupWrite::Register {
+            target_group: Ref::Id(group.arn.clone()),
+            instances: ids,
+            port: group.port,
+        });
         builder.change(part.id, write, &group.name, why).after(after.clone()).puts(puts);
     }
 }
@@ -240,7 +251,7 @@ fn foreign(
     let reason = if stale { Reason::TargetStale } else { Reason::TargetForeign };
     let why = Why::new(reason, format!("{} in {}", names.join(", "), group.name));
     let puts: Vec<_> = out.iter().map(|(id, port)| (target_entry(group, id, *port), None)).collect();
-    let write = Write::DeregisterTargets { target_group: group.arn.clone(), targets: out };
+    let write = Write::TargetGroup(TargetGroupWrite::Deregister { target_group: group.arn.clone(), targets: out });
     Some(builder.change(format!("deregister/{}", group.name), write, &group.name, why).puts(puts).id())
 }
 
@@ -284,7 +295,7 @@ pub(crate) fn retire(builder: &mut PlanBuilder<'_>, wanted: &Wanted) {
             builder.wait(WaitOn::Time, format!("{} to be used by no listener for a while", old.name), Some(until));
             continue;
         }
-        if builder.input.observed.doubts(&Made::TargetGroup(old.arn.clone())) {
+        if builder.input.observed.doubts(&ResourceId::TargetGroup(old.arn.clone())) {
             continue;
         }
         let Some(targets) = builder.input.observed.targets_of(&old.arn) else { continue };
@@ -297,7 +308,7 @@ pub(crate) fn empty_then_delete(
     builder: &mut PlanBuilder<'_>,
     old: &TargetGroupStatus,
     targets: &[Target],
-    after: Vec<crate::request::ActionId>,
+    after: Vec<aws_api::ActionId>,
     reason: Reason,
 ) {
     let registered: BTreeSet<(String, u16)> = targets
@@ -307,7 +318,8 @@ pub(crate) fn empty_then_delete(
         .collect();
     if !registered.is_empty() {
         let why = Why::new(reason, format!("{} is emptied", old.name));
-        let write = Write::DeregisterTargets { target_group: old.arn.clone(), targets: registered };
+        let write =
+            Write::TargetGroup(TargetGroupWrite::Deregister { target_group: old.arn.clone(), targets: registered });
         builder.change(format!("deregister/{}", old.name), write, &old.name, why);
     } else if !targets.is_empty() {
         builder.wait(WaitOn::Aws, format!("targets of {} to drain", old.name), None);
@@ -351,7 +363,7 @@ pub(crate) fn ready_actions(
     builder: &PlanBuilder<'_>,
     group: &Ref<TargetGroupArn>,
     name: &str,
-) -> Vec<crate::request::ActionId> {
+) -> Vec<aws_api::ActionId> {
     let mut after = made(group);
     after.extend(builder.planned(&format!("set-target-group-attributes/{name}")).filter(|_| group.id().is_none()));
     after

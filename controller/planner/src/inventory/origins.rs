@@ -3,11 +3,12 @@
 //! What was recorded before intents were is looked up once: an instance's client token is its intent, and of anything else
 //! its tag tells while it is there. Never: makes one up, or takes a volume for ours that does not say so.
 
+use aws_api::Tags;
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::IntentId;
+
 use crate::builder::PlanBuilder;
-use crate::id::IntentId;
 use crate::ownership::{TAG_INTENT, TAG_SLOT, TAG_UID};
-use crate::request::ElbTaggable;
-use crate::resource::Tags;
 use crate::status::Origin;
 
 fn named(tags: Option<&Tags>) -> Option<IntentId> {

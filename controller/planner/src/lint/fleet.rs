@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{InstanceId, TargetGroupArn};
+use aws_api::ResourceId;
+use aws_api::ec2::{Instance, InstanceState, StatusChecks};
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{InstanceId, TargetGroupArn};
+
 use crate::input::PlanInput;
 use crate::members::{is_of_before, stage};
 use crate::memory::Memory;
 use crate::ownership;
 use crate::record::Makes;
-use crate::request::Made;
-use crate::resource::{Instance, InstanceState, StatusChecks, TargetHealth};
 use crate::status::MemberStatus;
 
 /// See the module.
@@ -76,8 +78,8 @@ impl Fleet {
     }
 }
 
-fn made(id: &InstanceId) -> Made {
-    Made::Instance(id.clone())
+fn made(id: &InstanceId) -> ResourceId {
+    ResourceId::Instance(id.clone())
 }
 
 fn is_live(state: Option<InstanceState>) -> bool {

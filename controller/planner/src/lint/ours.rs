@@ -1,35 +1,33 @@
 //! I3: whatever a call changes or takes away is ours, by what the record says and what AWS shows. Judged from the stored
 //! record, never from what this pass has recognised.
 
-use crate::id::{InstanceId, ListenerArn, VolumeId};
+use aws_api::ec2::Instance;
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::{InstanceId, ListenerArn, VolumeId};
+use aws_api::{ResourceId, Tags};
+
 use crate::input::PlanInput;
 use crate::memory::Memory;
 use crate::ownership::{self, TAG_INTENT, TAG_UID};
-use crate::request::{ElbTaggable, Made, Touched};
-use crate::resource::{Instance, Tags};
 
 /// Whether it is ours to change.
-pub(super) fn is_ours(touched: &Touched, input: &PlanInput<'_>, memory: &Memory) -> bool {
+pub(super) fn is_ours(touched: &ResourceId, input: &PlanInput<'_>, memory: &Memory) -> bool {
+    let is_recorded = input.record.status.records(touched);
     match touched {
-        Touched::Volume(id) => is_our_volume(id, input),
-        Touched::Resource(made) => {
-            let is_recorded = input.record.status.records(made);
-            match made {
-                Made::Listener(arn) => is_on_our_balancer(arn, input, memory),
-                Made::Instance(id) => is_recorded || instance(id, input).is_some_and(|one| is_launched(one, input)),
-                Made::SecurityGroup(id) => {
-                    let groups = input.observed.groups.seen().into_iter().flatten();
-                    is_recorded || groups.filter(|group| group.id == *id).any(|group| is_intended(&group.tags, input))
-                }
-                Made::LoadBalancer(arn) => {
-                    let tags = input.observed.tags_of(&ElbTaggable::LoadBalancer(arn.clone()));
-                    is_recorded || memory.was_lost_balancer(arn) || tags.is_some_and(|tags| is_intended(tags, input))
-                }
-                Made::TargetGroup(arn) => {
-                    let tags = input.observed.tags_of(&ElbTaggable::TargetGroup(arn.clone()));
-                    is_recorded || memory.was_lost_group(arn) || tags.is_some_and(|tags| is_intended(tags, input))
-                }
-            }
+        ResourceId::Volume(id) => is_our_volume(id, input),
+        ResourceId::Listener(arn) => is_on_our_balancer(arn, input, memory),
+        ResourceId::Instance(id) => is_recorded || instance(id, input).is_some_and(|one| is_launched(one, input)),
+        ResourceId::SecurityGroup(id) => {
+            let groups = input.observed.groups.seen().into_iter().flatten();
+            is_recorded || groups.filter(|group| group.id == *id).any(|group| is_intended(&group.tags, input))
+        }
+        ResourceId::LoadBalancer(arn) => {
+            let tags = input.observed.tags_of(&ElbTaggable::LoadBalancer(arn.clone()));
+            is_recorded || memory.was_lost_balancer(arn) || tags.is_some_and(|tags| is_intended(tags, input))
+        }
+        ResourceId::TargetGroup(arn) => {
+            let tags = input.observed.tags_of(&ElbTaggable::TargetGroup(arn.clone()));
+            is_recorded || memory.was_lost_group(arn) || tags.is_some_and(|tags| is_intended(tags, input))
         }
     }
 }
@@ -50,7 +48,7 @@ fn instance<'s>(id: &InstanceId, input: &'s PlanInput<'_>) -> Option<&'s Instanc
 fn is_on_our_balancer(arn: &ListenerArn, input: &PlanInput<'_>, memory: &Memory) -> bool {
     let listeners = input.observed.listeners.values().filter_map(|part| part.seen()).flatten();
     let mut of = listeners.filter(|listener| listener.arn == *arn).map(|listener| listener.load_balancer.clone());
-    of.any(|balancer| is_ours(&Touched::Resource(Made::LoadBalancer(balancer)), input, memory))
+    of.any(|balancer| is_ours(&ResourceId::LoadBalancer(balancer), input, memory))
 }
 
 /// It is recorded, or it carries the intent by which its instance, which is ours, was launched.

@@ -4,15 +4,16 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{ChangeRules, Direction, InstanceWrite, Peer, Rule, SecurityGroupWrite};
+use aws_api::elbv2::{Listener, ListenerWrite, TargetGroupWrite, TargetHealth};
+use aws_api::id::{InstanceId, ListenerArn, TargetGroupArn};
+use aws_api::{Ref, ResourceId, Write};
 use crds_schema::Spec;
 
 use super::fleet::Fleet;
 use crate::action::{Action, Plan};
-use crate::id::{InstanceId, ListenerArn, TargetGroupArn};
 use crate::input::PlanInput;
 use crate::memory::Memory;
-use crate::request::{ChangeRules, Made, Ref, Write};
-use crate::resource::{Direction, Listener, Peer, Rule, TargetHealth};
 use crate::status::TargetGroupStatus;
 
 /// The listeners of our load balancer, as far as they were read.
@@ -27,12 +28,12 @@ pub(super) fn standing_groups<'s>(
     input: &'s PlanInput<'_>,
     memory: &Memory,
 ) -> impl Iterator<Item = &'s TargetGroupStatus> {
-    let is_gone = |group: &TargetGroupStatus| is_gone(&Made::TargetGroup(group.arn.clone()), input, memory);
+    let is_gone = |group: &TargetGroupStatus| is_gone(&ResourceId::TargetGroup(group.arn.clone()), input, memory);
     input.record.status.target_groups.iter().filter(move |group| !is_gone(group))
 }
 
 /// Whether it is believed gone: the record names it until a pass has gone through.
-pub(super) fn is_gone(made: &Made, input: &PlanInput<'_>, memory: &Memory) -> bool {
+pub(super) fn is_gone(made: &ResourceId, input: &PlanInput<'_>, memory: &Memory) -> bool {
     memory.is_missing(made, input.missing_after, input.now) || memory.is_missing_by_name(made)
 }
 
@@ -67,13 +68,13 @@ pub(super) fn floor(plan: &Plan, input: &PlanInput<'_>, spec: &Spec, memory: &Me
 fn leaving(action: &Action, group: &TargetGroupArn, port: u16) -> Vec<InstanceId> {
     let mut leaving = Vec::new();
     for write in action.does.writes() {
-        if let Write::DeregisterTargets { target_group, targets } = &write
+        if let Write::TargetGroup(TargetGroupWrite::Deregister { target_group, targets }) = &write
             && target_group == group
         {
             let on_port = targets.iter().filter(|(_, on)| *on == port);
             leaving.extend(on_port.filter_map(|(id, _)| InstanceId::parse(id.clone()).ok()));
         }
-        if let Write::TerminateInstances { instance } = write {
+        if let Write::Instance(InstanceWrite::Terminate { instance }) = write {
             leaving.push(instance);
         }
     }
@@ -83,7 +84,7 @@ fn leaving(action: &Action, group: &TargetGroupArn, port: u16) -> Vec<InstanceId
 /// A listener that the record names stays.
 pub(super) fn listener(action: &Action, input: &PlanInput<'_>, spec: &Spec, broken: &mut Vec<String>) {
     for write in action.does.writes() {
-        let Write::DeleteListener { listener } = &write else { continue };
+        let Write::Listener(ListenerWrite::Delete { listener }) = &write else { continue };
         let is_wanted = |port: u16| spec.load_balancer.listeners.iter().any(|one| one.port == port);
         if find(input, listener).is_none_or(|seen| is_wanted(seen.port)) {
             broken.push(format!("I2: {} though the record names it, or may", action.id));
@@ -94,7 +95,7 @@ pub(super) fn listener(action: &Action, input: &PlanInput<'_>, spec: &Spec, brok
 /// What a listener forwards to is exchanged only for what serves as many.
 pub(super) fn cutover(action: &Action, input: &PlanInput<'_>, spec: &Spec, memory: &Memory, broken: &mut Vec<String>) {
     for write in action.does.writes() {
-        let Write::SetListener { listener, forward_to, .. } = &write else { continue };
+        let Write::Listener(ListenerWrite::Modify { listener, forward_to, .. }) = &write else { continue };
         let now = find(input, listener).and_then(|seen| seen.forwards_to.as_ref());
         let serves = |arn: &&TargetGroupArn| standing_groups(input, memory).any(|group| group.arn == **arn);
         let from = now.filter(|now| forward_to.id() != Some(now)).filter(serves);
@@ -126,7 +127,7 @@ fn serves_as_many(input: &PlanInput<'_>, spec: &Spec, from: &TargetGroupArn, to:
 pub(super) fn rules(action: &Action, input: &PlanInput<'_>, spec: &Spec, memory: &Memory, broken: &mut Vec<String>) {
     let ports: Vec<u16> = in_use(input, memory).into_iter().map(|(_, port)| port).collect();
     for write in action.does.writes() {
-        let Write::RevokeRules(change) = &write else { continue };
+        let Write::SecurityGroup(SecurityGroupWrite::Revoke(change)) = &write else { continue };
         for rule in change.rules.iter().filter(|rule| carries(change, rule, input, spec, &ports)) {
             broken.push(format!("I2: {} takes {rule}, by which it is served", action.id));
         }

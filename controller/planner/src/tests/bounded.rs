@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{Ec2TagsWrite, SecurityGroupWrite};
+use aws_api::elbv2::TargetHealth;
+use aws_api::{ErrorKind, Write};
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::action::Plan;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::Write;
-use crate::resource::*;
 use crate::status::ConditionType;
 
 fn range(nth: usize) -> String {
@@ -37,7 +38,11 @@ fn let_in(world: &mut World, nth: usize, text: &str) {
 /// Each action with how many rules it takes, and what it waits for.
 fn order(plan: &Plan) -> Vec<String> {
     let rules = |write: &Write| {
-        let (Write::AuthorizeRules(change) | Write::RevokeRules(change)) = write else { return 0 };
+        let (Write::SecurityGroup(SecurityGroupWrite::Authorize(change))
+        | Write::SecurityGroup(SecurityGroupWrite::Revoke(change))) = write
+        else {
+            return 0;
+        };
         change.rules.len()
     };
     let said = |action: &crate::action::Action| {
@@ -101,7 +106,9 @@ fn a_rogue_rule_in_the_last_place_goes_before_what_the_record_dropped() {
     let rogue = rule(80, cidr("192.0.2.0/24"));
     world.group(GroupRole::LoadBalancer).ingress.insert(rogue.clone());
     let plan = world.pass();
-    let Write::RevokeRules(first) = &plan.actions[0].does.writes()[0] else { panic!("{plan}") };
+    let Write::SecurityGroup(SecurityGroupWrite::Revoke(first)) = &plan.actions[0].does.writes()[0] else {
+        panic!("{plan}")
+    };
     assert_eq!((first.rules.clone(), plan.actions[0].why.reason), ([rogue].into(), Reason::RuleRogue), "{plan}");
     assert_eq!(plan.actions[2].id.0, "revoke/load-balancer/ingress", "what was dropped goes last: {plan}");
 }
@@ -177,7 +184,7 @@ fn a_listener_that_nobody_wants_makes_room_for_one_that_is_missing() {
     for port in 9001..=9049 {
         let mut rogue = listeners[0].clone();
         rogue.port = port;
-        rogue.arn = crate::id::ListenerArn::parse(format!("arn:listener/{port}")).unwrap();
+        rogue.arn = aws_api::id::ListenerArn::parse(format!("arn:listener/{port}")).unwrap();
         listeners.push(rogue);
     }
     let mut second = world.spec().load_balancer.listeners[0].clone();
@@ -241,7 +248,8 @@ fn our_own_tags_go_in_before_those_of_the_record() {
         .iter()
         .flat_map(|action| action.does.writes())
         .filter_map(|write| {
-            let Write::CreateTags { resource: crate::request::Taggable::Instance(_), tags } = write else {
+            let Write::Ec2Tags(Ec2TagsWrite::Create { resource: aws_api::ec2::Taggable::Instance(_), tags }) = write
+            else {
                 return None;
             };
             Some(tags)

@@ -1,10 +1,13 @@
 //! What holds healing back, what holds a rollout or a delete back, and what is said of it.
 
+use aws_api::ErrorKind;
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::TargetHealth;
+
 use super::world::*;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::Stored;
-use crate::resource::*;
 use crate::status::{Charge, ConditionType, Leaving};
 
 fn is_leaving(world: &mut World, slot: u32) {

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{ListenerArn, TargetGroupArn};
+use aws_api::{ErrorKind, ResourceId};
 use jiff::SignedDuration;
 
 use super::converging::made;
 use super::world::*;
 use crate::action::{Action, Does, Plan};
 use crate::conclude::Conclusion;
-use crate::id::*;
 use crate::memory::ARRIVES_WITHIN;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::{Reason, Severity};
-use crate::request::Made;
-use crate::resource::*;
 use crate::status::{ConditionType, ListenerStatus, Truth, Wait, WaitOn};
 
 fn fault(kind: ErrorKind, definite: bool) -> Fault {
@@ -145,7 +146,7 @@ fn a_listener_that_is_made_stands_beside_the_others_and_in_the_place_of_its_own(
     let mut world = world.edited(|spec| spec.load_balancer.listeners.push(second));
     let plan = world.pass();
     let arn = |nth: u32| ListenerArn::parse(format!("arn:listener/{nth}")).unwrap();
-    let done = |nth| Outcome::Done(Some(Made::Listener(arn(nth))));
+    let done = |nth| Outcome::Done(Some(ResourceId::Listener(arn(nth))));
     let listeners = concluded(&mut world, &plan, "create-listener/81", done(1)).status.listeners;
     let of = |listeners: &[ListenerStatus]| listeners.iter().map(|one| (one.port, one.arn.clone())).collect::<Vec<_>>();
     let first = (80, ListenerArn::parse(LISTENER).unwrap());
@@ -167,8 +168,10 @@ fn what_a_replay_returns_a_second_time_is_recorded_once() {
     again.status = once.clone();
     assert_eq!(world.concluded(&again, made).status, once);
     let two = |action: &Action| match action.id.0.split('/').next() {
-        Some("launch") => Outcome::Done(Some(Made::Instance(instance_id(2)))),
-        Some("create-target-group") => Outcome::Done(Some(Made::TargetGroup(TargetGroupArn::parse("arn:2").unwrap()))),
+        Some("launch") => Outcome::Done(Some(ResourceId::Instance(instance_id(2)))),
+        Some("create-target-group") => {
+            Outcome::Done(Some(ResourceId::TargetGroup(TargetGroupArn::parse("arn:2").unwrap())))
+        }
         Some(_) | None => made(action),
     };
     let status = world.concluded(&again, two).status;
@@ -179,7 +182,7 @@ fn what_a_replay_returns_a_second_time_is_recorded_once() {
 fn a_reply_of_another_kind_than_was_asked_for_records_nothing() {
     let mut world = World::empty(1);
     let plan = world.pass();
-    let other = Outcome::Done(Some(Made::Instance(instance_id(1))));
+    let other = Outcome::Done(Some(ResourceId::Instance(instance_id(1))));
     let status = concluded(&mut world, &plan, "create-load-balancer", other).status;
     assert!(status.holds_nothing());
 }
@@ -188,7 +191,7 @@ fn a_reply_of_another_kind_than_was_asked_for_records_nothing() {
 fn a_launch_that_took_place_is_remembered_as_the_successor() {
     let mut world = World::healthy(2).unhealthy_for(1, 600);
     let plan = world.pass();
-    let launched = Outcome::Done(Some(Made::Instance(instance_id(3))));
+    let launched = Outcome::Done(Some(ResourceId::Instance(instance_id(3))));
     assert!(concluded(&mut world, &plan, "launch/3", launched).status.instances[0].succeeded);
     let plan = world.pass();
     let failed = Outcome::Failed(fault(ErrorKind::Capacity, true));

@@ -1,24 +1,24 @@
+use aws_api::ec2::{InstanceState, SecurityGroup};
+use aws_api::id::{ListenerArn, SecurityGroupId, VpcId};
+use aws_api::{ErrorKind, ResourceId, Tags};
 use insta::assert_snapshot;
 
 use super::world::*;
-use crate::id::*;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::Made;
-use crate::resource::*;
 use crate::status::{ConditionType, Truth};
 
 pub(super) fn made(action: &crate::action::Action) -> Outcome {
     let id = action.id.0.as_str();
     Outcome::Done(match id {
-        "create-group/load-balancer" => Some(Made::SecurityGroup(group_id(GroupRole::LoadBalancer))),
-        "create-group/instances" => Some(Made::SecurityGroup(group_id(GroupRole::Instances))),
-        "create-load-balancer" => Some(Made::LoadBalancer(alb())),
-        "create-listener/80" => Some(Made::Listener(ListenerArn::parse(LISTENER).unwrap())),
-        "launch/1" => Some(Made::Instance(instance_id(1))),
-        "launch/2" => Some(Made::Instance(instance_id(2))),
-        _ if id.starts_with("create-target-group/") => Some(Made::TargetGroup(target_group())),
+        "create-group/load-balancer" => Some(ResourceId::SecurityGroup(group_id(GroupRole::LoadBalancer))),
+        "create-group/instances" => Some(ResourceId::SecurityGroup(group_id(GroupRole::Instances))),
+        "create-load-balancer" => Some(ResourceId::LoadBalancer(alb())),
+        "create-listener/80" => Some(ResourceId::Listener(ListenerArn::parse(LISTENER).unwrap())),
+        "launch/1" => Some(ResourceId::Instance(instance_id(1))),
+        "launch/2" => Some(ResourceId::Instance(instance_id(2))),
+        _ if id.starts_with("create-target-group/") => Some(ResourceId::TargetGroup(target_group())),
         _ => None,
     })
 }

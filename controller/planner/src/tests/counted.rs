@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use aws_api::ErrorKind;
+use aws_api::ec2::{Instance, InstanceState, StatusChecks};
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::SubnetId;
+
 use super::world::*;
 use crate::action::{Does, Plan};
-use crate::id::SubnetId;
 use crate::observed::Part;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::Intent;
-use crate::resource::*;
 use crate::status::{Charge, ConditionType, Leaving, MemberStatus, WaitOn};
 
 fn leaves(world: &mut World, slot: u32, reason: Reason, healing: bool) {

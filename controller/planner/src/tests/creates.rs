@@ -1,11 +1,13 @@
 //! Creates whose reply is not known: what may have been made is neither made again nor forgotten.
 
+use aws_api::ErrorKind;
+use aws_api::id::IntentId;
+
 use super::world::*;
 use crate::action::{Action, Does, Plan};
-use crate::id::IntentId;
 use crate::lookup::lookups;
 use crate::observed::Part;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::record::Intent;
 
 /// Whether it waits for what a create may still make.

@@ -1,9 +1,10 @@
 //! Whose work a change of a listener is: ours is known from what is recorded, never from how the listener looks.
 
+use aws_api::id::TargetGroupArn;
+
 use super::found::with_a_next_group;
 use super::world::*;
 use crate::action::Plan;
-use crate::id::*;
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::status::{ConditionType, Truth};

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use aws_api::elbv2::TargetGroupWrite;
+use aws_api::{ErrorKind, Write};
+
 use super::world::*;
 use crate::action::Plan;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::{Reason, Severity};
 use crate::record::GroupRole;
-use crate::request::Write;
 use crate::status::ConditionType;
 
 const SET: &str = "set-target-group-attributes/shop-web-6bdbe364";
@@ -42,7 +44,9 @@ fn by_hand(set: &[(&str, &str)]) -> World {
 
 fn sets(plan: &Plan) -> BTreeMap<String, BTreeMap<String, String>> {
     let set = |action: &crate::action::Action| {
-        let Write::SetTargetGroupAttributes { attributes, .. } = action.does.writes().into_iter().next()? else {
+        let Write::TargetGroup(TargetGroupWrite::SetAttributes { attributes, .. }) =
+            action.does.writes().into_iter().next()?
+        else {
             return None;
         };
         Some((action.id.0.clone(), attributes))

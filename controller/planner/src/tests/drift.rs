@@ -1,11 +1,12 @@
+use aws_api::ec2::{InstanceWrite, Peer, ProfileAssociation, ProfileChange};
+use aws_api::elbv2::{ElbTaggable, ListenerAction, Target, TargetHealth};
+use aws_api::id::{ListenerArn, ProfileAssociationId, SecurityGroupId, TargetGroupArn, Zone};
+use aws_api::{Tags, Write};
 use insta::assert_snapshot;
 
 use super::world::*;
-use crate::id::*;
 use crate::observed::Part;
 use crate::record::GroupRole;
-use crate::request::{ElbTaggable, ProfileChange, Write};
-use crate::resource::*;
 
 #[test]
 fn a_revoked_rule_is_believed_at_the_second_reading_and_added() {
@@ -167,7 +168,7 @@ fn a_profile_that_was_changed_by_hand_is_believed_at_the_second_reading_and_set_
     ");
     let changes: Vec<_> = plan.actions.iter().flat_map(|action| action.does.writes()).collect();
     let association = ProfileAssociationId::parse("iip-assoc-1").unwrap();
-    let change = |slot, change| Write::ChangeProfile { instance: instance_id(slot), change };
+    let change = |slot, change| Write::Instance(InstanceWrite::ChangeProfile { instance: instance_id(slot), change });
     let replace = ProfileChange::Replace { association, profile: "web".into() };
     assert_eq!(changes, [change(1, replace), change(2, ProfileChange::Associate("web".into()))]);
 }
@@ -178,7 +179,10 @@ fn a_profile_where_none_is_wanted_is_taken_away() {
     show_profile(&mut world, 1, Some("admin"), Some("admin"));
     let plan = world.pass();
     let association = ProfileAssociationId::parse("iip-assoc-1").unwrap();
-    let take = Write::ChangeProfile { instance: instance_id(1), change: ProfileChange::Disassociate(association) };
+    let take = Write::Instance(InstanceWrite::ChangeProfile {
+        instance: instance_id(1),
+        change: ProfileChange::Disassociate(association),
+    });
     assert_eq!(plan.actions.iter().flat_map(|action| action.does.writes()).collect::<Vec<_>>(), [take]);
 }
 
@@ -241,7 +245,7 @@ fn a_warmed_group_takes_over_once_it_is_as_healthy() {
     world
         .group(GroupRole::Instances)
         .ingress
-        .insert(rule(9090, Peer::Group(crate::request::Ref::Id(group_id(GroupRole::LoadBalancer)))));
+        .insert(rule(9090, Peer::Group(aws_api::Ref::Id(group_id(GroupRole::LoadBalancer)))));
     seen(world.observed.listeners.get_mut(&alb()).unwrap())[0].warms = Some(new.clone());
     let on = |id: &str, health| Target { port: 9090, ..target(id, health, None) };
     let part = |second| Part::Seen(vec![on("i-1", TargetHealth::Healthy), on("i-2", second)]);

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use aws_api::ec2::{InstanceState, StatusChecks};
+use aws_api::elbv2::TargetHealth;
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::reason::Reason;
-use crate::resource::*;
 use crate::status::{Charge, ConditionType, Truth};
 
 #[test]

@@ -1,16 +1,17 @@
 //! A typo in an edit does not disarm healing: what is broken is replaced from the last good revision meanwhile.
 
+use aws_api::ec2::{InstanceState, InstanceWrite, RunInstances, UserData};
+use aws_api::elbv2::TargetHealth;
+use aws_api::{ErrorKind, Write};
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::action::{Does, Plan};
 use crate::desired::Template;
 use crate::observed::{FallbackSight, Part};
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::{Good, Intent, Makes};
-use crate::request::{RunInstances, UserData, Write};
-use crate::resource::*;
 use crate::status::{Condition, ConditionType};
 
 const TYPO: &str = "ami-0999999999999999f";
@@ -63,7 +64,7 @@ fn launches(plan: &Plan) -> Vec<&Intent> {
 }
 
 fn run(intent: &Intent) -> &RunInstances {
-    let Write::RunInstances(run) = &intent.write else { panic!("{intent:?}") };
+    let Write::Instance(InstanceWrite::Run(run)) = &intent.write else { panic!("{intent:?}") };
     run
 }
 
@@ -189,7 +190,7 @@ fn another_type_stands_in_where_no_zone_has_room_and_the_same_one_does_not() {
     let full = |edit: fn(&mut crds_schema::Spec)| {
         let mut world = lost(edited(edit), 2);
         for letter in ['a', 'b', 'c'] {
-            world.memory.note_no_capacity(crate::id::Zone(format!("us-east-2{letter}")), world.now);
+            world.memory.note_no_capacity(aws_api::id::Zone(format!("us-east-2{letter}")), world.now);
         }
         world.pass()
     };

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use aws_api::ec2::{InstanceState, StatusChecks};
+use aws_api::elbv2::{ElbTaggable, Target, TargetHealth};
+use aws_api::id::LoadBalancerArn;
+use aws_api::{ErrorKind, ResourceId};
+
 use super::world::*;
 use crate::action::{Action, Does, Plan};
-use crate::id::LoadBalancerArn;
 use crate::memory::ARRIVES_WITHIN;
 use crate::observed::Part;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::ownership::{TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::Intent;
-use crate::request::{ElbTaggable, Made};
-use crate::resource::*;
 use crate::status::Leaving;
 
 fn leaves(world: &mut World, slot: u32, reason: Reason, healing: bool) {
@@ -105,7 +107,7 @@ fn ends(world: &mut World) -> bool {
 fn a_delete_waits_for_an_earlier_sending_of_what_a_replay_made() {
     let (mut world, intent) = unanswered(1);
     let plan = world.pass();
-    let made = Made::LoadBalancer(alb());
+    let made = ResourceId::LoadBalancer(alb());
     let is_replay = |action: &Action| matches!(action.does, Does::Replay(_));
     let concluded = world.concluded(&plan, |action| {
         if is_replay(action) { Outcome::Done(Some(made.clone())) } else { Outcome::NotTried(String::new()) }
@@ -316,7 +318,7 @@ pub(super) fn with_a_next_group(mut world: World, well: &[u32]) -> World {
     world = world.edited(|spec| spec.services[0].port = 9090);
     let spec = world.record.spec.clone().unwrap();
     let wanted = crate::desired::wanted(&world.record, &spec, &world.observed).unwrap().target_group;
-    let arn = crate::id::TargetGroupArn::parse("arn:next").unwrap();
+    let arn = aws_api::id::TargetGroupArn::parse("arn:next").unwrap();
     let mut group = seen(&mut world.observed.target_groups)[0].clone();
     (group.arn, group.name, group.port) = (arn.clone(), wanted.name.clone(), Some(9090));
     seen(&mut world.observed.target_groups).push(group);
@@ -361,7 +363,7 @@ fn a_leaver_that_serves_where_it_is_to_serve_next_stays_until_others_do() {
 #[test]
 fn a_group_is_emptied_only_once_it_was_seen_unused_for_a_while() {
     let mut world = with_a_next_group(World::healthy(2), &[1, 2]);
-    let arn = crate::id::TargetGroupArn::parse("arn:next").unwrap();
+    let arn = aws_api::id::TargetGroupArn::parse("arn:next").unwrap();
     let listener = &mut seen(world.observed.listeners.get_mut(&alb()).unwrap())[0];
     (listener.forwards_to, listener.warms) = (Some(arn), None);
     assert!(!ids(&world.pass()).iter().any(|id| id.starts_with("deregister/")), "an older reading may show it unused");

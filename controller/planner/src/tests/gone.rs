@@ -1,14 +1,16 @@
 //! What AWS does not show: it is in doubt, then gone, and what is made in its place starts afresh.
 
+use aws_api::elbv2::{CreateListener, ListenerWrite};
+use aws_api::id::LoadBalancerArn;
+use aws_api::{ErrorKind, Ref, ResourceId, Write};
+
 use super::world::*;
 use crate::action::Plan;
-use crate::id::LoadBalancerArn;
 use crate::memory::Memory;
 use crate::observed::Part;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::{Intent, Makes};
-use crate::request::{CreateListener, Made, Ref, Write};
 
 fn refused(kind: ErrorKind, code: &str) -> Outcome {
     Outcome::Failed(Fault {
@@ -26,7 +28,7 @@ fn without_balancer(mut world: World, unknown: bool) -> World {
     seen(&mut world.observed.load_balancers).clear();
     world.observed.listeners.insert(alb(), Part::Seen(Vec::new()));
     world.observed.load_balancer_attributes.insert(alb(), Part::Seen(Default::default()));
-    world.observed.unknown = unknown.then(|| Made::LoadBalancer(alb())).into_iter().collect();
+    world.observed.unknown = unknown.then(|| ResourceId::LoadBalancer(alb())).into_iter().collect();
     world
 }
 
@@ -84,7 +86,7 @@ fn a_target_group_that_is_not_shown_is_asked_nothing_and_made_anew_once_its_arn_
         let plan = pass(&mut world);
         assert_eq!(plan.actions, [], "neither registered into nor forwarded to: {plan}");
     }
-    world.observed.unknown = [Made::TargetGroup(target_group())].into();
+    world.observed.unknown = [ResourceId::TargetGroup(target_group())].into();
     let plan = pass(&mut world);
     assert!(ids(&plan).contains("create-target-group/shop-web-6bdbe364"), "{plan}");
 }
@@ -139,15 +141,15 @@ fn a_listener_of_a_load_balancer_that_is_gone_is_never_asked_for_again() {
     let mut world = World::healthy(2);
     world.observed.listeners.insert(alb(), Part::Seen(Vec::new()));
     let open = |balancer: &str| Intent {
-        id: crate::id::IntentId::parse("in-80").unwrap(),
+        id: aws_api::id::IntentId::parse("in-80").unwrap(),
         makes: Makes::Listener { port: 80 },
-        write: Write::CreateListener(CreateListener {
+        write: Write::Listener(ListenerWrite::Create(CreateListener {
             load_balancer: Ref::Id(LoadBalancerArn::parse(balancer).unwrap()),
             protocol: crds_schema::spec::Protocol::Http,
             port: 80,
             forward_to: Ref::Id(target_group()),
             tags: Default::default(),
-        }),
+        })),
         created_at: world.now,
         revision: 1,
     };
@@ -187,6 +189,8 @@ fn a_load_balancer_with_another_dns_name_is_told_once_with_both_names() {
 #[test]
 fn only_what_a_complete_reading_does_not_show_is_in_doubt() {
     let observed = World::healthy(1).observed;
-    assert!(!observed.doubts(&Made::LoadBalancer(alb())) && !observed.doubts(&Made::Instance(instance_id(1))));
-    assert!(observed.doubts(&Made::Instance(instance_id(9))));
+    assert!(
+        !observed.doubts(&ResourceId::LoadBalancer(alb())) && !observed.doubts(&ResourceId::Instance(instance_id(1)))
+    );
+    assert!(observed.doubts(&ResourceId::Instance(instance_id(9))));
 }

@@ -1,10 +1,13 @@
 //! What `Ready` says of an environment that holds: which condition, why, and what would let it go on.
 
+use aws_api::ec2::{InstanceState, SecurityGroup};
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{SecurityGroupId, VpcId};
+use aws_api::{ErrorKind, Tags};
+
 use super::world::*;
-use crate::id::{SecurityGroupId, VpcId};
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
-use crate::resource::*;
 use crate::status::{ConditionType, Truth};
 
 fn ready(world: &mut World) -> String {

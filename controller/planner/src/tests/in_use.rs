@@ -1,14 +1,16 @@
 //! Who holds what AWS would not delete: asked after the refusal, named with what to do, and not asked otherwise.
 
+use aws_api::ec2::{NetworkInterface, Peer, SecurityGroup};
+use aws_api::id::{InstanceId, NetworkInterfaceId, SecurityGroupId, VpcId};
+use aws_api::{ErrorKind, Ref, ResourceId, Tags};
+
 use super::world::*;
 use crate::action::{Action, Plan};
-use crate::id::*;
 use crate::observed::Part;
-use crate::outcome::{ErrorKind, Fault, Outcome};
+use crate::observed::Usage;
+use crate::outcome::{Fault, Outcome};
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::{Made, Ref};
-use crate::resource::*;
 use crate::status::{ConditionType, WaitOn};
 
 fn refused(code: &str) -> Outcome {
@@ -42,11 +44,11 @@ fn refusing(code: &str) -> World {
     world
 }
 
-fn ours() -> Made {
-    Made::SecurityGroup(group_id(GroupRole::Instances))
+fn ours() -> ResourceId {
+    ResourceId::SecurityGroup(group_id(GroupRole::Instances))
 }
 
-fn asks(world: &World) -> Vec<Made> {
+fn asks(world: &World) -> Vec<ResourceId> {
     world.memory.refusals.to_ask(world.now).cloned().collect()
 }
 

@@ -1,19 +1,23 @@
 //! Lint judges for itself: each of these plans is one that the planner would not make, and each is refused for the one
 //! promise that it breaks.
 
+use aws_api::ec2::{
+    ChangeRules, Direction, Ec2TagsWrite, InstanceState, InstanceWrite, Peer, Rule, SecurityGroupWrite, StatusChecks,
+    Taggable,
+};
+use aws_api::elbv2::{ElbTaggable, Elbv2TagsWrite, ListenerWrite, TargetGroupWrite, TargetHealth};
+use aws_api::id::{IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VolumeId};
+use aws_api::{ActionId, Ref, ResourceId, Write};
 use crds_schema::spec::Protocol;
 
 use super::world::*;
 use crate::action::{Action, Does, Plan};
-use crate::id::{IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VolumeId};
 use crate::input::PlanInput;
 use crate::lint::lint;
 use crate::observed::Part;
 use crate::ownership::TAG_INTENT;
 use crate::reason::{Reason, Why};
 use crate::record::{GroupRole, Intent, Makes};
-use crate::request::{ActionId, ChangeRules, ElbTaggable, Made, Ref, Taggable, Write};
-use crate::resource::{Direction, InstanceState, Peer, Rule, StatusChecks, TargetHealth};
 use crate::status::TargetGroupStatus;
 
 /// Every promise that the plan breaks in that world.
@@ -94,7 +98,7 @@ fn a_change_neither_creates_nor_destroys_and_a_create_creates() {
     let (world, mut plan) = from_nothing();
     plan.actions[0].does = Does::Change(Box::new(created(&plan).write));
     assert!(broken(&world, plan).contains(kind));
-    let terminate = || Write::TerminateInstances { instance: instance_id(1) };
+    let terminate = || Write::Instance(InstanceWrite::Terminate { instance: instance_id(1) });
     let (world, mut plan) = from_nothing();
     plan.actions[0].does = Does::Change(Box::new(terminate()));
     assert!(broken(&world, plan).contains(kind));
@@ -164,7 +168,7 @@ fn the_floor_of_healthy_members_is_left() {
 #[test]
 fn what_is_terminated_is_registered_nowhere() {
     let (mut world, plan) = healed();
-    world.targets().push(target("i-1", crate::resource::TargetHealth::Draining, None));
+    world.targets().push(target("i-1", aws_api::elbv2::TargetHealth::Draining, None));
     assert!(broken(&world, plan).contains("I2: terminate/i-1 before it is drained"));
 }
 
@@ -296,7 +300,7 @@ fn verdict(world: &World, write: Write) -> String {
 
 fn deregister(world: &World, slots: &[u32]) -> String {
     let targets = slots.iter().map(|slot| (instance_id(*slot).to_string(), 8080)).collect();
-    verdict(world, Write::DeregisterTargets { target_group: target_group(), targets })
+    verdict(world, Write::TargetGroup(TargetGroupWrite::Deregister { target_group: target_group(), targets }))
 }
 
 #[test]
@@ -327,7 +331,7 @@ fn a_change_that_may_stop_traffic_goes_by_what_was_seen_whole() {
     world.observed = whole;
     world.observed.listeners.insert(alb(), Part::Unread("no".into()));
     let listener = ListenerArn::parse(LISTENER).unwrap();
-    assert!(verdict(&world, Write::DeleteListener { listener }).contains(unseen));
+    assert!(verdict(&world, Write::Listener(ListenerWrite::Delete { listener })).contains(unseen));
 }
 
 const LISTENER: &str = "arn:aws:elasticloadbalancing:us-east-2:123456789012:listener/app/shop-alb/1/80";
@@ -341,9 +345,9 @@ fn a_listener_that_the_record_names_is_not_deleted() {
     let mut world = World::healthy(1);
     let listener = the_listener(&world);
     let named = "I2: x though the record names it, or may";
-    assert_eq!(verdict(&world, Write::DeleteListener { listener: listener.clone() }), named);
+    assert_eq!(verdict(&world, Write::Listener(ListenerWrite::Delete { listener: listener.clone() })), named);
     world.spec().load_balancer.listeners[0].port = 81;
-    assert_eq!(verdict(&world, Write::DeleteListener { listener }), "");
+    assert_eq!(verdict(&world, Write::Listener(ListenerWrite::Delete { listener })), "");
 }
 
 #[test]
@@ -352,11 +356,13 @@ fn a_listener_is_moved_only_to_what_serves_as_many() {
     let next = TargetGroupArn::parse(format!("{}2", target_group())).unwrap();
     let recorded = TargetGroupStatus { arn: next.clone(), ..world.record.status.target_groups[0].clone() };
     world.record.status.target_groups.push(recorded);
-    let to = |forward_to| Write::SetListener {
-        listener: the_listener(&world),
-        protocol: Protocol::Http,
-        forward_to,
-        warm: None,
+    let to = |forward_to| {
+        Write::Listener(ListenerWrite::Modify {
+            listener: the_listener(&world),
+            protocol: Protocol::Http,
+            forward_to,
+            warm: None,
+        })
     };
     let (to_next, to_new) = (to(Ref::Id(next.clone())), to(Ref::Made(ActionId("create-target-group/new".into()))));
     let early = format!("I2: x before {next} serves as many");
@@ -371,7 +377,11 @@ fn a_listener_is_moved_only_to_what_serves_as_many() {
 
 fn revoke(role: GroupRole, rule: Rule) -> Write {
     let group = Ref::Id(group_id(role));
-    Write::RevokeRules(ChangeRules { group, direction: Direction::Ingress, rules: [rule].into() })
+    Write::SecurityGroup(SecurityGroupWrite::Revoke(ChangeRules {
+        group,
+        direction: Direction::Ingress,
+        rules: [rule].into(),
+    }))
 }
 
 #[test]
@@ -398,7 +408,7 @@ fn a_target_group_that_is_believed_gone_keeps_no_rule() {
     let of_gone = || revoke(GroupRole::Instances, rule(9090, Peer::Group(Ref::Id(group_id(GroupRole::LoadBalancer)))));
     assert!(verdict(&world, of_gone()).contains("by which it is served"));
     for _ in 0..3 {
-        world.memory.note_resource(Made::TargetGroup(gone.clone()), false, world.now);
+        world.memory.note_resource(ResourceId::TargetGroup(gone.clone()), false, world.now);
     }
     let mut world = world.after(300);
     assert_eq!(verdict(&world, of_gone()), "");
@@ -414,26 +424,33 @@ fn what_is_not_ours_is_not_touched() {
     let group = TargetGroupArn::parse(format!("{}2", target_group())).unwrap();
     let tags = || [("Team".to_owned(), "shop".to_owned())].into();
     let writes = [
-        Write::CreateTags { resource: Taggable::Instance(instance_id(9)), tags: tags() },
-        Write::CreateTags { resource: Taggable::Volume(VolumeId::parse("vol-9").unwrap()), tags: tags() },
-        Write::CreateTags {
+        Write::Ec2Tags(Ec2TagsWrite::Create { resource: Taggable::Instance(instance_id(9)), tags: tags() }),
+        Write::Ec2Tags(Ec2TagsWrite::Create {
+            resource: Taggable::Volume(VolumeId::parse("vol-9").unwrap()),
+            tags: tags(),
+        }),
+        Write::Ec2Tags(Ec2TagsWrite::Create {
             resource: Taggable::SecurityGroup(Ref::Id(SecurityGroupId::parse("sg-9").unwrap())),
             tags: tags(),
-        },
-        Write::AddTags { resource: ElbTaggable::LoadBalancer(balancer), tags: tags() },
-        Write::AddTags { resource: ElbTaggable::TargetGroup(group.clone()), tags: tags() },
-        Write::AddTags { resource: ElbTaggable::Listener(ListenerArn::parse(LISTENER).unwrap()), tags: tags() },
-        Write::RegisterTargets {
+        }),
+        Write::Elbv2Tags(Elbv2TagsWrite::Add { resource: ElbTaggable::LoadBalancer(balancer), tags: tags() }),
+        Write::Elbv2Tags(Elbv2TagsWrite::Add { resource: ElbTaggable::TargetGroup(group.clone()), tags: tags() }),
+        Write::Elbv2Tags(Elbv2TagsWrite::Add {
+            resource: ElbTaggable::Listener(ListenerArn::parse(LISTENER).unwrap()),
+            tags: tags(),
+        }),
+        Write::TargetGroup(TargetGroupWrite::Register {
             target_group: Ref::Id(target_group()),
             instances: [instance_id(9)].into(),
             port: 8080,
-        },
-        Write::SetTargetGroupAttributes { target_group: Ref::Id(group), attributes: tags() },
+        }),
+        Write::TargetGroup(TargetGroupWrite::SetAttributes { target_group: Ref::Id(group), attributes: tags() }),
     ];
     for write in writes {
         assert!(verdict(&world, write.clone()).contains(theirs), "{write:?}");
     }
-    let ours = Write::AddTags { resource: ElbTaggable::Listener(the_listener(&world)), tags: tags() };
+    let ours =
+        Write::Elbv2Tags(Elbv2TagsWrite::Add { resource: ElbTaggable::Listener(the_listener(&world)), tags: tags() });
     assert_eq!(verdict(&world, ours), "");
 }
 
@@ -447,7 +464,7 @@ fn what_an_open_intent_of_ours_made_is_ours_and_a_copy_of_it_is_not() {
     new.tags.insert(TAG_INTENT.into(), id);
     seen(&mut world.observed.instances).insert(instance_id(9), new);
     let tags = || [("Team".to_owned(), "shop".to_owned())].into();
-    let write = Write::CreateTags { resource: Taggable::Instance(instance_id(9)), tags: tags() };
+    let write = Write::Ec2Tags(Ec2TagsWrite::Create { resource: Taggable::Instance(instance_id(9)), tags: tags() });
     assert_eq!(verdict(&world, write.clone()), "");
     seen(&mut world.observed.instances).get_mut(&instance_id(9)).unwrap().client_token = None;
     assert!(verdict(&world, write).contains("I3: x touches i-9, which is not ours"));

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::IntentId;
+use aws_api::{ActionId, ResourceId};
 use jiff::Timestamp;
 
 use super::world::*;
-use crate::id::IntentId;
 use crate::memory::{Entry, Memory, Reading};
 use crate::reason::{Reason, Why};
-use crate::request::{ActionId, Made};
-use crate::resource::*;
 use crate::retries::Pace;
 use crate::subject::Attempt;
 
@@ -38,7 +38,7 @@ fn what_is_compared_twice_in_one_pass_was_read_once() {
 
 #[test]
 fn a_recorded_resource_is_missing_only_after_three_readings_over_the_whole_time() {
-    let thing = || Made::Instance(instance_id(1));
+    let thing = || ResourceId::Instance(instance_id(1));
     let mut memory = Memory::default();
     for seconds in [0, 10] {
         memory.note_resource(thing(), false, at(seconds));
@@ -53,7 +53,7 @@ fn a_recorded_resource_is_missing_only_after_three_readings_over_the_whole_time(
 
 #[test]
 fn what_we_removed_is_gone_at_the_first_reading_without_it() {
-    let thing = || Made::Instance(instance_id(1));
+    let thing = || ResourceId::Instance(instance_id(1));
     let mut memory = Memory::default();
     memory.note_removed(thing(), at(0));
     assert!(!memory.is_missing(&thing(), MISSING_AFTER, at(1)), "not before it was looked for");
@@ -118,7 +118,7 @@ fn what_failed_is_held_back_and_the_rest_goes_on() {
         crate::outcome::Outcome::Failed(crate::outcome::Fault {
             operation: "RevokeSecurityGroupIngress".into(),
             iam_action: "ec2:RevokeSecurityGroupIngress".into(),
-            kind: crate::outcome::ErrorKind::Denied,
+            kind: aws_api::ErrorKind::Denied,
             code: Some("UnauthorizedOperation".into()),
             message: "no".into(),
             definite: true,
@@ -151,7 +151,7 @@ fn throttled() -> crate::outcome::Fault {
     crate::outcome::Fault {
         operation: "DeregisterTargets".into(),
         iam_action: "elasticloadbalancing:DeregisterTargets".into(),
-        kind: crate::outcome::ErrorKind::Throttled,
+        kind: aws_api::ErrorKind::Throttled,
         code: Some("Throttling".into()),
         message: String::new(),
         definite: false,
@@ -210,7 +210,7 @@ fn an_edit_or_a_delete_is_somebodys_act_so_what_was_refused_is_tried_at_once() {
 #[test]
 fn what_is_of_no_use_any_more_is_forgotten() {
     let intent = IntentId::parse("in-1").unwrap();
-    let thing = || Made::SecurityGroup(crate::id::SecurityGroupId::parse("sg-1").unwrap());
+    let thing = || ResourceId::SecurityGroup(aws_api::id::SecurityGroupId::parse("sg-1").unwrap());
     let full = || {
         let mut memory = Memory::default();
         memory.note_resource(thing(), false, at(0));
@@ -243,7 +243,7 @@ fn what_is_of_no_use_any_more_is_forgotten() {
 #[test]
 fn only_entries_of_what_is_gone_are_forgotten() {
     let entry = |group: &str| Entry::new(format!("{group}/ingress"), "tcp 80");
-    let gone = Made::SecurityGroup(crate::id::SecurityGroupId::parse("sg-1").unwrap());
+    let gone = ResourceId::SecurityGroup(aws_api::id::SecurityGroupId::parse("sg-1").unwrap());
     let mut memory = Memory::default();
     for group in ["sg-1", "sg-2"] {
         memory.put_entry(entry(group), Some(String::new()));
@@ -255,7 +255,7 @@ fn only_entries_of_what_is_gone_are_forgotten() {
 
 #[test]
 fn a_zone_without_capacity_is_tried_again_after_three_minutes() {
-    let zone = crate::id::Zone("us-east-2a".into());
+    let zone = aws_api::id::Zone("us-east-2a".into());
     let mut memory = Memory::default();
     memory.note_no_capacity(zone.clone(), at(0));
     assert_eq!(memory.capacity_pause(&zone, at(179)), Some(at(180)));

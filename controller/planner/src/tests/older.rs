@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::InstanceState;
+
 use super::world::*;
 use crate::memory::ARRIVES_WITHIN;
 use crate::ownership::TAG_INTENT;
 use crate::reason::Reason;
-use crate::resource::InstanceState;
 use crate::status::{ConditionType, Truth};
 
 /// Two members, and a third which we launched and which the record does not know. It would launch one, and delete a rule.

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::Tags;
+use aws_api::ec2::{InstanceState, Peer, SecurityGroup};
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::{LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId};
+
 use super::world::*;
 use crate::action::Does;
-use crate::id::*;
 use crate::observed::Part;
 use crate::outcome::Outcome;
 use crate::ownership::{TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::ElbTaggable;
-use crate::resource::*;
 use crate::status::{ConditionType, Origin};
 
 fn copy_of_a_group(uid: &str, intent: &str) -> SecurityGroup {
@@ -168,7 +170,7 @@ fn the_ports_of_a_replaced_group_stay_open() {
     world.record.status.target_groups[1].port = 7070;
     seen(&mut world.observed.target_groups)[1].health_check.port = "9000".into();
     for port in [7070, 9000] {
-        let peer = Peer::Group(crate::request::Ref::Id(group_id(GroupRole::LoadBalancer)));
+        let peer = Peer::Group(aws_api::Ref::Id(group_id(GroupRole::LoadBalancer)));
         world.group(GroupRole::Instances).ingress.insert(rule(port, peer));
     }
     let plan = world.pass();

@@ -1,13 +1,15 @@
 //! Promises of ARCHITECTURE.md, as far as a single plan shows them. Each test fails when its guard is removed.
 
+use aws_api::Tags;
+use aws_api::ec2::{InstanceState, SecurityGroup};
+use aws_api::id::{InstanceId, SecurityGroupId, VpcId};
+
 use super::world::*;
 use crate::action::{Does, Plan};
-use crate::id::*;
 use crate::observed::Part;
 use crate::ownership::{TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{Intent, Makes};
-use crate::resource::*;
 
 fn launch(plan: &Plan) -> &Intent {
     let intents = plan.actions.iter().filter_map(|action| match &action.does {

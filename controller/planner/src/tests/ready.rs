@@ -1,11 +1,13 @@
 //! `Ready` is claimed only of what was seen.
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::{LoadBalancerState, TargetHealth};
+
 use super::world::*;
 use crate::action::Plan;
 use crate::observed::Part;
 use crate::reason::Reason;
 use crate::record::Stored;
-use crate::resource::*;
 use crate::status::{ConditionType, Leaving, Origin, Truth};
 
 fn truth(world: &mut World, kind: ConditionType) -> Truth {
@@ -105,7 +107,7 @@ fn what_serves_while_a_rollout_goes_on_is_no_warning() {
 #[test]
 fn a_target_group_that_is_replaced_serves_as_the_record_said_before() {
     let mut world = super::found::with_a_next_group(World::healthy(2), &[1, 2]);
-    let next = crate::id::TargetGroupArn::parse("arn:next").unwrap();
+    let next = aws_api::id::TargetGroupArn::parse("arn:next").unwrap();
     seen(world.observed.targets.get_mut(&next).unwrap())[1].health = TargetHealth::Initial;
     let plan = world.pass();
     assert!(!ids(&plan).contains("set-listener/80"), "the new one warms: {plan}");

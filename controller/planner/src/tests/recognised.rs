@@ -2,25 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{InstanceState, SecurityGroup};
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::{IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId};
+use aws_api::{ResourceId, Tags};
+
 use super::world::*;
 use crate::action::{Does, Plan};
 use crate::desired::Template;
-use crate::id::*;
 use crate::lookup::{Lookups, lookups};
 use crate::observed::Part;
 use crate::ownership::{TAG_ENVIRONMENT, TAG_INTENT, TAG_UID};
 use crate::reason::Reason;
 use crate::record::{GroupRole, Intent};
-use crate::request::{ElbTaggable, Made};
-use crate::resource::*;
 use crate::status::{NetworkStatus, Status};
 
-fn group_made(id: &str) -> Made {
-    Made::SecurityGroup(SecurityGroupId::parse(id).unwrap())
+fn group_made(id: &str) -> ResourceId {
+    ResourceId::SecurityGroup(SecurityGroupId::parse(id).unwrap())
 }
 
-fn listener(arn: &str) -> Made {
-    Made::Listener(ListenerArn::parse(arn).unwrap())
+fn listener(arn: &str) -> ResourceId {
+    ResourceId::Listener(ListenerArn::parse(arn).unwrap())
 }
 
 fn noticed(plan: &Plan) -> BTreeSet<(&str, Reason)> {
@@ -117,17 +119,17 @@ fn a_status_tells_what_it_records() {
     let status = World::healthy(1).record.status;
     let ours = [
         group_made("sg-alb"),
-        Made::LoadBalancer(alb()),
-        Made::TargetGroup(target_group()),
+        ResourceId::LoadBalancer(alb()),
+        ResourceId::TargetGroup(target_group()),
         listener(LISTENER),
-        Made::Instance(instance_id(1)),
+        ResourceId::Instance(instance_id(1)),
     ];
     let others = [
         group_made("sg-2"),
-        Made::LoadBalancer(LoadBalancerArn::parse("arn:2").unwrap()),
-        Made::TargetGroup(TargetGroupArn::parse("arn:2").unwrap()),
+        ResourceId::LoadBalancer(LoadBalancerArn::parse("arn:2").unwrap()),
+        ResourceId::TargetGroup(TargetGroupArn::parse("arn:2").unwrap()),
         listener("arn:2"),
-        Made::Instance(instance_id(2)),
+        ResourceId::Instance(instance_id(2)),
     ];
     assert!(ours.iter().all(|made| status.records(made)));
     assert!(!others.iter().any(|made| status.records(made)));
@@ -322,7 +324,7 @@ fn a_copy_that_has_ended_and_an_instance_of_another_environment_are_not_reported
         seen(&mut world.observed.instances).insert(instance_id(9), copy);
         left_alone(&world.pass(), "i-9").len()
     };
-    use InstanceState::*;
+    use aws_api::ec2::InstanceState::*;
     for state in [Pending, Running, Stopping, Stopped] {
         assert_eq!((reported(state, "shop"), reported(state, "other")), (1, 0), "{state}");
     }

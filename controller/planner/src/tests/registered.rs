@@ -1,16 +1,18 @@
 //! What is compared with what, one by one: targets, listeners, tags, names, and whose they are.
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::{ElbTaggable, Listener, ListenerWrite, Target, TargetGroupWrite, TargetHealth};
+use aws_api::id::{ListenerArn, TargetGroupArn, VpcId, Zone};
+use aws_api::{Tags, Write};
+
 use super::found::with_a_next_group;
 use super::world::*;
 use crate::action::Plan;
-use crate::id::*;
 use crate::memory::ARRIVES_WITHIN;
 use crate::observed::Part;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::record::GroupRole;
-use crate::request::{ElbTaggable, Write};
-use crate::resource::*;
 use crate::status::{Leaving, TargetGroupStatus};
 
 const NAME: &str = "shop-web-6bdbe364";
@@ -62,7 +64,9 @@ fn members_are_registered_where_they_serve_and_where_they_are_to_serve() {
     let plan = world.pass();
     let registered = |id: &str| {
         let action = plan.actions.iter().find(|action| action.id.0 == id).unwrap_or_else(|| panic!("no {id}: {plan}"));
-        let [Write::RegisterTargets { instances, port, .. }] = &action.does.writes()[..] else { panic!("{plan}") };
+        let [Write::TargetGroup(TargetGroupWrite::Register { instances, port, .. })] = &action.does.writes()[..] else {
+            panic!("{plan}")
+        };
         (instances.iter().cloned().collect::<Vec<_>>(), *port)
     };
     assert_eq!(registered(&format!("register/{NAME}")), (vec![instance_id(1)], 8080));
@@ -85,10 +89,10 @@ fn an_old_group_is_emptied_then_waits_for_its_drains_and_then_goes() {
     assert_eq!(world.planned(), "? targets of shop-old to drain\n");
     let targets = vec![target("i-1", TargetHealth::Draining, None), target("i-2", TargetHealth::Unused, None)];
     world.observed.targets.insert(TargetGroupArn::parse("arn:old").unwrap(), Part::Seen(targets));
-    let out = Write::DeregisterTargets {
+    let out = Write::TargetGroup(TargetGroupWrite::Deregister {
         target_group: TargetGroupArn::parse("arn:old").unwrap(),
         targets: [("i-2".to_owned(), 8080)].into(),
-    };
+    });
     assert_eq!(writes(&world.pass()), [out], "what drains is on its way out");
 }
 
@@ -112,12 +116,15 @@ fn a_member_on_another_port_is_taken_off_it_and_registered_on_its_own() {
     assert_eq!(
         writes(&plan),
         [
-            Write::RegisterTargets {
-                target_group: crate::request::Ref::Id(group.clone()),
+            Write::TargetGroup(TargetGroupWrite::Register {
+                target_group: aws_api::Ref::Id(group.clone()),
                 instances: [instance_id(1)].into(),
                 port: 8080
-            },
-            Write::DeregisterTargets { target_group: group, targets: [("i-1".to_owned(), 9999)].into() },
+            }),
+            Write::TargetGroup(TargetGroupWrite::Deregister {
+                target_group: group,
+                targets: [("i-1".to_owned(), 9999)].into()
+            }),
         ]
     );
 }
@@ -176,12 +183,12 @@ fn a_listener_moves_once_as_many_are_healthy_there_as_are_needed() {
     let moves = |count: u32, well_in_next: &[u32]| {
         let mut world = with_a_next_group(World::healthy(3), well_in_next);
         world.spec().instances.count = count;
-        writes(&world.pass()).contains(&Write::SetListener {
+        writes(&world.pass()).contains(&Write::Listener(ListenerWrite::Modify {
             listener: ListenerArn::parse(LISTENER).unwrap(),
             protocol: crds_schema::spec::Protocol::Http,
-            forward_to: crate::request::Ref::Id(next()),
+            forward_to: aws_api::Ref::Id(next()),
             warm: None,
-        })
+        }))
     };
     assert!(!moves(3, &[1, 2]));
     assert!(moves(3, &[1, 2, 3]));
@@ -195,7 +202,7 @@ fn a_listener_that_comes_back_goes_where_the_others_go() {
     second.port = 81;
     world.spec().load_balancer.listeners.push(second);
     let plan = world.pass();
-    let goes_there = |write: &Write| matches!(write, Write::CreateListener(create) if create.forward_to == crate::request::Ref::Id(target_group()));
+    let goes_there = |write: &Write| matches!(write, Write::Listener(ListenerWrite::Create(create)) if create.forward_to == aws_api::Ref::Id(target_group()));
     assert!(writes(&plan).iter().any(goes_there), "{plan}");
 }
 
@@ -280,12 +287,12 @@ fn a_listener_that_forwards_to_somebody_elses_group_is_set_back_at_once_though_a
     let mut world = with_an_old_group(World::healthy(1), Vec::new());
     listener(&mut world).forwards_to = Some(TargetGroupArn::parse("arn:theirs").unwrap());
     world.pass();
-    let set = Write::SetListener {
+    let set = Write::Listener(ListenerWrite::Modify {
         listener: ListenerArn::parse(LISTENER).unwrap(),
         protocol: crds_schema::spec::Protocol::Http,
-        forward_to: crate::request::Ref::Id(target_group()),
+        forward_to: aws_api::Ref::Id(target_group()),
         warm: None,
-    };
+    });
     assert!(writes(&world.pass()).contains(&set));
 }
 

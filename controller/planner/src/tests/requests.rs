@@ -2,17 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use aws_api::ec2::{
+    BlockDeviceRequest, ChangeRules, CreateSecurityGroup, Direction, Ec2TagsWrite, InstanceWrite, MetadataRequest,
+    Peer, Rule, RunInstances, SecurityGroupWrite, Taggable, UserData,
+};
+use aws_api::elbv2::{
+    CreateListener, CreateLoadBalancer, CreateTargetGroup, ListenerWrite, LoadBalancerWrite, TargetGroupWrite,
+    TargetHealth,
+};
+use aws_api::id::{AmiId, EnvUid, IntentId, ListenerArn, SecurityGroupId, SubnetId, Zone};
+use aws_api::{ActionId, Ref, ResourceId, Tags, Write};
 use crds_schema::spec::{HttpTokens, Protocol};
 
 use super::world::*;
 use crate::action::{Action, Does, Plan};
 use crate::desired::Template;
-use crate::id::*;
-use crate::outcome::holds_already;
+
 use crate::ownership;
 use crate::record::{GroupRole, Makes};
-use crate::request::*;
-use crate::resource::*;
 
 fn action<'p>(plan: &'p Plan, id: &str) -> &'p Action {
     plan.actions.iter().find(|action| action.id.0 == id).unwrap_or_else(|| panic!("no {id}: {plan}"))
@@ -49,10 +56,10 @@ fn everything_is_tagged_in_the_call_that_makes_it() {
             ("understudy:uid", "env-1"),
             ("understudy:intent", intent.as_str()),
         ];
-        let (Write::CreateSecurityGroup(CreateSecurityGroup { tags: made, .. })
-        | Write::CreateLoadBalancer(CreateLoadBalancer { tags: made, .. })
-        | Write::CreateTargetGroup(CreateTargetGroup { tags: made, .. })
-        | Write::CreateListener(CreateListener { tags: made, .. })) = write(&plan, id)
+        let (Write::SecurityGroup(SecurityGroupWrite::Create(CreateSecurityGroup { tags: made, .. }))
+        | Write::LoadBalancer(LoadBalancerWrite::Create(CreateLoadBalancer { tags: made, .. }))
+        | Write::TargetGroup(TargetGroupWrite::Create(CreateTargetGroup { tags: made, .. }))
+        | Write::Listener(ListenerWrite::Create(CreateListener { tags: made, .. }))) = write(&plan, id)
         else {
             panic!("{id} makes something else: {plan}")
         };
@@ -94,7 +101,7 @@ fn binary_user_data_is_asked_for_by_its_revision_too() {
     });
     let plan = world.pass();
     let launch = plan.actions.iter().find_map(|action| match action.does.writes().into_iter().next() {
-        Some(Write::RunInstances(run)) => Some(run),
+        Some(Write::Instance(InstanceWrite::Run(run))) => Some(run),
         _ => None,
     });
     assert_eq!(launch.unwrap().user_data, Some(UserData::Revision(2)));
@@ -148,7 +155,7 @@ fn a_launch_is_asked_for_whole() {
         volume_tags: tags(volume),
         token,
     };
-    assert_eq!(write(&plan, "launch/1"), Write::RunInstances(Box::new(expected)));
+    assert_eq!(write(&plan, "launch/1"), Write::Instance(InstanceWrite::Run(Box::new(expected))));
 }
 
 #[test]
@@ -163,7 +170,7 @@ fn the_disks_of_the_spec_stand_for_those_of_the_image() {
         let image = seen(&mut world.observed.image).as_mut().unwrap();
         image.root_device = root.map(Into::into);
         image.ebs_devices = vec!["/dev/sda1".into(), "/dev/sdb".into()];
-        let Write::RunInstances(run) = write(&world.pass(), "launch/1") else { panic!() };
+        let Write::Instance(InstanceWrite::Run(run)) = write(&world.pass(), "launch/1") else { panic!() };
         run.block_devices.into_iter().map(|disk| (disk.device, disk.size_gib)).collect::<Vec<_>>()
     };
     let sized = |device: &str, size| (device.to_owned(), Some(size));
@@ -197,8 +204,8 @@ fn attributes_that_aws_has_by_default_are_not_set() {
         let plan = World::empty(1).edited(edit).pass();
         let writes = plan.actions.iter().flat_map(|action| action.does.writes());
         let set = writes.filter_map(|write| {
-            let (Write::SetTargetGroupAttributes { attributes, .. }
-            | Write::SetLoadBalancerAttributes { attributes, .. }) = write
+            let (Write::TargetGroup(TargetGroupWrite::SetAttributes { attributes, .. })
+            | Write::LoadBalancer(LoadBalancerWrite::SetAttributes { attributes, .. })) = write
             else {
                 return None;
             };
@@ -266,54 +273,61 @@ fn calls_with_references() -> Vec<Write> {
     let target_group = || Ref::Made(ActionId("target-group".into()));
     let rule = Rule { protocol: "tcp".into(), from: Some(80), to: Some(80), peer: Peer::Group(group()) };
     let rules = ChangeRules { group: group(), direction: Direction::Ingress, rules: [rule].into() };
-    let Write::RunInstances(run) = write(&World::empty(1).pass(), "launch/1") else { panic!() };
+    let Write::Instance(InstanceWrite::Run(run)) = write(&World::empty(1).pass(), "launch/1") else { panic!() };
     vec![
-        Write::AuthorizeRules(rules.clone()),
-        Write::RevokeRules(rules),
-        Write::RunInstances(Box::new(RunInstances { groups: [group()].into(), ..*run })),
-        Write::SetInstanceGroups { instance: instance_id(1), groups: [group()].into() },
-        Write::SetLoadBalancerGroups { load_balancer: alb(), groups: [group()].into() },
-        Write::CreateLoadBalancer(CreateLoadBalancer {
+        Write::SecurityGroup(SecurityGroupWrite::Authorize(rules.clone())),
+        Write::SecurityGroup(SecurityGroupWrite::Revoke(rules)),
+        Write::Instance(InstanceWrite::Run(Box::new(RunInstances { groups: [group()].into(), ..*run }))),
+        Write::Instance(InstanceWrite::SetGroups { instance: instance_id(1), groups: [group()].into() }),
+        Write::LoadBalancer(LoadBalancerWrite::SetGroups { load_balancer: alb(), groups: [group()].into() }),
+        Write::LoadBalancer(LoadBalancerWrite::Create(CreateLoadBalancer {
             name: String::new(),
             scheme: crds_schema::spec::Scheme::Internal,
             subnets: Default::default(),
             groups: [group()].into(),
             tags: Tags::new(),
-        }),
-        Write::CreateTags { resource: Taggable::SecurityGroup(group()), tags: Tags::new() },
-        Write::DeleteTags { resource: Taggable::SecurityGroup(group()), keys: Default::default() },
-        Write::SetLoadBalancerAttributes {
+        })),
+        Write::Ec2Tags(Ec2TagsWrite::Create { resource: Taggable::SecurityGroup(group()), tags: Tags::new() }),
+        Write::Ec2Tags(Ec2TagsWrite::Delete { resource: Taggable::SecurityGroup(group()), keys: Default::default() }),
+        Write::LoadBalancer(LoadBalancerWrite::SetAttributes {
             load_balancer: Ref::Made(ActionId("balancer".into())),
             attributes: Default::default(),
-        },
-        Write::SetTargetGroupAttributes { target_group: target_group(), attributes: Default::default() },
-        Write::RegisterTargets { target_group: target_group(), instances: Default::default(), port: 80 },
-        Write::CreateListener(CreateListener {
+        }),
+        Write::TargetGroup(TargetGroupWrite::SetAttributes {
+            target_group: target_group(),
+            attributes: Default::default(),
+        }),
+        Write::TargetGroup(TargetGroupWrite::Register {
+            target_group: target_group(),
+            instances: Default::default(),
+            port: 80,
+        }),
+        Write::Listener(ListenerWrite::Create(CreateListener {
             load_balancer: Ref::Made(ActionId("balancer".into())),
             protocol: Protocol::Http,
             port: 80,
             forward_to: target_group(),
             tags: Tags::new(),
-        }),
-        Write::SetListener {
+        })),
+        Write::Listener(ListenerWrite::Modify {
             listener: ListenerArn::parse(LISTENER).unwrap(),
             protocol: Protocol::Http,
             forward_to: target_group(),
             warm: Some(target_group()),
-        },
+        }),
     ]
 }
 
 #[test]
 fn every_reference_is_filled_in_with_what_was_made_or_the_call_is_not_ready() {
-    let made: BTreeMap<ActionId, Made> = [
-        (ActionId("group".into()), Made::SecurityGroup(group_id(GroupRole::Instances))),
-        (ActionId("target-group".into()), Made::TargetGroup(target_group())),
-        (ActionId("balancer".into()), Made::LoadBalancer(alb())),
+    let made: BTreeMap<ActionId, ResourceId> = [
+        (ActionId("group".into()), ResourceId::SecurityGroup(group_id(GroupRole::Instances))),
+        (ActionId("target-group".into()), ResourceId::TargetGroup(target_group())),
+        (ActionId("balancer".into()), ResourceId::LoadBalancer(alb())),
     ]
     .into();
-    let of_another_kind: BTreeMap<ActionId, Made> =
-        made.keys().map(|action| (action.clone(), Made::Instance(instance_id(1)))).collect();
+    let of_another_kind: BTreeMap<ActionId, ResourceId> =
+        made.keys().map(|action| (action.clone(), ResourceId::Instance(instance_id(1)))).collect();
     for write in calls_with_references() {
         let resolved = format!("{:?}", write.clone().resolve(&made).unwrap());
         assert!(!resolved.contains("Made("), "{resolved}");
@@ -336,19 +350,25 @@ fn a_failure_that_says_that_it_holds_already_is_none() {
         "InvalidInstanceID.NotFound",
         "Throttling",
     ];
-    let holds = |write: &Write| codes.into_iter().filter(|code| holds_already(write, code)).collect::<Vec<_>>();
+    let holds = |write: &Write| codes.into_iter().filter(|code| write.holds_already(code)).collect::<Vec<_>>();
     let listener = ListenerArn::parse(LISTENER).unwrap();
     for (write, holding) in [
-        (Write::DeleteSecurityGroup { group: group_id(GroupRole::Instances) }, &["InvalidGroup.NotFound"][..]),
-        (Write::DeleteLoadBalancer { load_balancer: alb() }, &["LoadBalancerNotFound"]),
-        (Write::DeleteTargetGroup { target_group: target_group() }, &["TargetGroupNotFound"]),
-        (Write::DeleteListener { listener }, &["ListenerNotFound"]),
         (
-            Write::DeregisterTargets { target_group: target_group(), targets: Default::default() },
+            Write::SecurityGroup(SecurityGroupWrite::Delete { group: group_id(GroupRole::Instances) }),
+            &["InvalidGroup.NotFound"][..],
+        ),
+        (Write::LoadBalancer(LoadBalancerWrite::Delete { load_balancer: alb() }), &["LoadBalancerNotFound"]),
+        (Write::TargetGroup(TargetGroupWrite::Delete { target_group: target_group() }), &["TargetGroupNotFound"]),
+        (Write::Listener(ListenerWrite::Delete { listener }), &["ListenerNotFound"]),
+        (
+            Write::TargetGroup(TargetGroupWrite::Deregister {
+                target_group: target_group(),
+                targets: Default::default(),
+            }),
             &["TargetGroupNotFound", "InvalidTarget"],
         ),
         // It may only not be visible yet.
-        (Write::TerminateInstances { instance: instance_id(1) }, &[]),
+        (Write::Instance(InstanceWrite::Terminate { instance: instance_id(1) }), &[]),
     ] {
         assert_eq!(holds(&write), holding, "{write:?}");
     }
@@ -360,7 +380,7 @@ fn a_failure_that_says_that_it_holds_already_is_none() {
 
 #[test]
 fn the_log_has_a_word_for_each_kind_of_failure() {
-    use crate::outcome::ErrorKind::*;
+    use aws_api::ErrorKind::*;
     let kinds = [Throttled, Conflict, NotFound, Exists, Capacity, Denied, Invalid, Transient, Bug];
     let words = "throttled, conflict, not found, exists already, no capacity, denied, invalid, transient, bug";
     assert_eq!(kinds.map(|kind| kind.to_string()).join(", "), words);

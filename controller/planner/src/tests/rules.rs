@@ -1,17 +1,17 @@
 //! Rules that somebody made on our listeners: said, left alone, and nothing is taken from under them.
 
+use aws_api::Write;
+use aws_api::elbv2::{ListenerAction, ListenerRule, TargetGroupWrite, TargetHealth};
+use aws_api::id::{ListenerArn, RuleArn, TargetGroupArn};
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::action::Plan;
-use crate::id::*;
 use crate::input::PlanInput;
 use crate::lint::lint;
 use crate::memory::ARRIVES_WITHIN;
 use crate::observed::Part;
 use crate::reason::Reason;
-use crate::request::Write;
-use crate::resource::*;
 use crate::status::{ConditionType, TargetGroupStatus, Truth};
 
 fn listener() -> ListenerArn {
@@ -75,7 +75,7 @@ fn a_group_that_is_replaced_is_kept_and_filled_while_a_rule_uses_it() {
     world.observed.rules.insert(listener(), Part::Seen(vec![rule_of(7, "path-pattern /old/*", forward_to(old()))]));
     let plan = long_after(world);
     let all: Vec<Write> = plan.actions.iter().flat_map(|action| action.does.writes()).collect();
-    let registers = |write: &Write| matches!(write, Write::RegisterTargets { instances, .. } if *instances == [instance_id(2)].into());
+    let registers = |write: &Write| matches!(write, Write::TargetGroup(TargetGroupWrite::Register { instances, .. }) if *instances == [instance_id(2)].into());
     assert!(all.len() == 1 && registers(&all[0]), "who came later serves there too: {plan}");
     let wait = plan.waiting_for.iter().find(|wait| wait.what.contains("until then shop-old stays")).unwrap();
     assert!(wait.what.contains("rule 7 of listener 80 (path-pattern /old/*: forward to shop-old)"), "{}", wait.what);

@@ -1,11 +1,13 @@
 //! What the conditions say of an environment, and since when.
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::{LoadBalancerState, TargetHealth};
+
 use super::world::*;
 use crate::action::Plan;
 use crate::observed::Part;
 use crate::reason::Reason;
 use crate::record::Stored;
-use crate::resource::*;
 use crate::status::{Condition, ConditionType, Leaving, Truth};
 
 fn condition(plan: &Plan, kind: ConditionType) -> &Condition {

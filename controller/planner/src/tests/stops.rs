@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::TargetHealth;
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::action::{Does, Plan};
 use crate::reason::Reason;
-use crate::resource::*;
 use crate::status::{Charge, ConditionType, Leaving};
 
 fn condition(plan: &Plan, kind: ConditionType) -> (Reason, &str) {

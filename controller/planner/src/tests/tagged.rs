@@ -1,15 +1,16 @@
 //! All tags that were put at creation are put back: those of the intent, and those of volumes.
 
+use aws_api::ec2::{Ec2TagsWrite, Taggable, Volume};
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::{IntentId, ListenerArn, VolumeId};
+use aws_api::{Tags, Write};
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::action::Plan;
-use crate::id::*;
 use crate::observed::Part;
 use crate::outcome::Outcome;
 use crate::record::GroupRole;
-use crate::request::{ElbTaggable, Taggable, Write};
-use crate::resource::*;
 use crate::status::{ConditionType, Truth};
 
 fn intent(text: &str) -> IntentId {
@@ -118,7 +119,8 @@ fn tags_of_a_volume_that_came_with_a_member_are_put_back() {
     assert_eq!(in_sync(&plan), Truth::False);
     let [action] = &plan.actions[..] else { panic!("{plan}") };
     let tags = whole().tags;
-    let put = Write::CreateTags { resource: Taggable::Volume(VolumeId::parse("vol-1").unwrap()), tags };
+    let put =
+        Write::Ec2Tags(Ec2TagsWrite::Create { resource: Taggable::Volume(VolumeId::parse("vol-1").unwrap()), tags });
     assert_eq!(action.does.writes(), [put]);
     assert!(world.memory.wants_volumes(), "they are read again in the next pass");
     world.concluded(&plan, |_| Outcome::Done(None));

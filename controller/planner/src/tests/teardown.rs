@@ -1,10 +1,10 @@
+use aws_api::ec2::InstanceState;
 use insta::assert_snapshot;
 
 use super::world::*;
 use crate::observed::Part;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
-use crate::resource::*;
 use crate::status::ConditionType;
 
 fn deleting(count: u32) -> World {

@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::ec2::{Image, Instance, InstanceState, Peer, Rule, SecurityGroup, StatusChecks, Subnet};
+use aws_api::elbv2::{ElbTaggable, Listener, LoadBalancer, LoadBalancerState, Target, TargetGroup, TargetHealth};
+use aws_api::id::{
+    AmiId, EnvUid, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, VpcId, Zone,
+};
+use aws_api::{Ref, Tags};
 use crds_schema::Spec;
 use jiff::Timestamp;
 
 use crate::action::Plan;
 use crate::conclude::{Conclusion, conclude};
 use crate::desired;
-use crate::id::*;
 use crate::input::PlanInput;
 use crate::lint::lint;
 use crate::memory::Memory;
@@ -18,8 +23,6 @@ use crate::outcome::{Outcome, Outcomes};
 use crate::ownership;
 use crate::plan::plan;
 use crate::record::{GroupRole, Record, Stored};
-use crate::request::{ElbTaggable, Ref};
-use crate::resource::*;
 use crate::status::*;
 
 pub(super) const ALB: &str = "arn:aws:elasticloadbalancing:us-east-2:1:loadbalancer/app/shop-alb/1";

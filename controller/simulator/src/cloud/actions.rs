@@ -3,8 +3,8 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html>. Each has exactly one of these;
 //! actions that authenticate a user first are not modelled. What becomes of a request is in [`super::traffic`].
 
-use planner::id::TargetGroupArn;
-use planner::resource::ListenerAction;
+use aws_api::elbv2::ListenerAction;
+use aws_api::id::TargetGroupArn;
 
 /// An action, and the place in the order that its caller gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]

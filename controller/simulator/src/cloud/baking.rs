@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use planner::id::{AmiId, InstanceId};
-use planner::resource::{InstanceState, Tags};
+use aws_api::Tags;
+use aws_api::ec2::InstanceState;
+use aws_api::id::{AmiId, InstanceId};
 
 use super::images::{Content, ImageAbout, ImageDevice, ImageRecord, ImageState};
 use super::instances::{VolumeRecord, incorrect_state};

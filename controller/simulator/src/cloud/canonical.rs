@@ -3,9 +3,10 @@
 //! A line per fact, sorted. What is known by name (groups, load balancers, target groups) stands under it; instances stand
 //! under their zone and tags. Left out: ids, addresses, times, terminated instances.
 
-use planner::id::{InstanceId, SecurityGroupId};
-use planner::request::Ref;
-use planner::resource::{InstanceState, Peer, Rule, Tags, TargetHealth};
+use aws_api::ec2::{InstanceState, Peer, Rule};
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::{InstanceId, SecurityGroupId};
+use aws_api::{Ref, Tags};
 
 use super::actions::Action;
 use super::instances::InstanceRecord;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use planner::id::ListenerArn;
+use aws_api::id::ListenerArn;
 
 use super::ssl_policies;
 use super::world::{Outcome, World, refuse};

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::ec2::Subnet;
+use aws_api::id::{AmiId, SubnetId, VpcId, Zone};
 use jiff::Timestamp;
-use planner::id::{AmiId, SubnetId, VpcId, Zone};
-use planner::resource::Subnet;
 
 use super::SimCloud;
 use super::apps::App;

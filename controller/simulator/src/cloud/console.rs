@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::cloud::Reply;
-use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, Zone};
-use planner::request::{ChangeRules, ElbTaggable, Made, Ref, Taggable, Write};
-use planner::resource::{Direction, Peer, Rule, TargetHealthCheck};
+use aws_api::ec2::{ChangeRules, Direction, Peer, Rule, Taggable};
+use aws_api::elbv2::{ElbTaggable, TargetHealthCheck};
+use aws_api::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, SubnetId, TargetGroupArn, Zone};
+use aws_api::{Ref, Reply, ResourceId, Write};
 
 use super::SimCloud;
 use super::actions::Action;
@@ -35,7 +35,7 @@ impl Console {
     }
 
     /// Does what that call does. What it made, if it makes anything.
-    pub fn write(&self, write: &Write) -> Result<Option<Made>, Refusal> {
+    pub fn write(&self, write: &Write) -> Result<Option<ResourceId>, Refusal> {
         self.cloud
             .change(|world| world.apply(write))
             .map(|reply| if let Reply::Made(made) = reply { Some(made) } else { None })

@@ -8,7 +8,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::operation::Operation;
+use aws_api::Operation;
 
 use crate::entropy::Prng;
 

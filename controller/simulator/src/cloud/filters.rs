@@ -4,10 +4,9 @@
 //! `*` matches any characters, `?` none or one, `\` takes their meaning away; values are case sensitive. At most 50 filters, 200
 //! values of each, and 255 characters of a filter's strings.
 
+use aws_api::{Filter, Page, Tags};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::cloud::{Filter, Page};
-use planner::resource::Tags;
 
 use super::wildcards::FILTER;
 use super::world::{Outcome, refuse};

@@ -5,8 +5,8 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html#security-group-size>. That one which names a
 //! group counts in both families was measured: <https://github.com/jantman/awslimitchecker/pull/447>.
 
-use planner::id::SecurityGroupId;
-use planner::resource::{Direction, Peer, Rule};
+use aws_api::ec2::{Direction, Peer, Rule};
+use aws_api::id::SecurityGroupId;
 
 use super::catalogue::prefix_lists;
 use super::world::{Outcome, World, refuse};

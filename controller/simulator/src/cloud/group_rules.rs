@@ -3,9 +3,9 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html>. An id follows from group and rule, so that
 //! none is drawn for it; only a rule that was modified keeps the id of what it was.
 
-use planner::id::SecurityGroupId;
-use planner::request::Ref;
-use planner::resource::{Direction, Peer, Rule, Tags};
+use aws_api::ec2::{Direction, Peer, Rule};
+use aws_api::id::SecurityGroupId;
+use aws_api::{Ref, Tags};
 
 use super::catalogue::prefix_lists;
 use super::derived::derived_id;

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use aws_api::ec2::{ChangeRules, CreateSecurityGroup, Direction, Peer, Rule, SecurityGroup};
+use aws_api::id::{SecurityGroupId, VpcId};
+use aws_api::{Filter, Page, Ref, Reply, ResourceId, Tags};
 use crds_schema::Cidr;
-use engine::cloud::{Filter, Page, Reply};
-use planner::id::{SecurityGroupId, VpcId};
-use planner::request::{ChangeRules, CreateSecurityGroup, Made, Ref};
-use planner::resource::{Direction, Peer, Rule, SecurityGroup, Tags};
 
 use super::filters;
 use super::group_rules::RuleNote;
@@ -157,7 +156,7 @@ impl World {
 
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>
     pub(crate) fn create_group(&mut self, create: &CreateSecurityGroup) -> Outcome<Reply> {
-        self.make_group(create).map(|id| Reply::Made(Made::SecurityGroup(id)))
+        self.make_group(create).map(|id| Reply::Made(ResourceId::SecurityGroup(id)))
     }
 
     /// As [`create_group`](Self::create_group): the id of the group.

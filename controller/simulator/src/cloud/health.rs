@@ -10,8 +10,9 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use planner::id::{InstanceId, TargetGroupArn, Zone};
-use planner::resource::{InstanceState, LoadBalancerState, Target, TargetHealth, TargetHealthCheck};
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::{LoadBalancerState, Target, TargetHealth, TargetHealthCheck};
+use aws_api::id::{InstanceId, TargetGroupArn, Zone};
 
 use super::apps::Response;
 use super::instances::InstanceRecord;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::cloud::Reply;
-use planner::id::{AmiId, InstanceId};
-use planner::resource::{Image, Tags};
+use aws_api::ec2::Image;
+use aws_api::id::{AmiId, InstanceId};
+use aws_api::{Reply, Tags};
 
 use super::apps::App;
 use super::catalogue::{Architecture, StockImage};

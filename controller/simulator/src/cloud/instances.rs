@@ -9,11 +9,10 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::ec2::{Instance, InstanceState, MetadataRequest, StatusChecks};
+use aws_api::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
+use aws_api::{Filter, Page, Ref, Reply, Tags};
 use crds_schema::spec::HttpTokens;
-use engine::cloud::{Filter, Page, Reply};
-use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::request::{MetadataRequest, Ref};
-use planner::resource::{Instance, InstanceState, StatusChecks, Tags};
 
 use super::apps::{App, Response};
 use super::built_in::BuiltIn;

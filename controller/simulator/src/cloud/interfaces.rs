@@ -8,10 +8,10 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::ec2::{InstanceState, NetworkInterface};
+use aws_api::id::{NetworkInterfaceId, SecurityGroupId, SubnetId};
+use aws_api::{Filter, Page, Reply, Tags};
 use crds_schema::spec::Scheme;
-use engine::cloud::{Filter, Page, Reply};
-use planner::id::{NetworkInterfaceId, SecurityGroupId, SubnetId};
-use planner::resource::{InstanceState, NetworkInterface, Tags};
 
 use super::config::SubnetRecord;
 use super::filters;

@@ -8,13 +8,12 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
+use aws_api::ec2::{InstanceState, RunInstances, UserData};
+use aws_api::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
+use aws_api::{Ref, Reply, ResourceId, Tags};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crds_schema::spec::HttpTokens;
-use engine::cloud::Reply;
-use planner::id::{AmiId, InstanceId, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::request::{Made, Ref, RunInstances, UserData};
-use planner::resource::{InstanceState, Tags};
 
 use super::api::ec2::RunInstances as OnTheWire;
 use super::apps::App;
@@ -122,7 +121,7 @@ impl World {
             }
         };
         match made.into_iter().next() {
-            Some(id) => Ok(Reply::Made(Made::Instance(id))),
+            Some(id) => Ok(Reply::Made(ResourceId::Instance(id))),
             None => refuse("InternalError", "A launch of one instance made none"),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use engine::operation::Operation;
+use aws_api::Operation;
 
 /// Entries that the log keeps; older ones are dropped, the counts stay.
 const ENTRIES_MAX: usize = 200_000;

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::cloud::{Page, Reply};
-use planner::id::{ListenerArn, RuleArn};
-use planner::resource::{ListenerRule, Tags};
+use aws_api::elbv2::ListenerRule;
+use aws_api::id::{ListenerArn, RuleArn};
+use aws_api::{Page, Reply, Tags};
 
 use super::actions::Action;
 use super::conditions::{self, Condition};

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use aws_api::elbv2::{CreateListener, Listener};
+use aws_api::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
+use aws_api::{Page, Ref, Reply, ResourceId, Tags};
 use crds_schema::spec::Protocol;
-use engine::cloud::{Page, Reply};
-use planner::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
-use planner::request::{CreateListener, Made, Ref};
-use planner::resource::{Listener, Tags};
 
 use super::actions::{Action, Does};
 use super::certificates::Tls;
@@ -143,7 +142,7 @@ impl World {
             action: Action::forward(vec![(target_group.clone(), 1)]),
             tags: create.tags.clone(),
         };
-        Ok(Reply::Made(Made::Listener(self.add_listener(new)?)))
+        Ok(Reply::Made(ResourceId::Listener(self.add_listener(new)?)))
     }
 
     /// "If you attempt to create multiple listeners with the same settings, each call succeeds."

@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::elbv2::{CreateLoadBalancer, LoadBalancer, LoadBalancerState};
+use aws_api::id::{LoadBalancerArn, SecurityGroupId, SubnetId, VpcId, Zone};
+use aws_api::{Ref, Reply, ResourceId, Tags};
 use crds_schema::spec::Scheme;
-use engine::cloud::Reply;
-use planner::id::{LoadBalancerArn, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::request::{CreateLoadBalancer, Made, Ref};
-use planner::resource::{LoadBalancer, LoadBalancerState, Tags};
 
 use super::attributes;
 use super::groups::named;
@@ -90,7 +89,7 @@ impl World {
     }
 
     pub(crate) fn create_balancer(&mut self, create: &CreateLoadBalancer) -> Outcome<Reply> {
-        Ok(Reply::Made(Made::LoadBalancer(self.add_balancer(create)?)))
+        Ok(Reply::Made(ResourceId::LoadBalancer(self.add_balancer(create)?)))
     }
 
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>

@@ -1,4 +1,4 @@
-//! EC2 and ELBv2 of one account and region, behind [`engine::cloud::Cloud`].
+//! EC2 and ELBv2 of one account and region, behind [`ports::Cloud`].
 //!
 //! A call takes its way here: counted, delayed, perhaps hit by a fault, throttled, then handed to the [`world`], which is the
 //! state and all that AWS does to it. Every handle is one client with its own name and read lag; all share one world.
@@ -9,12 +9,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::clock::Clock;
-use engine::cloud::{Cloud, Reply, Request};
-use engine::error::CloudError;
-use engine::operation::{Operation, Service};
+use aws_api::{CloudError, Operation, Reply, Request, Service, Write};
 use futures::future::LocalBoxFuture;
-use planner::request::Write;
+use ports::{Clock, Cloud};
 
 mod actions;
 pub mod api;
@@ -322,8 +319,8 @@ impl SimCloud {
     async fn run(&self, region: &str, request: Request) -> Result<Reply, CloudError> {
         let shared = &self.shared;
         let operation = match &request {
-            Request::Read(read) => Operation::from(read),
-            Request::Write(write) => Operation::from(write),
+            Request::Read(read) => read.operation(),
+            Request::Write(write) => write.operation(),
         };
         let (number, sent) = (shared.crash_points.next(), shared.clock.since_epoch());
         shared.crash_points.pass(number, Cut::BeforeSending).await;
@@ -421,7 +418,7 @@ impl SimCloud {
                 state.tape.add(|| arrival.came(operation, about(), tape::read(read, &outcome)));
                 outcome
             }
-            Request::Write(write) => match subject::unresolved(write) {
+            Request::Write(write) => match write.unready() {
                 Some(what) => return Err(CloudError::bug(operation, what)),
                 None => match consistency::check_visible(write, state.history.present(), &seen) {
                     Ok(()) => state.write(&arrival, write),
@@ -469,7 +466,7 @@ impl State {
                 }
                 Err(refusal) => Came::Refused(refusal.code.to_owned()),
             };
-            self.tape.add(|| arriving.came(Operation::from(write), subject::of_write(write), came));
+            self.tape.add(|| arriving.came(write.operation(), subject::of_write(write), came));
         }
         outcome
     }

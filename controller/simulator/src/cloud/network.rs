@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use aws_api::ec2::{Peer, Rule};
+use aws_api::id::{SecurityGroupId, SubnetId};
+use aws_api::{Filter, Page, Ref, Reply, Tags};
 use crds_schema::Cidr;
-use engine::cloud::{Filter, Page, Reply};
-use planner::id::{SecurityGroupId, SubnetId};
-use planner::request::Ref;
-use planner::resource::{Peer, Rule, Tags};
 
 use super::config::SubnetRecord;
 use super::filters;

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use engine::cloud::{Filter, Page, Reply};
-use planner::id::{InstanceId, ProfileAssociationId};
-use planner::request::ProfileChange;
-use planner::resource::{InstanceState, ProfileAssociation, Tags};
+use aws_api::ec2::{InstanceState, ProfileAssociation, ProfileChange};
+use aws_api::id::{InstanceId, ProfileAssociationId};
+use aws_api::{Filter, Page, Reply, Tags};
 
 use super::filters;
 use super::instances::InstanceRecord;

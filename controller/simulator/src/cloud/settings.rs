@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use planner::resource::Tags;
+use aws_api::Tags;
 
 /// How an instance came to be: what no call changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

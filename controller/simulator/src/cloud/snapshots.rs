@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use planner::resource::Tags;
+use aws_api::Tags;
 
 use super::images::ImageState;
 use super::tags::{Service, check_tags};

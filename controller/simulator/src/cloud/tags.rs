@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::cloud::Reply;
-use planner::id::{AmiId, InstanceId, SecurityGroupId};
-use planner::request::{ElbTaggable, Ref, Taggable};
-use planner::resource::Tags;
+use aws_api::ec2::Taggable;
+use aws_api::elbv2::ElbTaggable;
+use aws_api::id::{AmiId, InstanceId, SecurityGroupId};
+use aws_api::{Ref, Reply, Tags};
 
 use super::derived::derived_id;
 use super::world::{Outcome, Refusal, World, refuse};

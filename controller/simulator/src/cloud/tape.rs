@@ -6,11 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::cloud::{Read, Reply};
-use engine::operation::Operation;
-use planner::id::TargetGroupArn;
-use planner::request::{Made, Write};
-use planner::resource::TargetHealth;
+use aws_api::elbv2::{TargetGroupRead, TargetHealth};
+use aws_api::id::TargetGroupArn;
+use aws_api::{Operation, Read, Reply, ResourceId, Write};
 
 use super::view::View;
 use super::world::Outcome;
@@ -51,7 +49,7 @@ pub struct Changed {
     /// The call.
     pub write: Write,
     /// What it made, if anything.
-    pub made: Option<Made>,
+    pub made: Option<ResourceId>,
     /// Whether its caller had given up on it long before.
     pub late: bool,
     /// The world before.
@@ -88,7 +86,7 @@ impl Tape {
 /// What came of a read.
 pub(crate) fn read(read: &Read, outcome: &Outcome<Reply>) -> Came {
     match (read, outcome) {
-        (Read::TargetHealth { target_group }, Ok(Reply::TargetHealth(targets))) => {
+        (Read::TargetGroup(TargetGroupRead::Health { target_group }), Ok(Reply::TargetHealth(targets))) => {
             let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy);
             let healthy = healthy.map(|target| (target.id.clone(), target.port)).collect();
             Came::Answered { healthy: Some((target_group.clone(), healthy)) }

@@ -7,11 +7,11 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::{CreateTargetGroup, TargetGroup, TargetHealthCheck};
+use aws_api::id::{InstanceId, LoadBalancerArn, TargetGroupArn, VpcId, Zone};
+use aws_api::{Ref, Reply, ResourceId, Tags};
 use crds_schema::spec::Protocol;
-use engine::cloud::Reply;
-use planner::id::{InstanceId, LoadBalancerArn, TargetGroupArn, VpcId, Zone};
-use planner::request::{CreateTargetGroup, Made, Ref};
-use planner::resource::{InstanceState, Tags, TargetGroup, TargetHealthCheck};
 
 use super::attributes;
 use super::health::TargetRecord;
@@ -97,7 +97,7 @@ impl World {
     }
 
     pub(crate) fn create_target_group(&mut self, create: &CreateTargetGroup) -> Outcome<Reply> {
-        Ok(Reply::Made(Made::TargetGroup(self.add_target_group(create, TargetType::Instance)?)))
+        Ok(Reply::Made(ResourceId::TargetGroup(self.add_target_group(create, TargetType::Instance)?)))
     }
 
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>

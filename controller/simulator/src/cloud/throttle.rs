@@ -1,12 +1,12 @@
 //! Token buckets, as AWS counts requests of an account and region.
 //!
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>. The sizes of those that the product's calls are
-//! charged to are in [`engine::operation::Bucket`]; the others are here.
+//! charged to are in [`aws_api::Bucket`]; the others are here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::{Bucket as Called, Operation, Service};
+use aws_api::{Bucket as Called, Operation, Service};
 
 /// One token, so that refills of parts of a second count.
 const TOKEN: u128 = 1_000_000_000;

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use planner::id::TargetGroupArn;
+use aws_api::id::TargetGroupArn;
 
 pub use answers::Answer;
 pub use table::{Group, Listener, Meets, Table, Target};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId};
-use planner::resource::{
-    Instance, InstanceState, Listener, LoadBalancer, SecurityGroup, Subnet, Tags, Target, TargetGroup, TargetHealth,
-};
+use aws_api::Tags;
+use aws_api::ec2::{Instance, InstanceState, SecurityGroup, Subnet};
+use aws_api::elbv2::{Listener, LoadBalancer, Target, TargetGroup, TargetHealth};
+use aws_api::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId};
 
 use super::canonical::Canonical;
 use super::instances::VolumeRecord;

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use engine::cloud::{Filter, Page, Reply};
-use planner::id::VolumeId;
-use planner::resource::Volume;
+use aws_api::ec2::Volume;
+use aws_api::id::VolumeId;
+use aws_api::{Filter, Page, Reply};
 
 use super::filters;
 use super::world::{Outcome, World};

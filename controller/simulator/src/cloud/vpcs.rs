@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use planner::id::{SubnetId, VpcId, Zone};
-use planner::resource::Tags;
+use aws_api::Tags;
+use aws_api::id::{SubnetId, VpcId, Zone};
 
 use super::config::SubnetRecord;
 use super::derived::derived_id;

@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::cloud::{Read, Reply};
-use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, Zone};
-use planner::request::Write;
-use planner::resource::Tags;
+use aws_api::ec2::{
+    Ec2TagsWrite, ImageRead, InstanceRead, InstanceWrite, NetworkRead, SecurityGroupRead, SecurityGroupWrite,
+    VolumeRead,
+};
+use aws_api::elbv2::{
+    Elbv2TagsRead, Elbv2TagsWrite, ListenerRead, ListenerWrite, LoadBalancerRead, LoadBalancerWrite, RuleRead,
+    TargetGroupRead, TargetGroupWrite,
+};
+use aws_api::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, Zone};
+use aws_api::{Read, Reply, Tags, Write};
 
 use super::config::Config;
 use super::groups::GroupRecord;
@@ -113,66 +119,88 @@ impl World {
     /// Does a mutating call at the instant that this is settled to.
     pub(crate) fn apply(&mut self, write: &Write) -> Outcome<Reply> {
         match write {
-            Write::CreateSecurityGroup(create) => self.create_group(create),
-            Write::AuthorizeRules(change) => self.authorize(change),
-            Write::RevokeRules(change) => self.revoke(change),
-            Write::DeleteSecurityGroup { group } => self.delete_group(group),
-            Write::RunInstances(run) => self.run_instances(run),
-            Write::TerminateInstances { instance } => self.terminate(instance, "Client.UserInitiatedShutdown"),
-            Write::SetInstanceGroups { instance, groups } => self.set_instance_groups(instance, groups),
-            Write::SetMetadataOptions { instance, options } => self.set_metadata_options(instance, *options),
-            Write::ChangeProfile { instance, change } => self.change_profile(instance, change),
-            Write::CreateTags { resource, tags } => self.create_tags(resource, tags),
-            Write::DeleteTags { resource, keys } => self.delete_tags(resource, keys),
-            Write::CreateLoadBalancer(create) => self.create_balancer(create),
-            Write::SetLoadBalancerAttributes { load_balancer, attributes } => {
+            Write::SecurityGroup(SecurityGroupWrite::Create(create)) => self.create_group(create),
+            Write::SecurityGroup(SecurityGroupWrite::Authorize(change)) => self.authorize(change),
+            Write::SecurityGroup(SecurityGroupWrite::Revoke(change)) => self.revoke(change),
+            Write::SecurityGroup(SecurityGroupWrite::Delete { group }) => self.delete_group(group),
+            Write::Instance(InstanceWrite::Run(run)) => self.run_instances(run),
+            Write::Instance(InstanceWrite::Terminate { instance }) => {
+                self.terminate(instance, "Client.UserInitiatedShutdown")
+            }
+            Write::Instance(InstanceWrite::SetGroups { instance, groups }) => {
+                self.set_instance_groups(instance, groups)
+            }
+            Write::Instance(InstanceWrite::SetMetadataOptions { instance, options }) => {
+                self.set_metadata_options(instance, *options)
+            }
+            Write::Instance(InstanceWrite::ChangeProfile { instance, change }) => self.change_profile(instance, change),
+            Write::Ec2Tags(Ec2TagsWrite::Create { resource, tags }) => self.create_tags(resource, tags),
+            Write::Ec2Tags(Ec2TagsWrite::Delete { resource, keys }) => self.delete_tags(resource, keys),
+            Write::LoadBalancer(LoadBalancerWrite::Create(create)) => self.create_balancer(create),
+            Write::LoadBalancer(LoadBalancerWrite::SetAttributes { load_balancer, attributes }) => {
                 self.set_balancer_attributes(load_balancer, attributes)
             }
-            Write::SetSubnets { load_balancer, subnets } => self.set_subnets(load_balancer, subnets),
-            Write::SetLoadBalancerGroups { load_balancer, groups } => self.set_balancer_groups(load_balancer, groups),
-            Write::DeleteLoadBalancer { load_balancer } => self.delete_balancer(load_balancer),
-            Write::CreateTargetGroup(create) => self.create_target_group(create),
-            Write::SetHealthCheck { target_group, health_check } => self.set_health_check(target_group, health_check),
-            Write::SetTargetGroupAttributes { target_group, attributes } => {
+            Write::LoadBalancer(LoadBalancerWrite::SetSubnets { load_balancer, subnets }) => {
+                self.set_subnets(load_balancer, subnets)
+            }
+            Write::LoadBalancer(LoadBalancerWrite::SetGroups { load_balancer, groups }) => {
+                self.set_balancer_groups(load_balancer, groups)
+            }
+            Write::LoadBalancer(LoadBalancerWrite::Delete { load_balancer }) => self.delete_balancer(load_balancer),
+            Write::TargetGroup(TargetGroupWrite::Create(create)) => self.create_target_group(create),
+            Write::TargetGroup(TargetGroupWrite::SetHealthCheck { target_group, health_check }) => {
+                self.set_health_check(target_group, health_check)
+            }
+            Write::TargetGroup(TargetGroupWrite::SetAttributes { target_group, attributes }) => {
                 self.set_target_group_attributes(target_group, attributes)
             }
-            Write::DeleteTargetGroup { target_group } => self.delete_target_group(target_group),
-            Write::RegisterTargets { target_group, instances, port } => self.register(target_group, instances, *port),
-            Write::DeregisterTargets { target_group, targets } => self.deregister(target_group, targets),
-            Write::CreateListener(create) => self.create_listener(create),
-            Write::SetListener { listener, protocol, forward_to, warm } => {
+            Write::TargetGroup(TargetGroupWrite::Delete { target_group }) => self.delete_target_group(target_group),
+            Write::TargetGroup(TargetGroupWrite::Register { target_group, instances, port }) => {
+                self.register(target_group, instances, *port)
+            }
+            Write::TargetGroup(TargetGroupWrite::Deregister { target_group, targets }) => {
+                self.deregister(target_group, targets)
+            }
+            Write::Listener(ListenerWrite::Create(create)) => self.create_listener(create),
+            Write::Listener(ListenerWrite::Modify { listener, protocol, forward_to, warm }) => {
                 self.set_listener(listener, *protocol, forward_to, warm.as_ref())
             }
-            Write::DeleteListener { listener } => self.delete_listener(listener),
-            Write::AddTags { resource, tags } => self.add_tags(resource, tags),
-            Write::RemoveTags { resource, keys } => self.remove_tags(resource, keys),
+            Write::Listener(ListenerWrite::Delete { listener }) => self.delete_listener(listener),
+            Write::Elbv2Tags(Elbv2TagsWrite::Add { resource, tags }) => self.add_tags(resource, tags),
+            Write::Elbv2Tags(Elbv2TagsWrite::Remove { resource, keys }) => self.remove_tags(resource, keys),
         }
     }
 
     /// Answers a call that changes nothing, as of `at`, which must not lie before what this is settled to.
     pub(crate) fn answer(&self, read: &Read, at: Duration) -> Outcome<Reply> {
         match read {
-            Read::Subnets { filters, page } => self.describe_subnets(filters, page),
-            Read::InstanceTypeOfferings { types, page } => self.describe_offerings(types, page),
-            Read::Images { ids } => self.describe_images(ids, at),
-            Read::SecurityGroups { filters, page } => self.describe_groups(filters, page),
-            Read::Instances { filters, page } => self.describe_instances(filters, page, at),
-            Read::InstanceStatus { ids, page } => self.describe_instance_status(ids, page, at),
-            Read::ProfileAssociations { filters, page } => self.describe_profile_associations(filters, page, at),
-            Read::Volumes { filters, page } => self.describe_volumes(filters, page, at),
-            Read::NetworkInterfaces { filters, page } => self.describe_interfaces(filters, page, at),
-            Read::LoadBalancers { names } => self.describe_balancers(names, at),
-            Read::LoadBalancerAttributes { load_balancer } => {
+            Read::Network(NetworkRead::Subnets { filters, page }) => self.describe_subnets(filters, page),
+            Read::Network(NetworkRead::TypeOfferings { types, page }) => self.describe_offerings(types, page),
+            Read::Image(ImageRead::Describe { ids }) => self.describe_images(ids, at),
+            Read::SecurityGroup(SecurityGroupRead::Describe { filters, page }) => self.describe_groups(filters, page),
+            Read::Instance(InstanceRead::Describe { filters, page }) => self.describe_instances(filters, page, at),
+            Read::Instance(InstanceRead::Status { ids, page }) => self.describe_instance_status(ids, page, at),
+            Read::Instance(InstanceRead::ProfileAssociations { filters, page }) => {
+                self.describe_profile_associations(filters, page, at)
+            }
+            Read::Volume(VolumeRead::Describe { filters, page }) => self.describe_volumes(filters, page, at),
+            Read::Network(NetworkRead::Interfaces { filters, page }) => self.describe_interfaces(filters, page, at),
+            Read::LoadBalancer(LoadBalancerRead::Describe { names }) => self.describe_balancers(names, at),
+            Read::LoadBalancer(LoadBalancerRead::Attributes { load_balancer }) => {
                 Ok(Reply::Attributes(self.balancer(load_balancer)?.attributes.clone()))
             }
-            Read::Listeners { load_balancer, page } => self.describe_listeners(load_balancer, page),
-            Read::Rules { listener, page } => self.describe_rules(listener, page),
-            Read::TargetGroups { names } => self.describe_target_groups(names),
-            Read::TargetGroupAttributes { target_group } => {
+            Read::Listener(ListenerRead::Describe { load_balancer, page }) => {
+                self.describe_listeners(load_balancer, page)
+            }
+            Read::Rule(RuleRead::Describe { listener, page }) => self.describe_rules(listener, page),
+            Read::TargetGroup(TargetGroupRead::Describe { names }) => self.describe_target_groups(names),
+            Read::TargetGroup(TargetGroupRead::Attributes { target_group }) => {
                 Ok(Reply::Attributes(self.target_group(target_group)?.attributes.clone()))
             }
-            Read::TargetHealth { target_group } => Ok(Reply::TargetHealth(self.target_health(target_group, at)?)),
-            Read::Tags { resources } => self.describe_elb_tags(resources),
+            Read::TargetGroup(TargetGroupRead::Health { target_group }) => {
+                Ok(Reply::TargetHealth(self.target_health(target_group, at)?))
+            }
+            Read::Elbv2Tags(Elbv2TagsRead::Describe { resources }) => self.describe_elb_tags(resources),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::store::{Item, Key, StoreError};
+use ports::{Item, Key, StoreError};
 
 use super::failed;
 

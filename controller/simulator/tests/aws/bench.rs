@@ -3,13 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::ec2::{
+    ChangeRules, CreateSecurityGroup, Direction, InstanceState, InstanceWrite, MetadataRequest, Peer, Rule,
+    RunInstances, SecurityGroupWrite,
+};
+use aws_api::elbv2::{
+    CreateListener, CreateLoadBalancer, CreateTargetGroup, ListenerWrite, LoadBalancerWrite, TargetGroupWrite,
+    TargetHealth, TargetHealthCheck,
+};
+use aws_api::id::{AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
+use aws_api::{CloudError, Read, Ref, Reply, Request, ResourceId, Tags, Write};
 use crds_schema::Cidr;
 use crds_schema::spec::{HttpTokens, Protocol, Scheme};
-use engine::cloud::{Cloud, Read, Reply, Request};
-use engine::error::CloudError;
-use planner::id::{AmiId, InstanceId, IntentId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn};
-use planner::request::*;
-use planner::resource::*;
+use ports::Cloud;
 use simulator::executor::block_on;
 use simulator::{Builder, SimCloud, VirtualClock};
 
@@ -91,8 +97,8 @@ impl Bench {
     }
 
     pub fn launch(&self, run: RunInstances) -> InstanceId {
-        match self.write(Write::RunInstances(Box::new(run))).unwrap() {
-            Reply::Made(Made::Instance(id)) => id,
+        match self.write(Write::Instance(InstanceWrite::Run(Box::new(run)))).unwrap() {
+            Reply::Made(ResourceId::Instance(id)) => id,
             other => panic!("{other:?}"),
         }
     }
@@ -111,8 +117,8 @@ impl Bench {
     }
 
     pub fn group(&self, name: &str) -> SecurityGroupId {
-        match self.write(Write::CreateSecurityGroup(self.create_group(name))).unwrap() {
-            Reply::Made(Made::SecurityGroup(id)) => id,
+        match self.write(Write::SecurityGroup(SecurityGroupWrite::Create(self.create_group(name)))).unwrap() {
+            Reply::Made(ResourceId::SecurityGroup(id)) => id,
             other => panic!("{other:?}"),
         }
     }
@@ -128,8 +134,8 @@ impl Bench {
     }
 
     pub fn alb(&self, create: CreateLoadBalancer) -> LoadBalancerArn {
-        match self.write(Write::CreateLoadBalancer(create)).unwrap() {
-            Reply::Made(Made::LoadBalancer(arn)) => arn,
+        match self.write(Write::LoadBalancer(LoadBalancerWrite::Create(create))).unwrap() {
+            Reply::Made(ResourceId::LoadBalancer(arn)) => arn,
             other => panic!("{other:?}"),
         }
     }
@@ -155,31 +161,31 @@ impl Bench {
     }
 
     pub fn targets(&self, name: &str) -> TargetGroupArn {
-        match self.write(Write::CreateTargetGroup(self.create_targets(name))).unwrap() {
-            Reply::Made(Made::TargetGroup(arn)) => arn,
+        match self.write(Write::TargetGroup(TargetGroupWrite::Create(self.create_targets(name)))).unwrap() {
+            Reply::Made(ResourceId::TargetGroup(arn)) => arn,
             other => panic!("{other:?}"),
         }
     }
 
     pub fn create_listener(alb: &LoadBalancerArn, port: u16, targets: &TargetGroupArn) -> Write {
-        Write::CreateListener(CreateListener {
+        Write::Listener(ListenerWrite::Create(CreateListener {
             load_balancer: Ref::Id(alb.clone()),
             protocol: Protocol::Http,
             port,
             forward_to: Ref::Id(targets.clone()),
             tags: Tags::new(),
-        })
+        }))
     }
 
     pub fn listener(&self, alb: &LoadBalancerArn, port: u16, targets: &TargetGroupArn) -> ListenerArn {
         match self.write(Self::create_listener(alb, port, targets)).unwrap() {
-            Reply::Made(Made::Listener(arn)) => arn,
+            Reply::Made(ResourceId::Listener(arn)) => arn,
             other => panic!("{other:?}"),
         }
     }
 
     pub fn authorize(&self, group: &SecurityGroupId, rule: Rule) -> Result<Reply, CloudError> {
-        self.write(Write::AuthorizeRules(ingress(group, rule)))
+        self.write(Write::SecurityGroup(SecurityGroupWrite::Authorize(ingress(group, rule))))
     }
 
     /// An environment over so many zones, its load balancer active, without instances.

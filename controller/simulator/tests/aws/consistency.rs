@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use engine::cloud::{Cloud, Read, Reply, Request};
-use engine::operation::Operation;
-use planner::request::{Taggable, Write};
+use aws_api::ec2::{Ec2TagsWrite, InstanceRead, InstanceWrite, SecurityGroupWrite, Taggable};
+use aws_api::elbv2::{LoadBalancerRead, TargetGroupRead};
+use aws_api::{Operation, Read, Reply, Request, Write};
+use ports::Cloud;
 use serde_json::json;
 use simulator::Builder;
 use simulator::cloud::api::elbv2::DescribeTags;
@@ -14,7 +15,7 @@ use simulator::executor::block_on;
 use crate::bench::*;
 
 fn seen(bench: &Bench, client: &simulator::SimCloud) -> usize {
-    let read = Request::Read(Read::Instances { filters: vec![], page: None });
+    let read = Request::Read(Read::Instance(InstanceRead::Describe { filters: vec![], page: None }));
     match block_on(&bench.clock, client.call(REGION, read)).unwrap() {
         Reply::Instances(found, None) => found.len(),
         other => panic!("{other:?}"),
@@ -75,7 +76,7 @@ fn a_client_that_is_mostly_up_to_date_can_write_to_what_it_has_seen() {
     bench.pass(secs(30));
     let tag = |client: &simulator::SimCloud| {
         let tags = tags(&[("a", "b")]);
-        let write = Write::CreateTags { resource: Taggable::Instance(id.clone()), tags };
+        let write = Write::Ec2Tags(Ec2TagsWrite::Create { resource: Taggable::Instance(id.clone()), tags });
         block_on(&bench.clock, client.call(REGION, Request::Write(write)))
     };
     let clients = mostly_up_to_date(&bench);
@@ -92,8 +93,12 @@ fn a_lagging_client_cannot_write_to_what_it_does_not_see() {
     let client = bench.cloud.client("late");
     client.set_read_lag(ReadLag::Fixed(secs(5)));
     let id = bench.launch(bench.run("a"));
-    let tag =
-        || Request::Write(Write::CreateTags { resource: Taggable::Instance(id.clone()), tags: tags(&[("a", "b")]) });
+    let tag = || {
+        Request::Write(Write::Ec2Tags(Ec2TagsWrite::Create {
+            resource: Taggable::Instance(id.clone()),
+            tags: tags(&[("a", "b")]),
+        }))
+    };
     let refused = block_on(&bench.clock, client.call(REGION, tag())).unwrap_err();
     assert!(refused.is("InvalidInstanceID.NotFound"));
     bench.pass(secs(5));
@@ -109,7 +114,7 @@ fn where_only_ec2_lags_elbv2_shows_the_present() {
     bench.pass(secs(60));
     bench.launch(bench.run("a"));
     let group = bench.targets("web").to_string();
-    let by_name = || Request::Read(Read::TargetGroups { names: vec!["web".into()] });
+    let by_name = || Request::Read(Read::TargetGroup(TargetGroupRead::Describe { names: vec!["web".into()] }));
     let by_arn: DescribeTags = serde_json::from_value(json!({"ResourceArns": [group]})).unwrap();
     assert_eq!(seen(&bench, &late), 0);
     block_on(&bench.clock, late.call(REGION, by_name())).unwrap();
@@ -124,7 +129,7 @@ fn where_only_ec2_lags_elbv2_shows_the_present() {
 #[test]
 fn buckets_empty_and_fill_again() {
     let bench = Bench::new();
-    let launch = |n: u32| bench.write(Write::RunInstances(Box::new(bench.run(&format!("t{n}")))));
+    let launch = |n: u32| bench.write(Write::Instance(InstanceWrite::Run(Box::new(bench.run(&format!("t{n}"))))));
     bench.cloud.set_throttling(true);
     for n in 0..5 {
         launch(n).unwrap();
@@ -135,15 +140,15 @@ fn buckets_empty_and_fill_again() {
     launch(5).unwrap();
     assert!(launch(6).unwrap_err().is("RequestLimitExceeded"));
     for _ in 0..40 {
-        bench.read(Read::LoadBalancers { names: vec![] }).unwrap();
+        bench.read(Read::LoadBalancer(LoadBalancerRead::Describe { names: vec![] })).unwrap();
     }
-    assert!(bench.read(Read::LoadBalancers { names: vec![] }).unwrap_err().is("Throttling"));
+    assert!(bench.read(Read::LoadBalancer(LoadBalancerRead::Describe { names: vec![] })).unwrap_err().is("Throttling"));
 }
 
 #[test]
 fn a_lost_reply_took_effect_and_a_lost_request_did_not() {
     let bench = Bench::new();
-    let launch = |token: &str| bench.write(Write::RunInstances(Box::new(bench.run(token))));
+    let launch = |token: &str| bench.write(Write::Instance(InstanceWrite::Run(Box::new(bench.run(token)))));
     for (fault, made) in [(Fault::LostReply, 1), (Fault::LostRequest, 1), (Fault::refused("InternalError"), 1)] {
         bench.cloud.fail_next(Operation::RunInstances, fault.clone());
         let error = launch(if fault == Fault::LostReply { "a" } else { "b" }).unwrap_err();
@@ -158,7 +163,7 @@ fn a_lost_reply_took_effect_and_a_lost_request_did_not() {
 fn a_late_request_takes_effect_after_its_caller_gave_up() {
     let bench = Bench::new();
     bench.cloud.fail_next(Operation::RunInstances, Fault::Late(secs(60)));
-    bench.write(Write::RunInstances(Box::new(bench.run("a")))).unwrap_err();
+    bench.write(Write::Instance(InstanceWrite::Run(Box::new(bench.run("a"))))).unwrap_err();
     bench.pass(secs(40));
     assert!(bench.cloud.view().instances().is_empty());
     bench.pass(secs(20));
@@ -171,10 +176,10 @@ fn planned_faults_wait_for_their_call() {
     bench.cloud.fail_after(Operation::CreateSecurityGroup, 1, Fault::refused("Unavailable"));
     bench.targets("other-operations-do-not-count");
     bench.group("a");
-    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("b"))), "Unavailable");
+    assert_eq!(bench.code(Write::SecurityGroup(SecurityGroupWrite::Create(bench.create_group("b")))), "Unavailable");
     bench.group("b");
     bench.cloud.fail_often(simulator::cloud::Calls::Any, 1000, Fault::refused("AccessDenied"));
-    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("c"))), "AccessDenied");
+    assert_eq!(bench.code(Write::SecurityGroup(SecurityGroupWrite::Create(bench.create_group("c")))), "AccessDenied");
     bench.cloud.faults_off();
     bench.group("c");
 }
@@ -195,7 +200,7 @@ fn a_call_takes_its_time_and_stands_in_the_ledger() {
 #[test]
 fn another_region_does_not_answer() {
     let bench = Bench::new();
-    let read = Request::Read(Read::LoadBalancers { names: vec![] });
+    let read = Request::Read(Read::LoadBalancer(LoadBalancerRead::Describe { names: vec![] }));
     let error = block_on(&bench.clock, bench.cloud.call("eu-north-1", read)).unwrap_err();
     assert_eq!(error.code, None);
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use engine::cloud::{Filter, Read, Reply};
-use planner::id::{AmiId, InstanceId, SubnetId};
-use planner::request::*;
-use planner::resource::*;
+use aws_api::ec2::{
+    BlockDeviceRequest, ChangeRules, Ec2TagsWrite, ImageRead, InstanceRead, InstanceState, InstanceWrite, NetworkRead,
+    Rule, RunInstances, SecurityGroupWrite, StatusChecks, Taggable, UserData,
+};
+use aws_api::id::{AmiId, InstanceId, SubnetId};
+use aws_api::{Filter, Read, Ref, Reply, Write};
 use simulator::Builder;
 use simulator::cloud::{App, Kind, Quotas, Timings};
 
@@ -16,7 +18,7 @@ fn filter(name: &str, values: &[&str]) -> Vec<Filter> {
 }
 
 fn instances(bench: &Bench, filters: Vec<Filter>) -> Vec<InstanceId> {
-    match bench.read(Read::Instances { filters, page: None }).unwrap() {
+    match bench.read(Read::Instance(InstanceRead::Describe { filters, page: None })).unwrap() {
         Reply::Instances(found, None) => found.into_iter().map(|instance| instance.id).collect(),
         other => panic!("{other:?}"),
     }
@@ -46,7 +48,7 @@ fn a_token_with_other_parameters_is_a_mismatch() {
     let bench = Bench::new();
     bench.launch(bench.run("a"));
     let other = RunInstances { instance_type: "t3.large".into(), ..bench.run("a") };
-    assert_eq!(bench.code(Write::RunInstances(Box::new(other))), "IdempotentParameterMismatch");
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Run(Box::new(other)))), "IdempotentParameterMismatch");
 }
 
 #[test]
@@ -60,10 +62,13 @@ fn a_token_is_zonal() {
 fn a_token_whose_instance_was_terminated_launches_nothing_for_a_day() {
     let bench = Bench::new();
     let id = bench.launch(bench.run("a"));
-    bench.write(Write::TerminateInstances { instance: id }).unwrap();
+    bench.write(Write::Instance(InstanceWrite::Terminate { instance: id })).unwrap();
     for hours in [0, 2, 20] {
         bench.pass(secs(hours * 3600));
-        assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("a")))), "IdempotentInstanceTerminated");
+        assert_eq!(
+            bench.code(Write::Instance(InstanceWrite::Run(Box::new(bench.run("a"))))),
+            "IdempotentInstanceTerminated"
+        );
     }
     bench.pass(secs(3 * 3600));
     bench.launch(bench.run("a"));
@@ -73,16 +78,16 @@ fn a_token_whose_instance_was_terminated_launches_nothing_for_a_day() {
 fn a_terminated_instance_is_shown_for_an_hour() {
     let bench = Bench::new();
     let id = bench.launch(bench.run("a"));
-    bench.write(Write::TerminateInstances { instance: id.clone() }).unwrap();
+    bench.write(Write::Instance(InstanceWrite::Terminate { instance: id.clone() })).unwrap();
     assert_eq!(bench.state(&id), InstanceState::ShuttingDown);
     bench.pass(secs(30));
     let gone = bench.cloud.view().instance(&id).unwrap();
     assert_eq!((gone.state, gone.subnet, gone.groups.len()), (InstanceState::Terminated, None, 0));
     assert_eq!(gone.state_reason.as_deref(), Some("Client.UserInitiatedShutdown"));
-    bench.write(Write::TerminateInstances { instance: id.clone() }).unwrap();
+    bench.write(Write::Instance(InstanceWrite::Terminate { instance: id.clone() })).unwrap();
     bench.pass(secs(3600));
     assert!(bench.cloud.view().instances().is_empty());
-    assert_eq!(bench.code(Write::TerminateInstances { instance: id }), "InvalidInstanceID.NotFound");
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Terminate { instance: id })), "InvalidInstanceID.NotFound");
 }
 
 #[test]
@@ -105,7 +110,7 @@ fn a_protected_instance_is_not_terminated() {
     let bench = Bench::new();
     let id = bench.launch(bench.run("a"));
     bench.cloud.console().protect(&id, true).unwrap();
-    assert_eq!(bench.code(Write::TerminateInstances { instance: id.clone() }), "OperationNotPermitted");
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Terminate { instance: id.clone() })), "OperationNotPermitted");
     bench.cloud.console().lose(&id).unwrap();
     assert_eq!(bench.state(&id), InstanceState::ShuttingDown, "but its host can fail");
 }
@@ -114,12 +119,12 @@ fn a_protected_instance_is_not_terminated() {
 fn a_launch_names_what_is_wrong_with_it() {
     let bench = Bench::of(Builder::new(1).offering("t3.micro", &["us-east-2b"]).key_pairs(&["key"]));
     let good = bench.run("a");
-    let code = |run| bench.code(Write::RunInstances(Box::new(run)));
+    let code = |run| bench.code(Write::Instance(InstanceWrite::Run(Box::new(run))));
     let image = AmiId::parse("ami-none").unwrap();
     assert_eq!(code(RunInstances { image, ..good.clone() }), "InvalidAMIID.NotFound");
     let subnet = SubnetId::parse("subnet-none").unwrap();
     assert_eq!(code(RunInstances { subnet, ..good.clone() }), "InvalidSubnetID.NotFound");
-    let groups = BTreeSet::from([Ref::Id(planner::id::SecurityGroupId::parse("sg-none").unwrap())]);
+    let groups = BTreeSet::from([Ref::Id(aws_api::id::SecurityGroupId::parse("sg-none").unwrap())]);
     assert_eq!(code(RunInstances { groups, ..good.clone() }), "InvalidGroup.NotFound");
     assert_eq!(code(RunInstances { instance_type: "t3.micro".into(), ..good.clone() }), "Unsupported");
     assert_eq!(code(RunInstances { instance_type: "t9.none".into(), ..good.clone() }), "InvalidParameterValue");
@@ -138,8 +143,8 @@ fn a_launch_names_what_is_wrong_with_it() {
 fn an_unfinished_request_is_a_bug_and_does_nothing() {
     let bench = Bench::new();
     let run = RunInstances { user_data: Some(UserData::Revision(3)), ..bench.run("a") };
-    let error = bench.write(Write::RunInstances(Box::new(run))).unwrap_err();
-    assert_eq!(error.kind, engine::error::ErrorKind::Bug);
+    let error = bench.write(Write::Instance(InstanceWrite::Run(Box::new(run)))).unwrap_err();
+    assert_eq!(error.kind, aws_api::ErrorKind::Bug);
     assert!(bench.cloud.view().instances().is_empty());
 }
 
@@ -149,7 +154,10 @@ fn a_zone_without_capacity_refuses_and_others_do_not() {
     let zone = bench.run("a").zone;
     bench.cloud.console().set_capacity(&zone, "*", Some(1));
     bench.launch(bench.run("a"));
-    assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("b")))), "InsufficientInstanceCapacity");
+    assert_eq!(
+        bench.code(Write::Instance(InstanceWrite::Run(Box::new(bench.run("b"))))),
+        "InsufficientInstanceCapacity"
+    );
     bench.launch(bench.run_in("b", 1));
     bench.cloud.console().set_capacity(&zone, "*", None);
     bench.launch(bench.run("b"));
@@ -162,10 +170,10 @@ fn the_vcpu_limit_counts_what_runs_and_is_released_by_a_termination_or_a_raise()
     let id = bench.launch(bench.run("a"));
     bench.cloud.console().set_vcpu_limit(Some(3));
     assert_eq!(bench.cloud.view().vcpus(), 2, "a t3.medium has two");
-    assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("b")))), "VcpuLimitExceeded");
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Run(Box::new(bench.run("b"))))), "VcpuLimitExceeded");
     bench.cloud.console().terminate(&id).unwrap();
     bench.launch(bench.run("c"));
-    assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("d")))), "VcpuLimitExceeded");
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Run(Box::new(bench.run("d"))))), "VcpuLimitExceeded");
     bench.cloud.console().set_vcpu_limit(None);
     bench.launch(bench.run("d"));
     assert_eq!(bench.cloud.fault_counts()["aws refuses: VcpuLimitExceeded"], 2);
@@ -175,8 +183,8 @@ fn the_vcpu_limit_counts_what_runs_and_is_released_by_a_termination_or_a_raise()
 fn the_quota_counts_live_instances() {
     let bench = Bench::of(Builder::new(1).quotas(Quotas { instances: 1, ..Quotas::default() }));
     let id = bench.launch(bench.run("a"));
-    assert_eq!(bench.code(Write::RunInstances(Box::new(bench.run("b")))), "InstanceLimitExceeded");
-    bench.write(Write::TerminateInstances { instance: id }).unwrap();
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Run(Box::new(bench.run("b"))))), "InstanceLimitExceeded");
+    bench.write(Write::Instance(InstanceWrite::Terminate { instance: id })).unwrap();
     bench.launch(bench.run("b"));
 }
 
@@ -193,7 +201,7 @@ fn volumes_go_with_their_instance_if_they_are_to() {
     let block_devices = vec![disk("/dev/sdf", false), disk("/dev/sdg", true)];
     let id = bench.launch(RunInstances { block_devices, ..bench.run("a") });
     assert_eq!(bench.cloud.view().volumes().len(), 3, "the image's root device too");
-    bench.write(Write::TerminateInstances { instance: id }).unwrap();
+    bench.write(Write::Instance(InstanceWrite::Terminate { instance: id })).unwrap();
     bench.pass(secs(60));
     let left: Vec<String> = bench.cloud.view().volumes().into_values().map(|volume| volume.device).collect();
     assert_eq!(left, ["/dev/sdf"]);
@@ -203,10 +211,11 @@ fn volumes_go_with_their_instance_if_they_are_to() {
 fn status_checks_need_minutes_and_show_an_impaired_instance() {
     let bench = Bench::new();
     let id = bench.launch(bench.run("a"));
-    let status = || match bench.read(Read::InstanceStatus { ids: vec![id.clone()], page: None }).unwrap() {
-        Reply::InstanceStatus(found, None) => found.into_iter().map(|(_, status)| status).collect::<Vec<_>>(),
-        other => panic!("{other:?}"),
-    };
+    let status =
+        || match bench.read(Read::Instance(InstanceRead::Status { ids: vec![id.clone()], page: None })).unwrap() {
+            Reply::InstanceStatus(found, None) => found.into_iter().map(|(_, status)| status).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
     assert_eq!(status(), [], "a pending instance is not shown");
     bench.pass(secs(20));
     assert_eq!(status(), [StatusChecks::Initializing]);
@@ -215,7 +224,7 @@ fn status_checks_need_minutes_and_show_an_impaired_instance() {
     bench.cloud.console().impair(&id, true).unwrap();
     assert_eq!(status(), [StatusChecks::Impaired]);
     let missing = vec![id.clone(), InstanceId::parse("i-none").unwrap()];
-    let error = bench.read(Read::InstanceStatus { ids: missing, page: None }).unwrap_err();
+    let error = bench.read(Read::Instance(InstanceRead::Status { ids: missing, page: None })).unwrap_err();
     assert!(error.is("InvalidInstanceID.NotFound"));
 }
 
@@ -229,11 +238,18 @@ fn filters_select_and_unknown_ids_are_no_error() {
     assert_eq!(instances(&bench, filter("instance-state-name", &["running"])), []);
     let both = [filter("tag-key", &["Name"]), filter("availability-zone", &["*b"])].concat();
     assert_eq!(instances(&bench, both), [b]);
-    let error = bench.read(Read::Instances { filters: filter("nonsense", &["x"]), page: None }).unwrap_err();
+    let error = bench
+        .read(Read::Instance(InstanceRead::Describe { filters: filter("nonsense", &["x"]), page: None }))
+        .unwrap_err();
     assert!(error.is("InvalidParameterValue"));
     let many: Vec<String> = (0..201).map(|n| n.to_string()).collect();
     let filters = vec![Filter { name: "instance-id".into(), values: many }];
-    assert!(bench.read(Read::Instances { filters, page: None }).unwrap_err().is("FilterLimitExceeded"));
+    assert!(
+        bench
+            .read(Read::Instance(InstanceRead::Describe { filters, page: None }))
+            .unwrap_err()
+            .is("FilterLimitExceeded")
+    );
 }
 
 #[test]
@@ -242,7 +258,9 @@ fn pages_show_everything_once() {
     let made: BTreeSet<InstanceId> = (0..5).map(|n| bench.launch(bench.run(&format!("t{n}")))).collect();
     let (mut seen, mut page, mut pages) = (Vec::new(), None, 0);
     loop {
-        let Reply::Instances(found, next) = bench.read(Read::Instances { filters: vec![], page }).unwrap() else {
+        let Reply::Instances(found, next) =
+            bench.read(Read::Instance(InstanceRead::Describe { filters: vec![], page })).unwrap()
+        else {
             panic!()
         };
         assert!(found.len() <= 2);
@@ -254,7 +272,9 @@ fn pages_show_everything_once() {
         }
     }
     assert_eq!((pages, seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (3, 5, made));
-    let error = bench.read(Read::Instances { filters: vec![], page: Some("nonsense".into()) }).unwrap_err();
+    let error = bench
+        .read(Read::Instance(InstanceRead::Describe { filters: vec![], page: Some("nonsense".into()) }))
+        .unwrap_err();
     assert!(error.is("InvalidParameterValue"));
 }
 
@@ -262,8 +282,10 @@ fn pages_show_everything_once() {
 fn an_image_is_pending_then_available_then_deregistered_then_gone() {
     let bench = Bench::new();
     let id = AmiId::parse("ami-baked").unwrap();
-    let launch = |token: &str| Write::RunInstances(Box::new(RunInstances { image: id.clone(), ..bench.run(token) }));
-    let state = || match bench.read(Read::Images { ids: vec![id.clone()] }) {
+    let launch = |token: &str| {
+        Write::Instance(InstanceWrite::Run(Box::new(RunInstances { image: id.clone(), ..bench.run(token) })))
+    };
+    let state = || match bench.read(Read::Image(ImageRead::Describe { ids: vec![id.clone()] })) {
         Ok(Reply::Images(images)) => images[0].state.clone(),
         Err(error) => error.code.unwrap(),
         other => panic!("{other:?}"),
@@ -288,7 +310,7 @@ fn a_type_is_offered_by_zone() {
     let bench = Bench::of(Builder::new(1).offering("t3.micro", &["us-east-2b"]));
     let types = vec!["t3.micro".to_owned(), "t9.none".to_owned()];
     let Reply::InstanceTypeOfferings(found, None) =
-        bench.read(Read::InstanceTypeOfferings { types, page: None }).unwrap()
+        bench.read(Read::Network(NetworkRead::TypeOfferings { types, page: None })).unwrap()
     else {
         panic!()
     };
@@ -299,8 +321,14 @@ fn a_type_is_offered_by_zone() {
 fn a_group_name_is_unique_in_its_vpc() {
     let bench = Bench::new();
     bench.group("web");
-    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("web"))), "InvalidGroup.Duplicate");
-    assert_eq!(bench.code(Write::CreateSecurityGroup(bench.create_group("default"))), "InvalidGroup.Reserved");
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Create(bench.create_group("web")))),
+        "InvalidGroup.Duplicate"
+    );
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Create(bench.create_group("default")))),
+        "InvalidGroup.Reserved"
+    );
 }
 
 #[test]
@@ -319,10 +347,13 @@ fn rules_are_added_and_revoked_all_or_none() {
     bench.authorize(&group, from_cidr(80, "0.0.0.0/0")).unwrap();
     let both: BTreeSet<Rule> = [from_cidr(80, "0.0.0.0/0"), from_cidr(443, "0.0.0.0/0")].into();
     let change = ChangeRules { rules: both, ..ingress(&group, from_cidr(1, "0.0.0.0/0")) };
-    assert_eq!(bench.code(Write::AuthorizeRules(change.clone())), "InvalidPermission.Duplicate");
-    assert_eq!(bench.code(Write::RevokeRules(change)), "InvalidPermission.NotFound");
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Authorize(change.clone()))),
+        "InvalidPermission.Duplicate"
+    );
+    assert_eq!(bench.code(Write::SecurityGroup(SecurityGroupWrite::Revoke(change))), "InvalidPermission.NotFound");
     assert_eq!(bench.cloud.view().group("web").unwrap().ingress.len(), 1);
-    bench.write(Write::RevokeRules(ingress(&group, from_cidr(80, "0.0.0.0/0")))).unwrap();
+    bench.write(Write::SecurityGroup(SecurityGroupWrite::Revoke(ingress(&group, from_cidr(80, "0.0.0.0/0"))))).unwrap();
     assert_eq!(bench.cloud.view().group("web").unwrap().ingress.len(), 0);
 }
 
@@ -330,7 +361,7 @@ fn rules_are_added_and_revoked_all_or_none() {
 fn a_rule_naming_a_missing_group_is_refused() {
     let bench = Bench::new();
     let group = bench.group("web");
-    let missing = planner::id::SecurityGroupId::parse("sg-none").unwrap();
+    let missing = aws_api::id::SecurityGroupId::parse("sg-none").unwrap();
     assert!(bench.authorize(&group, from_group(80, &missing)).unwrap_err().is("InvalidGroup.NotFound"));
 }
 
@@ -340,9 +371,9 @@ fn a_group_is_kept_while_an_instance_has_it_until_that_is_terminated() {
     let group = bench.group("web");
     let groups = BTreeSet::from([Ref::Id(group.clone())]);
     let id = bench.launch(RunInstances { groups, ..bench.run("a") });
-    let delete = || Write::DeleteSecurityGroup { group: group.clone() };
+    let delete = || Write::SecurityGroup(SecurityGroupWrite::Delete { group: group.clone() });
     assert_eq!(bench.code(delete()), "DependencyViolation");
-    bench.write(Write::TerminateInstances { instance: id }).unwrap();
+    bench.write(Write::Instance(InstanceWrite::Terminate { instance: id })).unwrap();
     bench.pass(secs(29));
     assert_eq!(bench.code(delete()), "DependencyViolation");
     bench.pass(secs(1));
@@ -356,31 +387,38 @@ fn a_group_is_kept_while_another_groups_rule_names_it() {
     let (alb, web) = (bench.group("alb"), bench.group("web"));
     bench.authorize(&web, from_group(80, &alb)).unwrap();
     bench.authorize(&alb, from_group(1, &alb)).unwrap();
-    assert_eq!(bench.code(Write::DeleteSecurityGroup { group: alb.clone() }), "DependencyViolation");
-    bench.write(Write::DeleteSecurityGroup { group: web }).unwrap();
-    bench.write(Write::DeleteSecurityGroup { group: alb }).unwrap();
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Delete { group: alb.clone() })),
+        "DependencyViolation"
+    );
+    bench.write(Write::SecurityGroup(SecurityGroupWrite::Delete { group: web })).unwrap();
+    bench.write(Write::SecurityGroup(SecurityGroupWrite::Delete { group: alb })).unwrap();
 }
 
 #[test]
 fn the_default_group_stays() {
     let bench = Bench::new();
     let group = bench.cloud.view().group("default").unwrap().id;
-    assert_eq!(bench.code(Write::DeleteSecurityGroup { group }), "CannotDelete");
+    assert_eq!(bench.code(Write::SecurityGroup(SecurityGroupWrite::Delete { group })), "CannotDelete");
 }
 
 #[test]
 fn tags_are_overwritten_removed_and_limited() {
     let bench = Bench::of(Builder::new(1).quotas(Quotas { tags: 2, ..Quotas::default() }));
     let id = bench.launch(bench.run("a"));
-    let set =
-        |pairs: &[(&str, &str)]| Write::CreateTags { resource: Taggable::Instance(id.clone()), tags: tags(pairs) };
+    let set = |pairs: &[(&str, &str)]| {
+        Write::Ec2Tags(Ec2TagsWrite::Create { resource: Taggable::Instance(id.clone()), tags: tags(pairs) })
+    };
     bench.write(set(&[("Name", "b"), ("x", "1")])).unwrap();
     assert_eq!(bench.code(set(&[("y", "1")])), "TagLimitExceeded");
     let keys = ["x", "none"].map(str::to_owned).into();
-    bench.write(Write::DeleteTags { resource: Taggable::Instance(id.clone()), keys }).unwrap();
+    bench.write(Write::Ec2Tags(Ec2TagsWrite::Delete { resource: Taggable::Instance(id.clone()), keys })).unwrap();
     assert_eq!(bench.cloud.view().instance(&id).unwrap().tags, tags(&[("Name", "b")]));
     let missing = Taggable::Instance(InstanceId::parse("i-none").unwrap());
-    assert_eq!(bench.code(Write::CreateTags { resource: missing, tags: tags(&[]) }), "InvalidInstanceID.NotFound");
+    assert_eq!(
+        bench.code(Write::Ec2Tags(Ec2TagsWrite::Create { resource: missing, tags: tags(&[]) })),
+        "InvalidInstanceID.NotFound"
+    );
 }
 
 #[test]
@@ -390,6 +428,6 @@ fn an_instance_keeps_at_least_one_group_and_can_be_given_others() {
     let default = bench.cloud.view().group("default").unwrap().id;
     assert_eq!(bench.cloud.view().instance(&id).unwrap().groups, BTreeSet::from([default]));
     let groups = BTreeSet::from([Ref::Id(group.clone())]);
-    bench.write(Write::SetInstanceGroups { instance: id.clone(), groups }).unwrap();
+    bench.write(Write::Instance(InstanceWrite::SetGroups { instance: id.clone(), groups })).unwrap();
     assert_eq!(bench.cloud.view().instance(&id).unwrap().groups, BTreeSet::from([group]));
 }

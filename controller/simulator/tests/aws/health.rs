@@ -1,8 +1,9 @@
 //! The health of targets in time.
 
+use aws_api::ec2::Direction;
+use aws_api::elbv2::{ListenerWrite, TargetHealth};
+use aws_api::{Ref, Write};
 use crds_schema::spec::Protocol;
-use planner::request::{Ref, Write};
-use planner::resource::{Direction, TargetHealth};
 use simulator::Builder;
 use simulator::cloud::{Answer, App};
 
@@ -13,7 +14,7 @@ fn is(bench: &Bench, env: &Env, health: TargetHealth, reason: &str) {
 }
 
 /// A member that has been healthy for a while.
-fn healthy(bench: &Bench) -> (Env, planner::id::InstanceId) {
+fn healthy(bench: &Bench) -> (Env, aws_api::id::InstanceId) {
     let env = bench.env(2);
     let id = bench.member(&env, "a", 0);
     bench.pass(secs(600));
@@ -143,7 +144,14 @@ fn a_group_of_weight_zero_is_checked() {
     assert_eq!(bench.cloud.view().targets(&next)[0].health, TargetHealth::Unused);
     let warm = Some(Ref::Id(next.clone()));
     let forward_to = Ref::Id(env.targets.clone());
-    bench.write(Write::SetListener { listener: env.listener, protocol: Protocol::Http, forward_to, warm }).unwrap();
+    bench
+        .write(Write::Listener(ListenerWrite::Modify {
+            listener: env.listener,
+            protocol: Protocol::Http,
+            forward_to,
+            warm,
+        }))
+        .unwrap();
     bench.pass(secs(4));
     assert_eq!((bench.cloud.view().healthy(&next), bench.cloud.view().healthy(&env.targets)), (1, 1));
 }
@@ -168,7 +176,7 @@ fn a_target_of_a_load_balancer_that_is_being_set_up_is_initial() {
     let console = bench.cloud.console();
     console.delete_load_balancer(&env.alb).unwrap();
     console.register(&env.targets, &id, 8080).unwrap();
-    let again = planner::request::CreateLoadBalancer {
+    let again = aws_api::elbv2::CreateLoadBalancer {
         groups: [Ref::Id(env.alb_group.clone())].into(),
         ..bench.create_alb("again", 2)
     };

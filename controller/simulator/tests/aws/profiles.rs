@@ -1,16 +1,16 @@
 //! Instance profiles and their associations.
 
-use engine::cloud::{Filter, Read, Reply};
-use planner::id::{InstanceId, ProfileAssociationId};
-use planner::request::*;
-use planner::resource::ProfileAssociation;
+use aws_api::ec2::{InstanceRead, InstanceWrite, ProfileAssociation, ProfileChange, RunInstances};
+use aws_api::id::{InstanceId, ProfileAssociationId};
+use aws_api::{Filter, Read, Reply, Write};
 use simulator::Builder;
 
 use crate::bench::*;
 
 fn associations(bench: &Bench, filters: &[(&str, &str)]) -> Vec<ProfileAssociation> {
     let filter = |(name, value): &(&str, &str)| Filter { name: (*name).into(), values: vec![(*value).to_owned()] };
-    let read = Read::ProfileAssociations { filters: filters.iter().map(filter).collect(), page: None };
+    let read =
+        Read::Instance(InstanceRead::ProfileAssociations { filters: filters.iter().map(filter).collect(), page: None });
     match bench.read(read).unwrap() {
         Reply::ProfileAssociations(found, None) => found,
         other => panic!("{other:?}"),
@@ -22,7 +22,7 @@ fn shown(bench: &Bench, id: &InstanceId) -> Option<String> {
 }
 
 fn change(instance: &InstanceId, change: ProfileChange) -> Write {
-    Write::ChangeProfile { instance: instance.clone(), change }
+    Write::Instance(InstanceWrite::ChangeProfile { instance: instance.clone(), change })
 }
 
 fn running(bench: &Bench, profile: Option<&str>) -> InstanceId {

@@ -4,9 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use planner::id::SecurityGroupId;
-use planner::request::*;
-use planner::resource::*;
+use aws_api::Ref;
+use aws_api::ec2::{
+    ChangeRules, CreateSecurityGroup, Direction, InstanceWrite, Peer, Rule, RunInstances, SecurityGroupWrite,
+};
+use aws_api::elbv2::{CreateLoadBalancer, LoadBalancerWrite};
+use aws_api::id::SecurityGroupId;
+use aws_api::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use simulator::Builder;
@@ -41,7 +45,8 @@ fn change(group: &SecurityGroupId, direction: Direction, rules: Vec<Rule>) -> Ch
 
 /// How a call ends that adds those inbound rules: `None` for well, else why it is refused.
 fn refusal(bench: &Bench, group: &SecurityGroupId, rules: Vec<Rule>) -> Option<String> {
-    let outcome = bench.write(Write::AuthorizeRules(change(group, Direction::Ingress, rules)));
+    let outcome =
+        bench.write(Write::SecurityGroup(SecurityGroupWrite::Authorize(change(group, Direction::Ingress, rules))));
     outcome.err().map(|error| {
         assert!(error.is(FULL), "{error:?}");
         format!("{error:?}")
@@ -88,7 +93,9 @@ fn a_group_has_sixty_rules_of_each_family_and_direction() {
     let full = refusal(&bench, &group, vec![from_cidr(81, "2001:db8::/32")]).unwrap();
     assert!(full.contains("61 IPv6 rules"), "{full}");
     // One of them has been there since the group was made.
-    let out = |rules: Vec<Rule>| bench.write(Write::AuthorizeRules(change(&group, Direction::Egress, rules)));
+    let out = |rules: Vec<Rule>| {
+        bench.write(Write::SecurityGroup(SecurityGroupWrite::Authorize(change(&group, Direction::Egress, rules))))
+    };
     out(v4(59)).unwrap();
     let full = out(vec![from_cidr(81, "10.0.0.0/8")]).unwrap_err();
     assert!(full.is(FULL) && format!("{full:?}").contains("61 IPv4 rules for what is outbound"), "{full:?}");
@@ -99,10 +106,16 @@ fn a_rule_that_names_a_group_counts_in_both_families() {
     let bench = Bench::new();
     let (web, alb) = (bench.group("web"), bench.group("alb"));
     let named = || vec![peer(Peer::Group(Ref::Id(alb.clone())))];
-    bench.write(Write::AuthorizeRules(change(&web, Direction::Ingress, [v4(60), v6(59)].concat()))).unwrap();
+    bench
+        .write(Write::SecurityGroup(SecurityGroupWrite::Authorize(change(
+            &web,
+            Direction::Ingress,
+            [v4(60), v6(59)].concat(),
+        ))))
+        .unwrap();
     let full = refusal(&bench, &web, named()).unwrap();
     assert!(full.contains("would have 61 IPv4 rules for"), "{full}");
-    bench.write(Write::RevokeRules(change(&web, Direction::Ingress, v4(1)))).unwrap();
+    bench.write(Write::SecurityGroup(SecurityGroupWrite::Revoke(change(&web, Direction::Ingress, v4(1))))).unwrap();
     assert_eq!(refusal(&bench, &web, named()), None);
     let both = [v4(1), vec![from_cidr(81, "2001:db8::/32")]].concat();
     let full = refusal(&bench, &web, both).unwrap();
@@ -117,15 +130,27 @@ fn a_prefix_list_counts_in_its_own_family_by_what_it_weighs() {
     assert_eq!(refusal(&bench, &group, [v4(5), v6(60)].concat()), None);
     assert!(refusal(&bench, &group, vec![from_cidr(81, "10.0.0.0/8")]).is_some());
     let list = |id: &str| change(&group, Direction::Ingress, vec![peer(Peer::PrefixList(id.into()))]);
-    assert_eq!(bench.code(Write::AuthorizeRules(list("pl-01234567"))), "InvalidPrefixListID.NotFound");
-    assert_eq!(bench.code(Write::AuthorizeRules(list("list"))), "InvalidPrefixListId.Malformed");
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Authorize(list("pl-01234567")))),
+        "InvalidPrefixListID.NotFound"
+    );
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Authorize(list("list")))),
+        "InvalidPrefixListId.Malformed"
+    );
 }
 
 #[test]
 fn a_rule_is_not_modified_into_one_of_a_family_that_is_full() {
     let bench = Bench::new();
     let group = bench.group("web");
-    bench.write(Write::AuthorizeRules(change(&group, Direction::Ingress, [v4(60), v6(1)].concat()))).unwrap();
+    bench
+        .write(Write::SecurityGroup(SecurityGroupWrite::Authorize(change(
+            &group,
+            Direction::Ingress,
+            [v4(60), v6(1)].concat(),
+        ))))
+        .unwrap();
     let shown: ec2::DescribeSecurityGroupRules = serde_json::from_value(json!({})).unwrap();
     let shown = serde_json::to_value(bench.cloud.read(&shown).unwrap()).unwrap();
     let id_of = |name: &str, range: &str| {
@@ -151,19 +176,19 @@ fn five_groups_are_what_an_interface_has_of_an_instance_or_of_a_load_balancer() 
     let groups = |count: usize| ids.iter().take(count).cloned().map(Ref::Id).collect::<BTreeSet<_>>();
     bench.launch(RunInstances { groups: groups(5), ..bench.run("a") });
     let run = Box::new(RunInstances { groups: groups(6), ..bench.run("b") });
-    assert_eq!(bench.code(Write::RunInstances(run)), "SecurityGroupsPerInstanceLimitExceeded");
+    assert_eq!(bench.code(Write::Instance(InstanceWrite::Run(run))), "SecurityGroupsPerInstanceLimitExceeded");
     let balancer = |name: &str, count: usize| CreateLoadBalancer { groups: groups(count), ..bench.create_alb(name, 2) };
     bench.alb(balancer("full", 5));
-    let more = Write::CreateLoadBalancer(balancer("more", 6));
+    let more = Write::LoadBalancer(LoadBalancerWrite::Create(balancer("more", 6)));
     assert_eq!(bench.code(more), "InvalidConfigurationRequest");
 }
 
 #[test]
 fn the_groups_of_a_region_are_counted_together() {
-    let subnet = planner::resource::Subnet {
-        id: planner::id::SubnetId::parse("subnet-0000000d").unwrap(),
-        vpc: planner::id::VpcId::parse("vpc-00000001").unwrap(),
-        zone: planner::id::Zone("us-east-2d".to_owned()),
+    let subnet = aws_api::ec2::Subnet {
+        id: aws_api::id::SubnetId::parse("subnet-0000000d").unwrap(),
+        vpc: aws_api::id::VpcId::parse("vpc-00000001").unwrap(),
+        zone: aws_api::id::Zone("us-east-2d".to_owned()),
         has_ipv6: false,
         default_for_az: false,
     };
@@ -172,8 +197,11 @@ fn the_groups_of_a_region_are_counted_together() {
     // Each of the two VPCs came with one.
     bench.group("web");
     let other = |name: &str| CreateSecurityGroup { vpc: subnet.vpc.clone(), ..bench.create_group(name) };
-    bench.write(Write::CreateSecurityGroup(other("web"))).unwrap();
-    assert_eq!(bench.code(Write::CreateSecurityGroup(other("more"))), "SecurityGroupLimitExceeded");
+    bench.write(Write::SecurityGroup(SecurityGroupWrite::Create(other("web")))).unwrap();
+    assert_eq!(
+        bench.code(Write::SecurityGroup(SecurityGroupWrite::Create(other("more")))),
+        "SecurityGroupLimitExceeded"
+    );
 }
 
 proptest! {

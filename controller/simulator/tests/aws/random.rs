@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use engine::cloud::{Filter, Read, Reply};
-use planner::request::*;
-use planner::resource::*;
+use aws_api::ec2::{Direction, Instance, InstanceRead, InstanceState, InstanceWrite, RunInstances, Taggable};
+use aws_api::elbv2::{TargetGroupRead, TargetHealth};
+use aws_api::{Filter, Read, Ref, Reply, Write};
 use proptest::prelude::*;
 use simulator::Builder;
 use simulator::cloud::{Answer, App, Canonical, ReadLag};
@@ -23,14 +23,14 @@ fn disturb(bench: &Bench, env: &Env, step: usize, draw: &mut Prng) {
     };
     let zone = draw.below(3) as usize;
     let Some(id) = some(draw) else {
-        let _ = bench.write(Write::RunInstances(Box::new(bench.run_in(&format!("t{step}"), zone))));
+        let _ = bench.write(Write::Instance(InstanceWrite::Run(Box::new(bench.run_in(&format!("t{step}"), zone)))));
         return;
     };
     match draw.below(16) {
         0 | 1 => {
             let groups = BTreeSet::from([Ref::Id(env.group.clone())]);
             let run = RunInstances { groups, ..bench.run_in(&format!("t{step}"), zone) };
-            let _ = bench.write(Write::RunInstances(Box::new(run)));
+            let _ = bench.write(Write::Instance(InstanceWrite::Run(Box::new(run))));
         }
         2 => drop(console.terminate(&id)),
         3 => drop(console.stop(&id)),
@@ -75,7 +75,7 @@ fn history(seed: u64, steps: usize) -> (Vec<String>, String) {
     let mut draw = Prng::new(seed);
     for step in 0..steps {
         disturb(&bench, &env, step, &mut draw);
-        bench.read(Read::TargetHealth { target_group: env.targets.clone() }).unwrap();
+        bench.read(Read::TargetGroup(TargetGroupRead::Health { target_group: env.targets.clone() })).unwrap();
         bench.pass(draw.duration(secs(120)));
         check_invariants(&bench, &env);
     }
@@ -151,12 +151,14 @@ fn a_day_with_three_instances_that_somebody_looks_at_every_ten_seconds() {
     for step in 0..8640_u64 {
         bench.pass(secs(10));
         let filters = vec![Filter { name: "instance-state-name".into(), values: vec!["running".into()] }];
-        let Reply::Instances(running, None) = bench.read(Read::Instances { filters, page: None }).unwrap() else {
+        let Reply::Instances(running, None) =
+            bench.read(Read::Instance(InstanceRead::Describe { filters, page: None })).unwrap()
+        else {
             panic!()
         };
         assert_eq!(running.len(), members.len());
         let Reply::TargetHealth(targets) =
-            bench.read(Read::TargetHealth { target_group: env.targets.clone() }).unwrap()
+            bench.read(Read::TargetGroup(TargetGroupRead::Health { target_group: env.targets.clone() })).unwrap()
         else {
             panic!()
         };

@@ -1,9 +1,9 @@
 //! The record's own check of what its security groups come to, against AWS's count: what one takes, the other takes.
 
+use aws_api::ec2::{ChangeRules, Direction, Rule, SecurityGroupWrite};
+use aws_api::id::SecurityGroupId;
+use aws_api::{Ref, Write};
 use crds_schema::limits::{RuleCount, rules_of};
-use planner::id::SecurityGroupId;
-use planner::request::*;
-use planner::resource::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn entries(of: &[String]) -> Value {
 fn takes(bench: &Bench, group: &SecurityGroupId, rules: Vec<Rule>) -> bool {
     let direction = Direction::Ingress;
     let change = ChangeRules { group: Ref::Id(group.clone()), direction, rules: rules.into_iter().collect() };
-    match bench.write(Write::AuthorizeRules(change)) {
+    match bench.write(Write::SecurityGroup(SecurityGroupWrite::Authorize(change))) {
         Ok(_) => true,
         Err(error) => {
             assert!(error.is("RulesPerSecurityGroupLimitExceeded"), "{error:?}");

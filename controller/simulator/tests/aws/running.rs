@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use engine::clock::{Clock, Entropy, Purpose};
-use engine::cloud::{Cloud, Request};
-use engine::store::{Change, RecordStore};
+use aws_api::ec2::SecurityGroupWrite;
+use aws_api::elbv2::LoadBalancerRead;
+use aws_api::{Read, Request, Write};
 use jiff::SignedDuration;
-use planner::request::Write;
+use ports::{Change, Clock, Cloud, Entropy, Purpose, RecordStore};
 use serde_json::{Value, json};
 use simulator::executor::block_on;
 use simulator::{Builder, CrashPoints, Cut, Executor, Seeded, SimCloud, SimStore, VirtualClock};
@@ -104,7 +104,7 @@ async fn steps(cloud: &SimCloud, store: &SimStore, done: &Cell<u32>) {
         Value::Object(item) => vec![Change::Put(item, vec![])],
         other => panic!("{other}"),
     };
-    let create = planner::request::CreateSecurityGroup {
+    let create = aws_api::ec2::CreateSecurityGroup {
         name: "web".into(),
         description: "a test".into(),
         vpc: cloud.view().vpc(),
@@ -112,7 +112,7 @@ async fn steps(cloud: &SimCloud, store: &SimStore, done: &Cell<u32>) {
     };
     store.write(write("INTENT")).await.unwrap();
     done.set(1);
-    cloud.call(REGION, Request::Write(Write::CreateSecurityGroup(create))).await.unwrap();
+    cloud.call(REGION, Request::Write(Write::SecurityGroup(SecurityGroupWrite::Create(create)))).await.unwrap();
     done.set(2);
     store.write(write("DONE")).await.unwrap();
     done.set(3);
@@ -146,7 +146,7 @@ fn a_call_that_hangs_is_ended_by_dropping_it() {
     let cloud = Builder::new(1).build(&clock);
     cloud.fail_next(simulator::cloud::Calls::Any, simulator::cloud::Fault::Hang);
     let mut executor = Executor::new(&clock);
-    let call = cloud.call(REGION, Request::Read(engine::cloud::Read::LoadBalancers { names: vec![] }));
+    let call = cloud.call(REGION, Request::Read(Read::LoadBalancer(LoadBalancerRead::Describe { names: vec![] })));
     executor.start("a", async {
         call.await.unwrap();
     });

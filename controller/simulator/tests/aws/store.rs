@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use engine::clock::Clock;
-use engine::store::{Change, Condition, Item, Key, RecordStore, StoreError};
 use futures::join;
+use ports::{Change, Clock, Condition, Item, Key, RecordStore, StoreError};
 use serde_json::{Value, json};
 use simulator::executor::block_on;
 use simulator::store::StoreFault;

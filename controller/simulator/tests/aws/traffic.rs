@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use planner::id::InstanceId;
-use planner::request::{RunInstances, UserData};
-use planner::resource::TargetHealth;
+use aws_api::ec2::{RunInstances, UserData};
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::InstanceId;
 use serde_json::{Value, json};
 use simulator::cloud::api::elbv2;
 use simulator::cloud::traffic::{Answer, Asked, Decision, Forward, Meets, Traffic};
@@ -417,7 +417,7 @@ fn user_data_says_how_long_the_application_boots_and_what_its_health_depends_on(
     let bench = Bench::new();
     let env = bench.env(2);
     let launch = |token: &str, data: &str| {
-        let groups = std::collections::BTreeSet::from([planner::request::Ref::Id(env.group.clone())]);
+        let groups = std::collections::BTreeSet::from([aws_api::Ref::Id(env.group.clone())]);
         let user_data = Some(UserData::Text(data.to_owned()));
         let id = bench.launch(RunInstances { groups, user_data, ..bench.run(token) });
         bench.pass(secs(17));

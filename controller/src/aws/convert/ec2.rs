@@ -6,17 +6,17 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{
+    Image, Instance, InstanceState, NetworkInterface, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks,
+    Subnet, Volume,
+};
+use aws_api::id::{InstanceId, Zone};
+use aws_api::{Ref, Tags};
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types as sdk;
 use crds_schema::Cidr;
 use crds_schema::spec::HttpTokens;
 use jiff::Timestamp;
-use planner::id::{InstanceId, Zone};
-use planner::request::Ref;
-use planner::resource::{
-    Image, Instance, InstanceState, NetworkInterface, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks,
-    Subnet, Tags, Volume,
-};
 
 use super::{Read, Unreadable, id, id_if_any, need, need_text, number, text};
 

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use aws_api::Tags;
+use aws_api::elbv2::{
+    ElbTaggable, Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState, Target, TargetGroup,
+    TargetHealth, TargetHealthCheck,
+};
+use aws_api::id::{TargetGroupArn, Zone};
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use crds_schema::spec::{Protocol, Scheme};
-use planner::id::{TargetGroupArn, Zone};
-use planner::request::ElbTaggable;
-use planner::resource::{
-    Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState, Tags, Target, TargetGroup, TargetHealth,
-    TargetHealthCheck,
-};
 
 use super::{Read, Unreadable, each, id, id_if_any, need, need_text, number, text};
 

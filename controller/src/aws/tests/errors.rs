@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{ChangeRules, Direction, InstanceWrite, Peer, Rule, SecurityGroupWrite};
+use aws_api::elbv2::LoadBalancerRead;
+use aws_api::id::{InstanceId, SecurityGroupId};
+use aws_api::{CloudError, ErrorKind, Read, Ref, Reply, Request, Write};
 use aws_smithy_runtime_api::client::result::SdkError;
-use engine::cloud::{Cloud, Read, Reply, Request};
-use engine::error::{CloudError, ErrorKind};
-use planner::id::{InstanceId, SecurityGroupId};
-use planner::request::{ChangeRules, Ref, Write};
-use planner::resource::{Direction, Peer, Rule};
+use ports::Cloud;
 
 use super::super::{Aws, config};
 use super::requests::{create_group, create_listener, create_load_balancer, create_target_group, launch};
@@ -29,11 +29,11 @@ fn elbv2_error(code: &str, message: &str) -> String {
 }
 
 fn terminate() -> Write {
-    Write::TerminateInstances { instance: InstanceId::parse("i-1").unwrap() }
+    Write::Instance(InstanceWrite::Terminate { instance: InstanceId::parse("i-1").unwrap() })
 }
 
 fn load_balancers() -> Read {
-    Read::LoadBalancers { names: vec!["web".into()] }
+    Read::LoadBalancer(LoadBalancerRead::Describe { names: vec!["web".into()] })
 }
 
 /// The error of a call that is answered so each time that the SDK sends it.
@@ -114,7 +114,7 @@ async fn a_read_is_tried_twice_and_a_create_once() {
     let wire = Wire::that([Answers::Reset, Answers::With(200, NO_BALANCERS.to_owned())]);
     assert_eq!(wire.read(load_balancers()).await, Ok(Reply::LoadBalancers(vec![])));
     assert_eq!(wire.requests(), 2);
-    let run = Write::RunInstances(Box::new(launch()));
+    let run = Write::Instance(InstanceWrite::Run(Box::new(launch())));
     for create in [run, create_group(), create_load_balancer(), create_target_group(), create_listener()] {
         let wire = Wire::that([Answers::Reset, Answers::Reset]);
         wire.write(create).await.unwrap_err();
@@ -160,7 +160,7 @@ impl aws_credential_types::provider::ProvideCredentials for NoCredentials {
 fn a_request_that_cannot_be_built_is_ours_to_mend() {
     type Error = aws_sdk_ec2::operation::terminate_instances::TerminateInstancesError;
     let error = SdkError::<Error, _>::construction_failure("no instance id");
-    let error = super::super::classify::classify(engine::operation::Operation::TerminateInstances, error).at(None);
+    let error = super::super::classify::classify(aws_api::Operation::TerminateInstances, error).at(None);
     assert_eq!((error.kind, error.is_definite()), (ErrorKind::Bug, false));
 }
 
@@ -175,10 +175,14 @@ async fn a_revoked_rule_that_was_not_there_is_not_found() {
              <requestId>59dbff89</requestId><return>true</return>{unknown}</RevokeSecurityGroupIngressResponse>"
         )
     };
-    let done = Wire::with(200, &reply("")).write(Write::RevokeRules(revoke.clone())).await;
+    let done =
+        Wire::with(200, &reply("")).write(Write::SecurityGroup(SecurityGroupWrite::Revoke(revoke.clone()))).await;
     assert_eq!(done, Ok(Reply::Done));
     let unknown = "<unknownIpPermissionSet><item><ipProtocol>tcp</ipProtocol></item></unknownIpPermissionSet>";
-    let error = Wire::with(200, &reply(unknown)).write(Write::RevokeRules(revoke)).await.unwrap_err();
+    let error = Wire::with(200, &reply(unknown))
+        .write(Write::SecurityGroup(SecurityGroupWrite::Revoke(revoke)))
+        .await
+        .unwrap_err();
     assert!(error.is("InvalidPermission.NotFound") && error.kind == ErrorKind::NotFound, "{error}");
     assert_eq!(error.request_id.as_deref(), Some(REQUEST_ID));
 }

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_api::ec2::{
+    Image, ImageRead, Instance, InstanceRead, InstanceState, InstanceWrite, NetworkInterface, NetworkRead, Peer,
+    ProfileAssociation, Rule, SecurityGroup, SecurityGroupRead, StatusChecks, Subnet, Volume, VolumeRead,
+};
+use aws_api::elbv2::{
+    ElbTaggable, Elbv2TagsRead, Listener, ListenerAction, ListenerRead, ListenerRule, LoadBalancer, LoadBalancerRead,
+    LoadBalancerState, RuleRead, Target, TargetGroup, TargetGroupRead, TargetHealth, TargetHealthCheck,
+};
+use aws_api::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId, Zone};
+use aws_api::{ErrorKind, Read, Ref, Reply, ResourceId, Tags, Write};
 use crds_schema::Cidr;
 use crds_schema::spec::{HttpTokens, Protocol, Scheme};
-use engine::cloud::{Read, Reply};
-use engine::error::ErrorKind;
-use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SecurityGroupId, TargetGroupArn, VpcId, Zone};
-use planner::request::{ElbTaggable, Made, Ref, Write};
-use planner::resource::{
-    Image, Instance, InstanceState, Listener, ListenerAction, ListenerRule, LoadBalancer, LoadBalancerState,
-    NetworkInterface, Peer, ProfileAssociation, Rule, SecurityGroup, StatusChecks, Subnet, Tags, Target, TargetGroup,
-    TargetHealth, TargetHealthCheck, Volume,
-};
 
 use super::requests::{create_group, create_listener, create_load_balancer, create_target_group, id, launch};
 use super::{REQUEST_ID, Wire};
@@ -53,7 +54,7 @@ async fn unreadable(read: Read, body: &str, field: &str) {
 }
 
 fn instances() -> Read {
-    Read::Instances { filters: vec![], page: None }
+    Read::Instance(InstanceRead::Describe { filters: vec![], page: None })
 }
 
 #[tokio::test]
@@ -105,7 +106,7 @@ async fn one_unreadable_instance_fails_the_reply() {
 }
 
 fn security_groups() -> Read {
-    Read::SecurityGroups { filters: vec![], page: None }
+    Read::SecurityGroup(SecurityGroupRead::Describe { filters: vec![], page: None })
 }
 
 fn cidr(text: &str) -> Peer {
@@ -171,7 +172,10 @@ async fn subnets_offerings_images_and_status_are_read() {
         default_for_az: yes,
     };
     let subnets = vec![subnet("subnet-9d4a7b6c", "us-east-2a", true), subnet("subnet-6e7f829e", "us-east-2b", false)];
-    assert_eq!(reply(Read::Subnets { filters: vec![], page: None }, &body).await, Reply::Subnets(subnets, None));
+    assert_eq!(
+        reply(Read::Network(NetworkRead::Subnets { filters: vec![], page: None }), &body).await,
+        Reply::Subnets(subnets, None)
+    );
 
     let body = ec2(
         "DescribeInstanceTypeOfferings",
@@ -179,7 +183,7 @@ async fn subnets_offerings_images_and_status_are_read() {
          <locationType>availability-zone</locationType><location>us-east-2a</location></item>\
          </instanceTypeOfferingSet>",
     );
-    let read = Read::InstanceTypeOfferings { types: vec!["t3.medium".into()], page: None };
+    let read = Read::Network(NetworkRead::TypeOfferings { types: vec!["t3.medium".into()], page: None });
     let offered = vec![("t3.medium".to_owned(), Zone("us-east-2a".into()))];
     assert_eq!(reply(read, &body).await, Reply::InstanceTypeOfferings(offered, None));
 
@@ -197,7 +201,10 @@ async fn subnets_offerings_images_and_status_are_read() {
         root_device: Some("/dev/xvda".into()),
         ebs_devices: vec!["/dev/xvda".into()],
     };
-    assert_eq!(reply(Read::Images { ids: vec![id::<AmiId>("ami-1")] }, &body).await, Reply::Images(vec![image]));
+    assert_eq!(
+        reply(Read::Image(ImageRead::Describe { ids: vec![id::<AmiId>("ami-1")] }), &body).await,
+        Reply::Images(vec![image])
+    );
 }
 
 #[tokio::test]
@@ -219,7 +226,7 @@ async fn status_checks_are_as_bad_as_the_worse_of_the_two() {
     let items: String = (1..).zip(pairs).map(|(n, (instance, system, _))| item(n, instance, system)).collect();
     let body = ec2("DescribeInstanceStatus", &format!("<instanceStatusSet>{items}</instanceStatusSet>"));
     let expected = (1..).zip(pairs).map(|(n, pair)| (id::<InstanceId>(&format!("i-{n}")), pair.2)).collect();
-    let read = Read::InstanceStatus { ids: vec![id("i-1")], page: None };
+    let read = Read::Instance(InstanceRead::Status { ids: vec![id("i-1")], page: None });
     assert_eq!(reply(read, &body).await, Reply::InstanceStatus(expected, None));
 }
 
@@ -233,7 +240,7 @@ async fn a_profile_association_names_the_last_part_of_its_profile() {
         let set = format!("<iamInstanceProfileAssociationSet>{item}</iamInstanceProfileAssociationSet>");
         ec2("DescribeIamInstanceProfileAssociations", &format!("{set}<nextToken>more</nextToken>"))
     };
-    let read = || Read::ProfileAssociations { filters: vec![], page: None };
+    let read = || Read::Instance(InstanceRead::ProfileAssociations { filters: vec![], page: None });
     let expected = ProfileAssociation {
         id: id("iip-assoc-0db249b1f25fa24b8"),
         instance: id("i-09eb09efa73ec1dee"),
@@ -245,7 +252,7 @@ async fn a_profile_association_names_the_last_part_of_its_profile() {
 }
 
 fn load_balancers() -> Read {
-    Read::LoadBalancers { names: vec!["web".into()] }
+    Read::LoadBalancer(LoadBalancerRead::Describe { names: vec!["web".into()] })
 }
 
 fn the_load_balancer() -> LoadBalancer {
@@ -288,7 +295,7 @@ fn target_group(xml: &str) -> String {
 }
 
 async fn the_target_group(xml: &str) -> TargetGroup {
-    let read = Read::TargetGroups { names: vec!["web".into()] };
+    let read = Read::TargetGroup(TargetGroupRead::Describe { names: vec!["web".into()] });
     let Reply::TargetGroups(groups) = reply(read, &target_group(xml)).await else { panic!("another reply") };
     groups.into_iter().next().unwrap()
 }
@@ -335,7 +342,7 @@ fn check(protocol: &str, port: &str, path: &str, numbers: [u32; 4], matcher: &st
 }
 
 async fn the_listener(xml: &str) -> Listener {
-    let read = Read::Listeners { load_balancer: id(ALB), page: None };
+    let read = Read::Listener(ListenerRead::Describe { load_balancer: id(ALB), page: None });
     let Reply::Listeners(listeners, None) = reply(read, xml).await else { panic!("another reply") };
     listeners.into_iter().next().unwrap()
 }
@@ -403,7 +410,7 @@ async fn rules_are_read_but_for_the_default_one() {
     let forward = format!("<Type>forward</Type><TargetGroupArn>{GROUP}</TargetGroupArn>");
     let all = [rule("1", &path, fixed), rule("2", "", redirect), rule("30", "", &forward), rule("default", "", fixed)];
     let body = elbv2("DescribeRules", &format!("<Rules>{}</Rules><NextMarker>more</NextMarker>", all.concat()));
-    let read = || Read::Rules { listener: id(ALB), page: None };
+    let read = || Read::Rule(RuleRead::Describe { listener: id(ALB), page: None });
     let Reply::Rules(rules, page) = reply(read(), &body).await else { panic!("another reply") };
     let wanted = |priority, conditions: &[&str], action| ListenerRule {
         arn: id(arn),
@@ -438,7 +445,7 @@ async fn volumes_are_read_with_the_instance_that_they_are_attached_to() {
     );
     let expected =
         Volume { id: id("vol-1"), instance: id("i-1"), tags: Tags::from([("Name".into(), "shop-1".into())]) };
-    let read = Read::Volumes { filters: vec![], page: None };
+    let read = Read::Volume(VolumeRead::Describe { filters: vec![], page: None });
     assert_eq!(reply(read, &ec2("DescribeVolumes", &body)).await, Reply::Volumes(vec![expected], None));
 }
 
@@ -471,7 +478,7 @@ async fn interfaces_are_read_with_who_made_them_and_what_they_are_attached_to() 
         tags: Tags::from([("Name".into(), "mine".into())]),
         ..service.clone()
     };
-    let read = Read::NetworkInterfaces { filters: vec![], page: None };
+    let read = Read::Network(NetworkRead::Interfaces { filters: vec![], page: None });
     assert_eq!(reply(read, &body).await, Reply::NetworkInterfaces(vec![service, instance], None));
 }
 
@@ -490,7 +497,7 @@ async fn target_health_is_read_with_its_reason() {
         let all = format!("<TargetHealthDescriptions>{members}</TargetHealthDescriptions>");
         elbv2("DescribeTargetHealth", &all)
     };
-    let read = || Read::TargetHealth { target_group: id(GROUP) };
+    let read = || Read::TargetGroup(TargetGroupRead::Health { target_group: id(GROUP) });
     let target = |id: &str, health, reason: Option<&str>, description: Option<&str>| Target {
         id: id.into(),
         port: 8080,
@@ -517,7 +524,7 @@ async fn tags_find_back_to_what_was_asked_about() {
     };
     let body = |all: &str| elbv2("DescribeTags", &format!("<TagDescriptions>{all}</TagDescriptions>"));
     let (balancer, group) = (ElbTaggable::LoadBalancer(id(ALB)), ElbTaggable::TargetGroup(id(GROUP)));
-    let read = || Read::Tags { resources: vec![balancer.clone(), group.clone()] };
+    let read = || Read::Elbv2Tags(Elbv2TagsRead::Describe { resources: vec![balancer.clone(), group.clone()] });
     let other_way_round = body(&[tagged(GROUP, "group"), tagged(ALB, "balancer")].concat());
     let named = |name: &str| Tags::from([("Name".into(), name.into())]);
     let expected = vec![(balancer.clone(), named("balancer")), (group.clone(), named("group"))];
@@ -534,7 +541,7 @@ async fn attributes_are_a_map() {
         ("idle_timeout.timeout_seconds".into(), "60".into()),
         ("access_logs.s3.bucket".into(), String::new()),
     ]);
-    let read = Read::LoadBalancerAttributes { load_balancer: id(ALB) };
+    let read = Read::LoadBalancer(LoadBalancerRead::Attributes { load_balancer: id(ALB) });
     assert_eq!(reply(read, &body).await, Reply::Attributes(expected));
 }
 
@@ -545,11 +552,15 @@ async fn a_create_returns_the_id_of_what_it_made() {
     let ran = "<instancesSet><item><instanceId>i-1</instanceId></item></instancesSet>";
     let (balancer, group, listener) = (of(ALB, "LoadBalancer"), of(GROUP, "TargetGroup"), of(ALB, "Listener"));
     let creates = [
-        (Write::RunInstances(Box::new(launch())), ec2("RunInstances", ran), Made::Instance(id("i-1"))),
-        (create_group(), ec2("CreateSecurityGroup", "<groupId>sg-1</groupId>"), Made::SecurityGroup(id("sg-1"))),
-        (create_load_balancer(), elbv2("CreateLoadBalancer", &balancer), Made::LoadBalancer(id(ALB))),
-        (create_target_group(), elbv2("CreateTargetGroup", &group), Made::TargetGroup(id(GROUP))),
-        (create_listener(), elbv2("CreateListener", &listener), Made::Listener(id(ALB))),
+        (
+            Write::Instance(InstanceWrite::Run(Box::new(launch()))),
+            ec2("RunInstances", ran),
+            ResourceId::Instance(id("i-1")),
+        ),
+        (create_group(), ec2("CreateSecurityGroup", "<groupId>sg-1</groupId>"), ResourceId::SecurityGroup(id("sg-1"))),
+        (create_load_balancer(), elbv2("CreateLoadBalancer", &balancer), ResourceId::LoadBalancer(id(ALB))),
+        (create_target_group(), elbv2("CreateTargetGroup", &group), ResourceId::TargetGroup(id(GROUP))),
+        (create_listener(), elbv2("CreateListener", &listener), ResourceId::Listener(id(ALB))),
     ];
     for (write, body, made) in creates {
         assert_eq!(Wire::with(200, &body).write(write).await, Ok(Reply::Made(made)));
@@ -559,7 +570,7 @@ async fn a_create_returns_the_id_of_what_it_made() {
 #[tokio::test]
 async fn a_create_whose_reply_names_nothing_may_have_worked() {
     for (write, body) in [
-        (Write::RunInstances(Box::new(launch())), ec2("RunInstances", "<instancesSet/>")),
+        (Write::Instance(InstanceWrite::Run(Box::new(launch()))), ec2("RunInstances", "<instancesSet/>")),
         (create_group(), ec2("CreateSecurityGroup", "<return>true</return>")),
         (create_load_balancer(), elbv2("CreateLoadBalancer", "<LoadBalancers/>")),
     ] {

@@ -2,24 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::ec2::{
+    BlockDeviceRequest, ChangeRules, CreateSecurityGroup, Direction, Ec2TagsWrite, ImageRead, InstanceRead,
+    InstanceWrite, MetadataRequest, NetworkRead, Peer, ProfileChange, Rule, RunInstances, SecurityGroupRead,
+    SecurityGroupWrite, Taggable, UserData, VolumeRead,
+};
+use aws_api::elbv2::{
+    CreateListener, CreateLoadBalancer, CreateTargetGroup, ElbTaggable, Elbv2TagsRead, Elbv2TagsWrite, ListenerRead,
+    ListenerWrite, LoadBalancerRead, LoadBalancerWrite, RuleRead, TargetGroupRead, TargetGroupWrite, TargetHealthCheck,
+};
+use aws_api::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SubnetId, TargetGroupArn, VpcId, Zone};
+use aws_api::{ActionId, ErrorKind, Filter, Read, Ref, Tags, Write};
 use crds_schema::Cidr;
 use crds_schema::spec::{HttpTokens, Protocol, Scheme};
-use engine::cloud::{Filter, Read};
-use engine::error::ErrorKind;
-use planner::id::{AmiId, InstanceId, ListenerArn, LoadBalancerArn, SubnetId, TargetGroupArn, VpcId, Zone};
-use planner::request::{
-    ActionId, BlockDeviceRequest, ChangeRules, CreateListener, CreateLoadBalancer, CreateSecurityGroup,
-    CreateTargetGroup, ElbTaggable, MetadataRequest, ProfileChange, Ref, RunInstances, Taggable, UserData, Write,
-};
-use planner::resource::{Direction, Peer, Rule, Tags, TargetHealthCheck};
 
 use super::Wire;
 
-pub(super) fn id<T: TryFrom<String, Error = planner::id::NotAnId>>(text: &str) -> T {
+pub(super) fn id<T: TryFrom<String, Error = aws_api::id::NotAnId>>(text: &str) -> T {
     T::try_from(text.to_owned()).unwrap()
 }
 
-pub(super) fn made<T: TryFrom<String, Error = planner::id::NotAnId>>(text: &str) -> Ref<T> {
+pub(super) fn made<T: TryFrom<String, Error = aws_api::id::NotAnId>>(text: &str) -> Ref<T> {
     Ref::Id(id(text))
 }
 
@@ -86,43 +89,43 @@ fn subnets() -> BTreeSet<SubnetId> {
 }
 
 pub(super) fn create_group() -> Write {
-    Write::CreateSecurityGroup(CreateSecurityGroup {
+    Write::SecurityGroup(SecurityGroupWrite::Create(CreateSecurityGroup {
         name: "staging-alb-sg".into(),
         description: "in & out".into(),
         vpc: id::<VpcId>("vpc-1"),
         tags: tags(&[("understudy:uid", "env-1")]),
-    })
+    }))
 }
 
 pub(super) fn create_load_balancer() -> Write {
-    Write::CreateLoadBalancer(CreateLoadBalancer {
+    Write::LoadBalancer(LoadBalancerWrite::Create(CreateLoadBalancer {
         name: "staging-alb".into(),
         scheme: Scheme::InternetFacing,
         subnets: subnets(),
         groups: BTreeSet::from([made("sg-1")]),
         tags: tags(&[("understudy:intent", "in-1")]),
-    })
+    }))
 }
 
 pub(super) fn create_target_group() -> Write {
-    Write::CreateTargetGroup(CreateTargetGroup {
+    Write::TargetGroup(TargetGroupWrite::Create(CreateTargetGroup {
         name: "staging-web-1a2b".into(),
         protocol: Protocol::Http,
         port: 8080,
         vpc: id("vpc-1"),
         health_check: health_check(),
         tags: tags(&[("Name", "staging")]),
-    })
+    }))
 }
 
 pub(super) fn create_listener() -> Write {
-    Write::CreateListener(CreateListener {
+    Write::Listener(ListenerWrite::Create(CreateListener {
         load_balancer: Ref::Id(alb()),
         protocol: Protocol::Http,
         port: 80,
         forward_to: Ref::Id(group("web/1")),
         tags: tags(&[("Name", "staging")]),
-    })
+    }))
 }
 
 fn rule(protocol: &str, ports: Option<(i32, i32)>, peer: Peer) -> Rule {
@@ -199,7 +202,7 @@ async fn a_launch_carries_its_token_and_tags() {
         TagSpecification.2.ResourceType=volume
         TagSpecification.2.Tag.1.Key=Name
         TagSpecification.2.Tag.1.Value=staging-1";
-    writes(Write::RunInstances(Box::new(launch())), expected).await;
+    writes(Write::Instance(InstanceWrite::Run(Box::new(launch()))), expected).await;
 }
 
 #[tokio::test]
@@ -232,7 +235,7 @@ async fn a_launch_with_a_public_address_puts_subnet_and_groups_on_the_interface(
         TagSpecification.1.ResourceType=instance
         TagSpecification.1.Tag.1.Key=Name
         TagSpecification.1.Tag.1.Value=staging-1";
-    writes(Write::RunInstances(Box::new(bare)), expected).await;
+    writes(Write::Instance(InstanceWrite::Run(Box::new(bare))), expected).await;
 }
 
 #[tokio::test]
@@ -260,22 +263,27 @@ async fn user_data_that_is_base64_already_is_sent_as_it_is() {
         MetadataOptions.HttpEndpoint=enabled
         MetadataOptions.HttpTokens=required
         MetadataOptions.HttpPutResponseHopLimit=2";
-    writes(Write::RunInstances(Box::new(bare)), expected).await;
+    writes(Write::Instance(InstanceWrite::Run(Box::new(bare))), expected).await;
 }
 
 #[tokio::test]
 async fn what_is_not_resolved_is_not_sent() {
     let unfilled = RunInstances { user_data: Some(UserData::Revision(7)), ..launch() };
-    refuses(Write::RunInstances(Box::new(unfilled)), "revision 7").await;
+    refuses(Write::Instance(InstanceWrite::Run(Box::new(unfilled))), "revision 7").await;
     let unresolved =
         RunInstances { groups: BTreeSet::from([Ref::Made(ActionId("create-group/1".into()))]), ..launch() };
-    refuses(Write::RunInstances(Box::new(unresolved)), "create-group/1").await;
+    refuses(Write::Instance(InstanceWrite::Run(Box::new(unresolved))), "create-group/1").await;
     let peer = rule("tcp", None, Peer::Group(Ref::Made(ActionId("create-group/2".into()))));
     let change = ChangeRules { rules: BTreeSet::from([peer]), ..rules(Direction::Ingress) };
-    refuses(Write::AuthorizeRules(change), "create-group/2").await;
+    refuses(Write::SecurityGroup(SecurityGroupWrite::Authorize(change)), "create-group/2").await;
     let forward_to = Ref::Made(ActionId("create-target-group".into()));
     refuses(
-        Write::SetListener { listener: listener(), protocol: Protocol::Http, forward_to, warm: None },
+        Write::Listener(ListenerWrite::Modify {
+            listener: listener(),
+            protocol: Protocol::Http,
+            forward_to,
+            warm: None,
+        }),
         "target-group",
     )
     .await;
@@ -285,13 +293,13 @@ async fn what_is_not_resolved_is_not_sent() {
 async fn an_empty_list_that_would_mean_all_is_not_sent() {
     // EC2 DeleteTags without tags deletes all of them.
     let keys = BTreeSet::new();
-    refuses(Write::DeleteTags { resource: Taggable::Instance(id("i-1")), keys }, "a tag key").await;
+    refuses(Write::Ec2Tags(Ec2TagsWrite::Delete { resource: Taggable::Instance(id("i-1")), keys }), "a tag key").await;
     for read in [
-        Read::Images { ids: vec![] },
-        Read::InstanceStatus { ids: vec![], page: None },
-        Read::InstanceTypeOfferings { types: vec![], page: None },
-        Read::LoadBalancers { names: vec![] },
-        Read::TargetGroups { names: vec![] },
+        Read::Image(ImageRead::Describe { ids: vec![] }),
+        Read::Instance(InstanceRead::Status { ids: vec![], page: None }),
+        Read::Network(NetworkRead::TypeOfferings { types: vec![], page: None }),
+        Read::LoadBalancer(LoadBalancerRead::Describe { names: vec![] }),
+        Read::TargetGroup(TargetGroupRead::Describe { names: vec![] }),
     ] {
         let wire = Wire::default();
         assert_eq!((wire.read(read).await.unwrap_err().kind, wire.requests()), (ErrorKind::Bug, 0));
@@ -309,7 +317,11 @@ async fn a_security_group_is_tagged_as_it_is_made() {
         TagSpecification.1.Tag.1.Key=understudy:uid
         TagSpecification.1.Tag.1.Value=env-1";
     writes(create_group(), expected).await;
-    writes(Write::DeleteSecurityGroup { group: id("sg-1") }, "Action=DeleteSecurityGroup\nGroupId=sg-1").await;
+    writes(
+        Write::SecurityGroup(SecurityGroupWrite::Delete { group: id("sg-1") }),
+        "Action=DeleteSecurityGroup\nGroupId=sg-1",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -331,19 +343,37 @@ async fn each_rule_is_a_permission_of_its_own() {
         IpPermissions.4.ToPort=8081
         IpPermissions.4.Groups.1.GroupId=sg-2";
     let of = |action| format!("Action={action}{permissions}");
-    writes(Write::AuthorizeRules(rules(Direction::Ingress)), &of("AuthorizeSecurityGroupIngress")).await;
-    writes(Write::AuthorizeRules(rules(Direction::Egress)), &of("AuthorizeSecurityGroupEgress")).await;
-    writes(Write::RevokeRules(rules(Direction::Ingress)), &of("RevokeSecurityGroupIngress")).await;
-    writes(Write::RevokeRules(rules(Direction::Egress)), &of("RevokeSecurityGroupEgress")).await;
+    writes(
+        Write::SecurityGroup(SecurityGroupWrite::Authorize(rules(Direction::Ingress))),
+        &of("AuthorizeSecurityGroupIngress"),
+    )
+    .await;
+    writes(
+        Write::SecurityGroup(SecurityGroupWrite::Authorize(rules(Direction::Egress))),
+        &of("AuthorizeSecurityGroupEgress"),
+    )
+    .await;
+    writes(
+        Write::SecurityGroup(SecurityGroupWrite::Revoke(rules(Direction::Ingress))),
+        &of("RevokeSecurityGroupIngress"),
+    )
+    .await;
+    writes(
+        Write::SecurityGroup(SecurityGroupWrite::Revoke(rules(Direction::Egress))),
+        &of("RevokeSecurityGroupEgress"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_instance_is_changed_and_ended() {
     let instance: InstanceId = id("i-1");
-    let terminate = Write::TerminateInstances { instance: instance.clone() };
+    let terminate = Write::Instance(InstanceWrite::Terminate { instance: instance.clone() });
     writes(terminate, "Action=TerminateInstances\nInstanceId.1=i-1").await;
-    let groups =
-        Write::SetInstanceGroups { instance: instance.clone(), groups: BTreeSet::from([made("sg-1"), made("sg-2")]) };
+    let groups = Write::Instance(InstanceWrite::SetGroups {
+        instance: instance.clone(),
+        groups: BTreeSet::from([made("sg-1"), made("sg-2")]),
+    });
     writes(groups, "Action=ModifyInstanceAttribute\nInstanceId=i-1\nGroupId.1=sg-1\nGroupId.2=sg-2").await;
     let options = MetadataRequest { http_tokens: HttpTokens::Optional, hop_limit: 1 };
     let expected = "
@@ -351,12 +381,12 @@ async fn an_instance_is_changed_and_ended() {
         InstanceId=i-1
         HttpTokens=optional
         HttpPutResponseHopLimit=1";
-    writes(Write::SetMetadataOptions { instance, options }, expected).await;
+    writes(Write::Instance(InstanceWrite::SetMetadataOptions { instance, options }), expected).await;
 }
 
 #[tokio::test]
 async fn a_profile_is_given_replaced_and_taken() {
-    let change = |change| Write::ChangeProfile { instance: id("i-1"), change };
+    let change = |change| Write::Instance(InstanceWrite::ChangeProfile { instance: id("i-1"), change });
     let expected = "
         Action=AssociateIamInstanceProfile
         InstanceId=i-1
@@ -374,17 +404,24 @@ async fn a_profile_is_given_replaced_and_taken() {
 
 #[tokio::test]
 async fn tags_are_put_and_taken() {
-    let put = Write::CreateTags { resource: Taggable::Instance(id("i-1")), tags: tags(&[("CostCenter", "42")]) };
+    let put = Write::Ec2Tags(Ec2TagsWrite::Create {
+        resource: Taggable::Instance(id("i-1")),
+        tags: tags(&[("CostCenter", "42")]),
+    });
     writes(put, "Action=CreateTags\nResourceId.1=i-1\nTag.1.Key=CostCenter\nTag.1.Value=42").await;
     let keys = BTreeSet::from(["CostCenter".to_owned()]);
-    let take = Write::DeleteTags { resource: Taggable::SecurityGroup(made("sg-1")), keys: keys.clone() };
+    let take =
+        Write::Ec2Tags(Ec2TagsWrite::Delete { resource: Taggable::SecurityGroup(made("sg-1")), keys: keys.clone() });
     writes(take, "Action=DeleteTags\nResourceId.1=sg-1\nTag.1.Key=CostCenter").await;
-    let put = Write::AddTags { resource: ElbTaggable::LoadBalancer(alb()), tags: tags(&[("CostCenter", "42")]) };
+    let put = Write::Elbv2Tags(Elbv2TagsWrite::Add {
+        resource: ElbTaggable::LoadBalancer(alb()),
+        tags: tags(&[("CostCenter", "42")]),
+    });
     let arn = alb();
     let expected =
         format!("Action=AddTags\nResourceArns.member.1={arn}\nTags.member.1.Key=CostCenter\nTags.member.1.Value=42");
     writes(put, &expected).await;
-    let take = Write::RemoveTags { resource: ElbTaggable::Listener(listener()), keys };
+    let take = Write::Elbv2Tags(Elbv2TagsWrite::Remove { resource: ElbTaggable::Listener(listener()), keys });
     let arn = listener();
     writes(take, &format!("Action=RemoveTags\nResourceArns.member.1={arn}\nTagKeys.member.1=CostCenter")).await;
 }
@@ -405,20 +442,23 @@ async fn a_load_balancer_is_made_changed_and_removed() {
     let arn = alb();
     let attributes = tags(&[("idle_timeout.timeout_seconds", "60")]);
     writes(
-        Write::SetLoadBalancerAttributes { load_balancer: Ref::Id(alb()), attributes },
+        Write::LoadBalancer(LoadBalancerWrite::SetAttributes { load_balancer: Ref::Id(alb()), attributes }),
         &format!(
             "Action=ModifyLoadBalancerAttributes\nLoadBalancerArn={arn}
              Attributes.member.1.Key=idle_timeout.timeout_seconds\nAttributes.member.1.Value=60"
         ),
     )
     .await;
-    let set = Write::SetSubnets { load_balancer: alb(), subnets: subnets() };
+    let set = Write::LoadBalancer(LoadBalancerWrite::SetSubnets { load_balancer: alb(), subnets: subnets() });
     let expected =
         format!("Action=SetSubnets\nLoadBalancerArn={arn}\nSubnets.member.1=subnet-0aaa\nSubnets.member.2=subnet-0bbb");
     writes(set, &expected).await;
-    let set = Write::SetLoadBalancerGroups { load_balancer: alb(), groups: BTreeSet::from([made("sg-2")]) };
+    let set = Write::LoadBalancer(LoadBalancerWrite::SetGroups {
+        load_balancer: alb(),
+        groups: BTreeSet::from([made("sg-2")]),
+    });
     writes(set, &format!("Action=SetSecurityGroups\nLoadBalancerArn={arn}\nSecurityGroups.member.1=sg-2")).await;
-    let delete = Write::DeleteLoadBalancer { load_balancer: alb() };
+    let delete = Write::LoadBalancer(LoadBalancerWrite::Delete { load_balancer: alb() });
     writes(delete, &format!("Action=DeleteLoadBalancer\nLoadBalancerArn={arn}")).await;
 }
 
@@ -437,11 +477,14 @@ async fn a_target_group_is_made_changed_and_removed() {
                      VpcId=vpc-1\nTags.member.1.Key=Name\nTags.member.1.Value=staging";
     writes(create_target_group(), &format!("{of_create}{check}")).await;
     let arn = group("web/1");
-    let set = Write::SetHealthCheck { target_group: arn.clone(), health_check: health_check() };
+    let set = Write::TargetGroup(TargetGroupWrite::SetHealthCheck {
+        target_group: arn.clone(),
+        health_check: health_check(),
+    });
     writes(set, &format!("Action=ModifyTargetGroup\nTargetGroupArn={arn}{check}")).await;
     let attributes = tags(&[("stickiness.enabled", "true"), ("stickiness.type", "lb_cookie")]);
     writes(
-        Write::SetTargetGroupAttributes { target_group: Ref::Id(arn.clone()), attributes },
+        Write::TargetGroup(TargetGroupWrite::SetAttributes { target_group: Ref::Id(arn.clone()), attributes }),
         &format!(
             "Action=ModifyTargetGroupAttributes\nTargetGroupArn={arn}
              Attributes.member.1.Key=stickiness.enabled\nAttributes.member.1.Value=true
@@ -449,7 +492,7 @@ async fn a_target_group_is_made_changed_and_removed() {
         ),
     )
     .await;
-    let delete = Write::DeleteTargetGroup { target_group: arn.clone() };
+    let delete = Write::TargetGroup(TargetGroupWrite::Delete { target_group: arn.clone() });
     writes(delete, &format!("Action=DeleteTargetGroup\nTargetGroupArn={arn}")).await;
 }
 
@@ -458,10 +501,11 @@ async fn targets_are_named_with_their_ports() {
     let arn = group("web/1");
     let targets = format!("\nTargetGroupArn={arn}\nTargets.member.1.Id=i-1\nTargets.member.1.Port=8080");
     let instances = BTreeSet::from([id("i-1")]);
-    let register = Write::RegisterTargets { target_group: Ref::Id(arn.clone()), instances, port: 8080 };
+    let register =
+        Write::TargetGroup(TargetGroupWrite::Register { target_group: Ref::Id(arn.clone()), instances, port: 8080 });
     writes(register, &format!("Action=RegisterTargets{targets}")).await;
     let out = BTreeSet::from([("i-1".to_owned(), 8080)]);
-    let deregister = Write::DeregisterTargets { target_group: arn, targets: out };
+    let deregister = Write::TargetGroup(TargetGroupWrite::Deregister { target_group: arn, targets: out });
     writes(deregister, &format!("Action=DeregisterTargets{targets}")).await;
 }
 
@@ -475,11 +519,13 @@ async fn a_listener_is_made_moved_and_removed() {
          Tags.member.1.Key=Name\nTags.member.1.Value=staging"
     );
     writes(create_listener(), &expected).await;
-    let set = |warm| Write::SetListener {
-        listener: listener(),
-        protocol: Protocol::Http,
-        forward_to: Ref::Id(group("web/1")),
-        warm,
+    let set = |warm| {
+        Write::Listener(ListenerWrite::Modify {
+            listener: listener(),
+            protocol: Protocol::Http,
+            forward_to: Ref::Id(group("web/1")),
+            warm,
+        })
     };
     let start =
         format!("Action=ModifyListener\nListenerArn={arn}\nProtocol=HTTP\nDefaultActions.member.1.Type=forward");
@@ -490,7 +536,11 @@ async fn a_listener_is_made_moved_and_removed() {
          {groups}.2.TargetGroupArn={new}\n{groups}.2.Weight=0"
     );
     writes(set(Some(Ref::Id(new))), &expected).await;
-    writes(Write::DeleteListener { listener: listener() }, &format!("Action=DeleteListener\nListenerArn={arn}")).await;
+    writes(
+        Write::Listener(ListenerWrite::Delete { listener: listener() }),
+        &format!("Action=DeleteListener\nListenerArn={arn}"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -504,28 +554,40 @@ async fn ec2_is_read_by_filters_and_the_largest_pages() {
         MaxResults=1000";
     let page = || Some("more".to_owned());
     let of = |action| format!("Action={action}{asked}");
-    reads(Read::Subnets { filters: filters(), page: page() }, &of("DescribeSubnets")).await;
-    reads(Read::SecurityGroups { filters: filters(), page: page() }, &of("DescribeSecurityGroups")).await;
-    reads(Read::Instances { filters: filters(), page: page() }, &of("DescribeInstances")).await;
-    reads(Read::NetworkInterfaces { filters: filters(), page: page() }, &of("DescribeNetworkInterfaces")).await;
-    reads(Read::Volumes { filters: filters(), page: page() }, &of("DescribeVolumes")).await;
-    let read = Read::ProfileAssociations { filters: filters(), page: page() };
+    reads(Read::Network(NetworkRead::Subnets { filters: filters(), page: page() }), &of("DescribeSubnets")).await;
+    reads(
+        Read::SecurityGroup(SecurityGroupRead::Describe { filters: filters(), page: page() }),
+        &of("DescribeSecurityGroups"),
+    )
+    .await;
+    reads(Read::Instance(InstanceRead::Describe { filters: filters(), page: page() }), &of("DescribeInstances")).await;
+    reads(
+        Read::Network(NetworkRead::Interfaces { filters: filters(), page: page() }),
+        &of("DescribeNetworkInterfaces"),
+    )
+    .await;
+    reads(Read::Volume(VolumeRead::Describe { filters: filters(), page: page() }), &of("DescribeVolumes")).await;
+    let read = Read::Instance(InstanceRead::ProfileAssociations { filters: filters(), page: page() });
     reads(read, &of("DescribeIamInstanceProfileAssociations")).await;
-    reads(Read::Instances { filters: vec![], page: None }, "Action=DescribeInstances\nMaxResults=1000").await;
+    reads(
+        Read::Instance(InstanceRead::Describe { filters: vec![], page: None }),
+        "Action=DescribeInstances\nMaxResults=1000",
+    )
+    .await;
     let expected = "
         Action=DescribeInstanceTypeOfferings
         LocationType=availability-zone
         Filter.1.Name=instance-type
         Filter.1.Value.1=t3.medium
         MaxResults=1000";
-    reads(Read::InstanceTypeOfferings { types: vec!["t3.medium".into()], page: None }, expected).await;
+    reads(Read::Network(NetworkRead::TypeOfferings { types: vec!["t3.medium".into()], page: None }), expected).await;
 }
 
 #[tokio::test]
 async fn ec2_is_read_by_id_without_a_page_size() {
     let ids = vec![id::<AmiId>("ami-1"), id("ami-2")];
-    reads(Read::Images { ids }, "Action=DescribeImages\nImageId.1=ami-1\nImageId.2=ami-2").await;
-    let status = Read::InstanceStatus { ids: vec![id("i-1")], page: Some("more".into()) };
+    reads(Read::Image(ImageRead::Describe { ids }), "Action=DescribeImages\nImageId.1=ami-1\nImageId.2=ami-2").await;
+    let status = Read::Instance(InstanceRead::Status { ids: vec![id("i-1")], page: Some("more".into()) });
     let expected = "
         Action=DescribeInstanceStatus
         InstanceId.1=i-1
@@ -538,30 +600,38 @@ async fn ec2_is_read_by_id_without_a_page_size() {
 async fn elbv2_is_read_by_name_and_arn() {
     let names = || vec!["a".to_owned(), "b".to_owned()];
     let named = "\nNames.member.1=a\nNames.member.2=b";
-    reads(Read::LoadBalancers { names: names() }, &format!("Action=DescribeLoadBalancers{named}")).await;
-    reads(Read::TargetGroups { names: names() }, &format!("Action=DescribeTargetGroups{named}")).await;
+    reads(
+        Read::LoadBalancer(LoadBalancerRead::Describe { names: names() }),
+        &format!("Action=DescribeLoadBalancers{named}"),
+    )
+    .await;
+    reads(
+        Read::TargetGroup(TargetGroupRead::Describe { names: names() }),
+        &format!("Action=DescribeTargetGroups{named}"),
+    )
+    .await;
     let balancer = format!("LoadBalancerArn={}", alb());
-    let read = Read::LoadBalancerAttributes { load_balancer: alb() };
+    let read = Read::LoadBalancer(LoadBalancerRead::Attributes { load_balancer: alb() });
     reads(read, &format!("Action=DescribeLoadBalancerAttributes\n{balancer}")).await;
-    let read = Read::Listeners { load_balancer: alb(), page: Some("more".into()) };
+    let read = Read::Listener(ListenerRead::Describe { load_balancer: alb(), page: Some("more".into()) });
     reads(read, &format!("Action=DescribeListeners\n{balancer}\nMarker=more\nPageSize=400")).await;
-    let read = Read::Rules { listener: listener(), page: Some("more".into()) };
+    let read = Read::Rule(RuleRead::Describe { listener: listener(), page: Some("more".into()) });
     let of = format!("Action=DescribeRules\nListenerArn={}\nMarker=more\nPageSize=400", listener());
     reads(read, &of).await;
     let targets = format!("TargetGroupArn={}", group("web/1"));
-    let read = Read::TargetGroupAttributes { target_group: group("web/1") };
+    let read = Read::TargetGroup(TargetGroupRead::Attributes { target_group: group("web/1") });
     reads(read, &format!("Action=DescribeTargetGroupAttributes\n{targets}")).await;
-    let read = Read::TargetHealth { target_group: group("web/1") };
+    let read = Read::TargetGroup(TargetGroupRead::Health { target_group: group("web/1") });
     reads(read, &format!("Action=DescribeTargetHealth\n{targets}")).await;
     let resources = vec![ElbTaggable::LoadBalancer(alb()), ElbTaggable::TargetGroup(group("web/1"))];
     let (first, second) = (alb(), group("web/1"));
     let expected = format!("Action=DescribeTags\nResourceArns.member.1={first}\nResourceArns.member.2={second}");
-    reads(Read::Tags { resources }, &expected).await;
+    reads(Read::Elbv2Tags(Elbv2TagsRead::Describe { resources }), &expected).await;
 }
 
 #[tokio::test]
 async fn a_call_goes_to_the_endpoint_given() {
     let wire = Wire::with(400, "");
-    wire.write(Write::DeleteSecurityGroup { group: id("sg-1") }).await.unwrap_err();
+    wire.write(Write::SecurityGroup(SecurityGroupWrite::Delete { group: id("sg-1") })).await.unwrap_err();
     assert!(wire.0.lock().unwrap().requests[0].0.starts_with("http://aws.example/"));
 }

@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_api::ec2::InstanceWrite;
+use aws_api::elbv2::TargetGroupWrite;
+use aws_api::{Effect, Write};
 use engine::items::{DONE_PASSES, EVENTS};
 use engine::journal::{Entry, Line};
-use engine::store::Item;
-use planner::request::Write;
+use ports::Item;
 use serde_json::Value;
 use simulator::cloud::tape::{Arrival, Came, Changed};
 
@@ -120,34 +122,15 @@ pub fn sentence(line: &Line) -> String {
 fn is_of(line: &Line, changed: &Changed) -> bool {
     let names = || touched(changed).iter().any(|id| line.id.0.contains(id.as_str()) || line.resource == *id);
     let kind = line.kind.as_str();
-    match &changed.write {
-        Write::RunInstances(_) => matches!(kind, "create" | "replay") && line.id.0.starts_with("launch/"),
-        Write::CreateSecurityGroup(_)
-        | Write::CreateLoadBalancer(_)
-        | Write::CreateTargetGroup(_)
-        | Write::CreateListener(_) => matches!(kind, "create" | "replay"),
-        Write::TerminateInstances { .. } => kind == "terminate" && names(),
-        Write::DeregisterTargets { .. } => matches!(kind, "takeOut" | "change"),
-        Write::DeleteSecurityGroup { .. } | Write::DeleteLoadBalancer { .. } | Write::DeleteTargetGroup { .. } => {
-            kind == "delete"
+    match (&changed.write, changed.write.effect()) {
+        (Write::Instance(InstanceWrite::Run(_)), _) => {
+            matches!(kind, "create" | "replay") && line.id.0.starts_with("launch/")
         }
-        Write::AuthorizeRules(_)
-        | Write::RevokeRules(_)
-        | Write::SetInstanceGroups { .. }
-        | Write::SetMetadataOptions { .. }
-        | Write::ChangeProfile { .. }
-        | Write::CreateTags { .. }
-        | Write::DeleteTags { .. }
-        | Write::SetLoadBalancerAttributes { .. }
-        | Write::SetSubnets { .. }
-        | Write::SetLoadBalancerGroups { .. }
-        | Write::SetHealthCheck { .. }
-        | Write::SetTargetGroupAttributes { .. }
-        | Write::RegisterTargets { .. }
-        | Write::SetListener { .. }
-        | Write::DeleteListener { .. }
-        | Write::AddTags { .. }
-        | Write::RemoveTags { .. } => kind == "change",
+        (Write::Instance(InstanceWrite::Terminate { .. }), _) => kind == "terminate" && names(),
+        (Write::TargetGroup(TargetGroupWrite::Deregister { .. }), _) => matches!(kind, "takeOut" | "change"),
+        (_, Effect::Creates) => matches!(kind, "create" | "replay"),
+        (_, Effect::Destroys) => kind == "delete",
+        (_, Effect::Changes | Effect::StopsTraffic) => kind == "change",
     }
 }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_api::Write;
+use aws_api::ec2::InstanceWrite;
 use engine::items::OPEN_PASSES;
 use engine::journal::{Entry, Line};
-use engine::store::Item;
 use planner::reason::Reason;
-use planner::request::Write;
+use ports::Item;
 use serde_json::Value;
 use simulator::cloud::tape::{Arrival, Came};
 
@@ -75,7 +76,7 @@ impl Exits {
         }
         let Some(holder) = facts.holder(&arrival.client, arrival.sent) else { return Ok(()) };
         let entry = own.entry_at(&holder, arrival.sent);
-        if let Write::TerminateInstances { instance } = &changed.write
+        if let Write::Instance(InstanceWrite::Terminate { instance }) = &changed.write
             && let Some(line) = entry.and_then(|entry| {
                 entry.actions.iter().find(|line| line.kind == "terminate" && line.id.0.contains(instance.as_str()))
             })
@@ -121,7 +122,7 @@ fn floor(arrival: &Arrival, leaving: &[Out<'_>], own: &Environment, tally: &mut 
     let Came::Changed(changed) = &arrival.came else { return Ok(()) };
     let Some(sight) = own.sight.get(&arrival.client) else { return Ok(()) };
     let least = own.bounds(arrival.sent).map(|bounds| bounds.count).min().unwrap_or(0);
-    let serves = |arn: &planner::id::TargetGroupArn| {
+    let serves = |arn: &aws_api::id::TargetGroupArn| {
         let listeners = changed.before.load_balancers().into_iter().flat_map(|lb| changed.before.listeners(&lb.arn));
         listeners.filter_map(|listener| listener.forwards_to).any(|group| group == *arn)
     };

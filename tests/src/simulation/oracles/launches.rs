@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use planner::request::{UserData, Write};
+use aws_api::Write;
+use aws_api::ec2::{InstanceWrite, UserData};
 use simulator::cloud::tape::{Arrival, Came, Changed};
 
 use super::Ruling;
@@ -34,7 +35,9 @@ impl Launches {
     /// Judges a launch.
     pub fn arrived(&mut self, arrival: &Arrival, own: &Environment, tally: &mut Tally) -> Ruling {
         let Came::Changed(changed) = &arrival.came else { return Ok(()) };
-        let (Write::RunInstances(run), Some(instance)) = (&changed.write, launched(changed)) else { return Ok(()) };
+        let (Write::Instance(InstanceWrite::Run(run)), Some(instance)) = (&changed.write, launched(changed)) else {
+            return Ok(());
+        };
         let token = run.token.to_string();
         let known = self.tokens.entry(token.clone()).or_insert_with(|| instance.clone());
         if *known != instance {
@@ -67,7 +70,7 @@ fn stored(id: &str, arrival: &Arrival, write: &Write, facts: &Facts) -> Ruling {
 /// User data is stored by its revision.
 fn without_user_data(write: &Write) -> Write {
     let mut write = write.clone();
-    if let Write::RunInstances(run) = &mut write {
+    if let Write::Instance(InstanceWrite::Run(run)) = &mut write {
         run.user_data = run.user_data.as_ref().map(|_| UserData::Revision(0));
     }
     write

@@ -1,8 +1,9 @@
 //! I4, the lease: only its holder asks AWS to change anything or writes, and never without a journal entry that says so.
 
+use aws_api::Write;
+use aws_api::ec2::InstanceWrite;
 use engine::items::CONTROLLER;
-use engine::store::{Change, Condition};
-use planner::request::Write;
+use ports::{Change, Condition};
 use simulator::cloud::tape::{Arrival, Came};
 use simulator::store::Written;
 
@@ -50,7 +51,7 @@ pub fn arrived(arrival: &Arrival, facts: &Facts, tally: &mut Tally) -> Ruling {
         return Err((JOURNAL, format!("{holder} sent {operation} without an open journal entry")));
     };
     if let Came::Changed(changed) = &arrival.came
-        && let Write::TerminateInstances { instance } = &changed.write
+        && let Write::Instance(InstanceWrite::Terminate { instance }) = &changed.write
         && !entry.actions.iter().any(|line| line.kind == "terminate" && line.id.0.contains(instance.as_str()))
     {
         return Err((JOURNAL, format!("{holder} terminated {instance}, of which its journal entry says nothing")));

@@ -15,7 +15,7 @@ mod voice;
 
 use std::collections::BTreeMap;
 
-use engine::store::{Change, Item};
+use ports::{Change, Item};
 use simulator::cloud::View;
 use simulator::cloud::tape::Arrival;
 use simulator::store::Written;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::operation::Operation;
+use aws_api::Operation;
 use simulator::cloud::View;
 use simulator::cloud::tape::{Arrival, Came};
 

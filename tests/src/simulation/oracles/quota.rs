@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::Bucket;
+use aws_api::Bucket;
 use simulator::cloud::tape::Arrival;
 
 use super::Ruling;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use engine::items::{DONE_PASSES, EVENTS, STATUS};
 use engine::journal::{Entry, Line};
 use engine::recorder::{REPEAT_AFTER, REWORD_AFTER};
-use engine::store::Item;
 use planner::reason::Reason;
+use ports::Item;
 use serde_json::Value;
 use simulator::cloud::View;
 

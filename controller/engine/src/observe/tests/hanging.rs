@@ -1,8 +1,9 @@
 //! What hangs on other things: rules on listeners, volumes on instances.
 
-use planner::id::{NetworkInterfaceId, RuleArn, VolumeId};
-use planner::request::{Made, Ref};
-use planner::resource::{ListenerAction, NetworkInterface, Peer, Rule};
+use aws_api::ec2::{NetworkInterface, Peer, Rule};
+use aws_api::elbv2::ListenerAction;
+use aws_api::id::{NetworkInterfaceId, RuleArn, VolumeId};
+use aws_api::{Ref, ResourceId};
 
 use super::*;
 
@@ -87,7 +88,7 @@ fn who_uses_a_group_is_asked_for_where_it_is_looked_for_and_nowhere_else() {
     drop(world);
     assert!(scene.observe_one(lookups("a")).usage.is_empty());
     assert_eq!(count(&scene.cloud.take_operations(), DescribeNetworkInterfaces), 0);
-    let made = Made::SecurityGroup(ours);
+    let made = ResourceId::SecurityGroup(ours);
     let seen = scene.observe_one(Lookups { usage: [made.clone()].into(), ..lookups("a") });
     let usage = &seen.usage[&made];
     assert_eq!(usage.groups.seen().unwrap(), &[referring("egress"), referring("ingress")]);
@@ -104,7 +105,7 @@ fn who_uses_a_target_group_is_found_on_the_load_balancer_that_it_names() {
     world.target_groups[0].load_balancers = vec![balancer_arn("b")];
     world.rules = vec![(listener_arn("b"), theirs.clone())];
     drop(world);
-    let made = Made::TargetGroup(group_arn("a"));
+    let made = ResourceId::TargetGroup(group_arn("a"));
     let seen = scene.observe_one(Lookups { usage: [made.clone()].into(), ..lookups("a") });
     assert_eq!(seen.usage[&made].listeners.seen().unwrap(), &[(listener("b"), vec![theirs])]);
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use planner::resource::Tags;
+use aws_api::Tags;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::timestamp;
@@ -173,7 +173,7 @@ pub(crate) fn distinct_tags<'a>(given: impl IntoIterator<Item = &'a Tag>) -> Out
 /// The id that `text` is. One that only begins as such an id does is malformed; whether it exists is another question.
 pub(crate) fn parse_id<T>(
     text: &str,
-    parse: impl Fn(String) -> Result<T, planner::id::NotAnId>,
+    parse: impl Fn(String) -> Result<T, aws_api::id::NotAnId>,
     malformed: &'static str,
 ) -> Outcome<T> {
     match parse(text.to_owned()) {
@@ -185,7 +185,7 @@ pub(crate) fn parse_id<T>(
 /// Those of them, each an id.
 pub(crate) fn parse_ids<T>(
     texts: &[String],
-    parse: impl Fn(String) -> Result<T, planner::id::NotAnId>,
+    parse: impl Fn(String) -> Result<T, aws_api::id::NotAnId>,
     malformed: &'static str,
 ) -> Outcome<Vec<T>> {
     texts.iter().map(|text| parse_id(text, &parse, malformed)).collect()

@@ -2,9 +2,8 @@
 //!
 //! Beside [`super::Console`], whose contract holds here too.
 
-use engine::cloud::Reply;
-use planner::id::{ListenerArn, TargetGroupArn};
-use planner::resource::Tags;
+use aws_api::id::{ListenerArn, TargetGroupArn};
+use aws_api::{Reply, Tags};
 
 use super::{Console, Done};
 use crate::cloud::actions::Action;

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::{LoadBalancerState, TargetHealth};
+use aws_api::id::{InstanceId, TargetGroupArn};
 use crds_schema::spec::Protocol;
 use jiff::Timestamp;
-use planner::id::{InstanceId, TargetGroupArn};
-use planner::resource::{InstanceState, LoadBalancerState, TargetHealth};
 
 use super::super::actions::Action;
 use super::super::apps::Response;

@@ -123,10 +123,10 @@ fn what_is_told_of_a_resource_is_found_by_its_filter() {
 
 #[test]
 fn a_range_of_ipv6_is_found_by_the_id_of_its_association() {
-    let subnet = planner::resource::Subnet {
-        id: planner::id::SubnetId::parse("subnet-0000000d").unwrap(),
-        vpc: planner::id::VpcId::parse("vpc-00000001").unwrap(),
-        zone: planner::id::Zone("us-east-2d".to_owned()),
+    let subnet = aws_api::ec2::Subnet {
+        id: aws_api::id::SubnetId::parse("subnet-0000000d").unwrap(),
+        vpc: aws_api::id::VpcId::parse("vpc-00000001").unwrap(),
+        zone: aws_api::id::Zone("us-east-2d".to_owned()),
         has_ipv6: true,
         default_for_az: false,
     };

@@ -1,5 +1,7 @@
 //! Images and snapshots: stock ones, and those made of instances.
 
+use aws_api::Write;
+use aws_api::ec2::InstanceWrite;
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::api::ec2::*;
@@ -86,9 +88,9 @@ fn an_image_takes_five_minutes_and_its_snapshots_are_pending_meanwhile() {
 fn an_image_can_be_launched_once_it_is_available() {
     let bench = stocked();
     let id = create(&bench, &instance(&bench), "web");
-    let image = planner::id::AmiId::parse(id).unwrap();
-    let run = |token: &str| planner::request::RunInstances { image: image.clone(), ..bench.run(token) };
-    let launch = planner::request::Write::RunInstances(Box::new(run("b")));
+    let image = aws_api::id::AmiId::parse(id).unwrap();
+    let run = |token: &str| aws_api::ec2::RunInstances { image: image.clone(), ..bench.run(token) };
+    let launch = Write::Instance(InstanceWrite::Run(Box::new(run("b"))));
     assert_eq!(bench.code(launch), "InvalidAMIID.Unavailable");
     bench.pass(secs(300));
     bench.launch(run("c"));
@@ -121,7 +123,7 @@ fn an_instance_restarts_for_its_image_unless_it_is_told_not_to() {
     bench.pass(secs(62));
     assert_eq!(healthy(), 1);
     write::<CreateImage>(&bench, json!({ "InstanceId": member.as_str(), "Name": "with" }));
-    assert_eq!(bench.state(&member), planner::resource::InstanceState::Running);
+    assert_eq!(bench.state(&member), aws_api::ec2::InstanceState::Running);
     bench.pass(secs(62));
     assert_eq!(healthy(), 0);
     bench.pass(secs(300));

@@ -92,10 +92,10 @@ fn subnets_are_found_by_filters_and_paged() {
 fn a_page_goes_on_where_the_one_before_ended() {
     let mut builder = Builder::new(1).stocked();
     for zone in ["d", "e", "f", "g"] {
-        let subnet = planner::resource::Subnet {
-            id: planner::id::SubnetId::parse(format!("subnet-0000000{}", zone.replace('g', "0"))).unwrap(),
-            vpc: planner::id::VpcId::parse("vpc-00000001").unwrap(),
-            zone: planner::id::Zone(format!("us-east-2{zone}")),
+        let subnet = aws_api::ec2::Subnet {
+            id: aws_api::id::SubnetId::parse(format!("subnet-0000000{}", zone.replace('g', "0"))).unwrap(),
+            vpc: aws_api::id::VpcId::parse("vpc-00000001").unwrap(),
+            zone: aws_api::id::Zone(format!("us-east-2{zone}")),
             has_ipv6: true,
             default_for_az: false,
         };

@@ -1,5 +1,7 @@
 //! Tags of any resource.
 
+use aws_api::Write;
+use aws_api::ec2::SecurityGroupWrite;
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::Quotas;
@@ -131,7 +133,7 @@ fn tags_are_filtered_and_paged() {
     for name in ["a", "b", "c"] {
         let mut create = bench.create_group(name);
         create.tags = tags(&[("Name", name), ("team", "red")]);
-        bench.write(planner::request::Write::CreateSecurityGroup(create)).unwrap();
+        bench.write(Write::SecurityGroup(SecurityGroupWrite::Create(create))).unwrap();
     }
     let found = |filters: Value| each(&read::<DescribeTags>(&bench, json!({ "Filter": filters }))["tagSet"], "value");
     assert_eq!(found(json!([filter("key", &["N*"])])).len(), 3);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use planner::id::InstanceId;
-use planner::request::{Ref, RunInstances};
+use aws_api::Ref;
+use aws_api::ec2::RunInstances;
+use aws_api::id::InstanceId;
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::Quotas;

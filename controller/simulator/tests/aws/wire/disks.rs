@@ -78,8 +78,8 @@ fn the_product_launches_from_it_as_well_and_from_others_as_ever() {
     let root = volume(&bench, plain.as_str(), "/dev/xvda");
     assert_eq!((&root["size"], &root["volumeType"], &root["encrypted"]), (&json!(8), &json!("gp3"), &json!(false)));
     assert_eq!(root["snapshotId"], mapped(&bench, Builder::IMAGE, "/dev/xvda")["snapshotId"]);
-    let image = planner::id::AmiId::parse(baked(&bench)).unwrap();
-    let id = bench.launch(planner::request::RunInstances { image, ..bench.run("b") });
+    let image = aws_api::id::AmiId::parse(baked(&bench)).unwrap();
+    let id = bench.launch(aws_api::ec2::RunInstances { image, ..bench.run("b") });
     assert_eq!(volume(&bench, id.as_str(), "/dev/xvda")["size"], 20);
 }
 

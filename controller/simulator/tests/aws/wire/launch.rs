@@ -1,6 +1,6 @@
 //! RunInstances.
 
-use planner::id::{AmiId, Zone};
+use aws_api::id::{AmiId, Zone};
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::api::ec2;

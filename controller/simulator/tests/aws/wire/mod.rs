@@ -7,7 +7,7 @@ mod disks;
 mod launch;
 mod states;
 
-use planner::id::InstanceId;
+use aws_api::id::InstanceId;
 use serde_json::{Value, json};
 use simulator::Builder;
 use simulator::cloud::Refusal;

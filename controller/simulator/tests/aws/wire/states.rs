@@ -1,7 +1,8 @@
 //! StartInstances, StopInstances, RebootInstances, TerminateInstances.
 
-use planner::id::Zone;
-use planner::resource::{InstanceState, TargetHealth};
+use aws_api::ec2::InstanceState;
+use aws_api::elbv2::TargetHealth;
+use aws_api::id::Zone;
 use serde_json::{Value, json};
 use simulator::cloud::ReadLag;
 use simulator::cloud::api::ec2;

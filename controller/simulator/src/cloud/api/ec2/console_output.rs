@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use aws_api::Bucket as Called;
+use aws_api::ec2::InstanceState;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use engine::operation::Bucket as Called;
-use planner::resource::InstanceState;
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::instance_id;

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
-use planner::id::{AmiId, InstanceId};
+use aws_api::Bucket as Called;
+use aws_api::id::{AmiId, InstanceId};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{TagSpecification, parse_id, tags_for};

@@ -2,9 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceAttribute.html>
 
+use aws_api::Bucket as Called;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use engine::operation::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::instance_id;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::Bucket as Called;
-use planner::id::AmiId;
+use aws_api::Bucket as Called;
+use aws_api::id::AmiId;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_ids, some_tags, time};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use planner::id::InstanceId;
-use planner::resource::InstanceState;
+use aws_api::ec2::InstanceState;
+use aws_api::id::InstanceId;
 use serde::Serialize;
 
 use crate::cloud::api::common::parse_id;

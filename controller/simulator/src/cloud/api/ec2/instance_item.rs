@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use planner::id::InstanceId;
-use planner::resource::InstanceState;
+use aws_api::ec2::InstanceState;
+use aws_api::id::InstanceId;
 use serde::Serialize;
 
 use super::instance_ids::StateItem;

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use engine::operation::Bucket as Called;
-use planner::id::InstanceId;
-use planner::resource::InstanceState;
+use aws_api::Bucket as Called;
+use aws_api::ec2::InstanceState;
+use aws_api::id::InstanceId;
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::{StateItem, known};

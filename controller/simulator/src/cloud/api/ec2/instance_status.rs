@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use engine::operation::Bucket as Called;
-use planner::resource::{InstanceState, StatusChecks};
+use aws_api::Bucket as Called;
+use aws_api::ec2::{InstanceState, StatusChecks};
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::{StateItem, known};

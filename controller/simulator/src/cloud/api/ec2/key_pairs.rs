@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::operation::Bucket as Called;
-use planner::resource::Tags;
+use aws_api::{Bucket as Called, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, tag_set, time};

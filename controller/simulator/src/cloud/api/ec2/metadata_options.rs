@@ -2,10 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html>
 
+use aws_api::ec2::MetadataRequest;
+use aws_api::{Bucket as Called, Tags};
 use crds_schema::spec::HttpTokens;
-use engine::operation::Bucket as Called;
-use planner::request::MetadataRequest;
-use planner::resource::Tags;
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::instance_id;

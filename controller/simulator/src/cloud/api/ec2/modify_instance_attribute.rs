@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use engine::operation::Bucket as Called;
-use planner::id::{InstanceId, SecurityGroupId};
-use planner::request::Ref;
-use planner::resource::InstanceState;
+use aws_api::ec2::InstanceState;
+use aws_api::id::{InstanceId, SecurityGroupId};
+use aws_api::{Bucket as Called, Ref};
 use serde::Deserialize;
 
 use super::instance_ids::instance_id;

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use engine::operation::Bucket as Called;
-use planner::id::SecurityGroupId;
+use aws_api::Bucket as Called;
+use aws_api::id::SecurityGroupId;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, check_ids_or_page, page_or_all, tag_set, time};

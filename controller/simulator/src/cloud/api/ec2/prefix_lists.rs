@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
+use aws_api::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, UNTAGGED, page_or_all};

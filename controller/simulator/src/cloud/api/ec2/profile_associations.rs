@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::Bucket as Called;
-use planner::id::{InstanceId, ProfileAssociationId};
-use planner::request::ProfileChange;
+use aws_api::Bucket as Called;
+use aws_api::ec2::ProfileChange;
+use aws_api::id::{InstanceId, ProfileAssociationId};
 use serde::{Deserialize, Serialize};
 
 use super::instance_ids::instance_id;

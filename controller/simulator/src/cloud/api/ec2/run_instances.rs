@@ -5,10 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::id::{AmiId, SecurityGroupId, SubnetId, VpcId, Zone};
+use aws_api::{Bucket as Called, Ref};
 use crds_schema::spec::HttpTokens;
-use engine::operation::Bucket as Called;
-use planner::id::{AmiId, SecurityGroupId, SubnetId, VpcId, Zone};
-use planner::request::Ref;
 use serde::Deserialize;
 
 use super::block_devices::{BlockDevice, disks};

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::Bucket as Called;
+use aws_api::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{

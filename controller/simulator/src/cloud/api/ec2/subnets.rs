@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::operation::Bucket as Called;
-use planner::id::SubnetId;
+use aws_api::Bucket as Called;
+use aws_api::id::SubnetId;
 use serde::{Deserialize, Serialize};
 
 use super::vpcs::AssociationV6;

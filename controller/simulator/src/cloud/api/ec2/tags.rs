@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
-use planner::resource::Tags;
+use aws_api::{Bucket as Called, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, Tag, distinct_tags, page_or_all};

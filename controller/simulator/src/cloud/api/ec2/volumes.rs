@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
+use aws_api::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use super::block_devices::performance;

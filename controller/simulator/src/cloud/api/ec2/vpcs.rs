@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
-use planner::id::VpcId;
+use aws_api::Bucket as Called;
+use aws_api::id::VpcId;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, page_or_all, parse_id, parse_ids, some_tags};

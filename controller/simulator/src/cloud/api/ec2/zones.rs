@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html>,
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>
 
-use engine::operation::Bucket as Called;
+use aws_api::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, UNTAGGED};

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeSSLPolicies.html>
 
-use engine::operation::Bucket as Called;
+use aws_api::Bucket as Called;
 use serde::{Deserialize, Serialize};
 
 use super::actions::GROUPS_MAX;

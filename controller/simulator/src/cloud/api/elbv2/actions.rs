@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html>
 
-use planner::id::TargetGroupArn;
+use aws_api::id::TargetGroupArn;
 use serde::{Deserialize, Serialize};
 
 use super::common::target_group;

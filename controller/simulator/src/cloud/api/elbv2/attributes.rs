@@ -2,8 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyLoadBalancerAttributes.html>
 
-use engine::operation::Bucket as Called;
-use planner::request::Ref;
+use aws_api::{Bucket as Called, Ref};
 use serde::{Deserialize, Serialize};
 
 use super::common::{Attribute, attribute_items, attributes, listener, load_balancer, target_group};

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use planner::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
-use planner::resource::Tags;
+use aws_api::Tags;
+use aws_api::id::{ListenerArn, LoadBalancerArn, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::Tag;

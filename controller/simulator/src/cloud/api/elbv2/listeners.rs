@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::Bucket as Called;
+use aws_api::id::ListenerArn;
 use crds_schema::spec::Protocol;
-use engine::operation::Bucket as Called;
-use planner::id::ListenerArn;
 use serde::{Deserialize, Serialize};
 
 use super::actions::{self, ActionItem};

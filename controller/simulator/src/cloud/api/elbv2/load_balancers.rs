@@ -6,10 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_api::id::{LoadBalancerArn, SecurityGroupId, SubnetId, Zone};
+use aws_api::{self, Bucket as Called, Ref};
 use crds_schema::spec::Scheme;
-use engine::operation::Bucket as Called;
-use planner::id::{LoadBalancerArn, SecurityGroupId, SubnetId, Zone};
-use planner::request::{self, Ref};
 use serde::{Deserialize, Serialize};
 
 use super::common::{Done, at_most_20, load_balancer, page, tags};
@@ -121,7 +120,7 @@ impl Write for CreateLoadBalancer {
             return refuse("ValidationError", format!("load balancers of type '{other}' are not modelled"));
         }
         only_ipv4(self.ip_address_type.as_deref())?;
-        let create = request::CreateLoadBalancer {
+        let create = aws_api::elbv2::CreateLoadBalancer {
             name: self.name.clone(),
             scheme: scheme(self.scheme.as_deref())?,
             subnets: subnets(&self.subnets, &self.subnet_mappings)?,

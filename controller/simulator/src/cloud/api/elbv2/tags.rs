@@ -2,9 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AddTags.html>
 
-use engine::operation::Bucket as Called;
-use planner::request::ElbTaggable;
-use planner::resource::Tags;
+use aws_api::elbv2::ElbTaggable;
+use aws_api::{Bucket as Called, Tags};
 use serde::{Deserialize, Serialize};
 
 use super::common::{Done, Kind, TagItem, at_most_20, listener, load_balancer, rule, tag_items, tags, target_group};

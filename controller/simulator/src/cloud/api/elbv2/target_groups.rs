@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_api::Bucket as Called;
+use aws_api::elbv2::TargetHealthCheck;
+use aws_api::id::{TargetGroupArn, VpcId};
 use crds_schema::spec::Protocol;
-use engine::operation::Bucket as Called;
-use planner::id::{TargetGroupArn, VpcId};
-use planner::request;
-use planner::resource::TargetHealthCheck;
 use serde::{Deserialize, Serialize};
 
 use super::common::{Done, at_most_20, load_balancer, page, tags, target_group};
@@ -138,7 +137,7 @@ impl Write for CreateTargetGroup {
         let Some(Ok(vpc)) = self.vpc_id.as_deref().map(VpcId::parse) else {
             return refuse("ValidationError", "A VPC ID must be specified");
         };
-        let create = request::CreateTargetGroup {
+        let create = aws_api::elbv2::CreateTargetGroup {
             name: self.name.clone(),
             protocol: protocol(word)?,
             port,

@@ -3,8 +3,8 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html>. No anomaly is ever
 //! detected, and no zone shifted away from: what is said of both is the same of every target.
 
-use engine::operation::Bucket as Called;
-use planner::id::InstanceId;
+use aws_api::Bucket as Called;
+use aws_api::id::InstanceId;
 use serde::{Deserialize, Serialize};
 
 use super::common::target_group;
@@ -94,12 +94,12 @@ impl Read for DescribeTargetHealth {
         let group = world.target_group(&arn)?;
         self.targets.iter().try_for_each(|asked| check(asked, world, group))?;
         let registered = world.target_health(&arn, *at)?;
-        let names = |asked: &TargetDescription, target: &planner::resource::Target| {
+        let names = |asked: &TargetDescription, target: &aws_api::elbv2::Target| {
             asked.id == target.id && asked.port.is_none_or(|port| port == target.port)
         };
         let missing = self.targets.iter().filter(|asked| !registered.iter().any(|target| names(asked, target)));
         let missing: Vec<Description> = missing.map(|asked| not_registered(asked, world, group)).collect();
-        let is_asked = |target: &planner::resource::Target| {
+        let is_asked = |target: &aws_api::elbv2::Target| {
             self.targets.is_empty() || self.targets.iter().any(|asked| names(asked, target))
         };
         let anomalies = !self.include.is_empty();
@@ -127,7 +127,7 @@ fn check(asked: &TargetDescription, world: &World, group: &TargetGroupRecord) ->
     asked.check_zone(world, group)
 }
 
-fn described(target: &planner::resource::Target, world: &World, group: &TargetGroupRecord) -> Description {
+fn described(target: &aws_api::elbv2::Target, world: &World, group: &TargetGroupRecord) -> Description {
     let own_port = group.health_check.port.parse::<u16>().unwrap_or(target.port);
     Description {
         health_check_port: Some(own_port.to_string()),
@@ -152,7 +152,7 @@ fn not_registered(asked: &TargetDescription, world: &World, group: &TargetGroupR
         health_check_port: None,
         target: shown(asked.id.clone(), asked.port.unwrap_or(group.port), world, group),
         target_health: TargetHealth {
-            state: planner::resource::TargetHealth::Unused.to_string(),
+            state: aws_api::elbv2::TargetHealth::Unused.to_string(),
             reason: Some("Target.NotRegistered".into()),
             description: Some("Target is not registered to the target group".into()),
         },

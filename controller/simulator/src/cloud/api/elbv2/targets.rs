@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::operation::Bucket as Called;
+use aws_api::Bucket as Called;
 use serde::Deserialize;
 
 use super::common::{Done, target_group};

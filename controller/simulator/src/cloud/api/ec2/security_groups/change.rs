@@ -6,10 +6,9 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupEgress.html>. The flat parameters of before
 //! permissions are "not supported" for what goes out, and not in those types.
 
-use engine::operation::Bucket as Called;
-use planner::id::SecurityGroupId;
-use planner::request::{ChangeRules, Ref};
-use planner::resource::{Direction, Peer, Rule, Tags};
+use aws_api::ec2::{ChangeRules, Direction, Peer, Rule};
+use aws_api::id::SecurityGroupId;
+use aws_api::{Bucket as Called, Ref, Tags};
 use serde::{Deserialize, Serialize};
 
 use super::permissions::{Asked, Permission, cidr, peer_group, rule, unbundle};

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::operation::Bucket as Called;
-use planner::id::{SecurityGroupId, VpcId};
-use planner::resource::Direction;
+use aws_api::Bucket as Called;
+use aws_api::ec2::Direction;
+use aws_api::id::{SecurityGroupId, VpcId};
 use serde::{Deserialize, Serialize};
 
 use super::permissions::{PermissionItem, bundle};
@@ -165,7 +165,7 @@ impl Write for CreateSecurityGroup {
         }
         let tags = tags_for(&self.tag_specification, "security-group", &["security-group"])?;
         let (name, description) = (self.group_name.clone(), self.group_description.clone());
-        let create = planner::request::CreateSecurityGroup { name, description, vpc, tags };
+        let create = aws_api::ec2::CreateSecurityGroup { name, description, vpc, tags };
         let id = world.make_group(&create)?;
         let security_group_arn = arn(world, &id);
         Ok(GroupCreated { group_id: id.to_string(), security_group_arn, tag_set: some_tags(&create.tags) })

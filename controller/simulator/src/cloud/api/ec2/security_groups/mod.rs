@@ -10,6 +10,8 @@ mod permissions;
 mod rules;
 mod stale;
 
+use aws_api::id::SecurityGroupId;
+
 pub use change::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, RevokeSecurityGroupEgress, RevokeSecurityGroupIngress,
 };
@@ -19,8 +21,6 @@ pub use modify::{
 };
 pub use rules::DescribeSecurityGroupRules;
 pub use stale::DescribeStaleSecurityGroups;
-
-use planner::id::SecurityGroupId;
 
 use crate::cloud::api::World;
 use crate::cloud::api::common::parse_id;

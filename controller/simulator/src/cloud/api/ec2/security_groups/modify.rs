@@ -4,10 +4,9 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_UpdateSecurityGroupRuleDescriptionsIngress.html>,
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_UpdateSecurityGroupRuleDescriptionsEgress.html>
 
-use engine::operation::Bucket as Called;
-use planner::id::SecurityGroupId;
-use planner::request::Ref;
-use planner::resource::{Direction, Peer, Rule};
+use aws_api::ec2::{Direction, Peer, Rule};
+use aws_api::id::SecurityGroupId;
+use aws_api::{Bucket as Called, Ref};
 use serde::{Deserialize, Serialize};
 
 use super::permissions::{Permission, cidr, rule, unbundle};

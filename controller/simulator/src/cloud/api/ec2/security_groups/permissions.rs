@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_api::Ref;
+use aws_api::ec2::{Direction, Peer, Rule};
+use aws_api::id::SecurityGroupId;
 use crds_schema::Cidr;
-use planner::id::SecurityGroupId;
-use planner::request::Ref;
-use planner::resource::{Direction, Peer, Rule};
 use serde::{Deserialize, Serialize};
 
 use super::{check_description, group_id};

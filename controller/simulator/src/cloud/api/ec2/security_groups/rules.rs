@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
-use planner::resource::{Direction, Peer, Rule};
+use aws_api::Bucket as Called;
+use aws_api::ec2::{Direction, Peer, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{Filter, Filters, TagItem, UNTAGGED, check_id, page_or_all, tag_set};

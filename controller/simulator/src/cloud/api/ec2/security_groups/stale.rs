@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::operation::Bucket as Called;
-use planner::id::VpcId;
+use aws_api::Bucket as Called;
+use aws_api::id::VpcId;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::api::common::{page_or_all, parse_id};

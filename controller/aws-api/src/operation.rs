@@ -6,11 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use planner::request::{ProfileChange, Write};
-use planner::resource::Direction;
-
-use crate::cloud::Read;
-
 /// An AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
@@ -179,74 +174,6 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl From<&Write> for Operation {
-    fn from(write: &Write) -> Self {
-        match write {
-            Write::CreateSecurityGroup(_) => Self::CreateSecurityGroup,
-            Write::AuthorizeRules(change) => match change.direction {
-                Direction::Ingress => Self::AuthorizeSecurityGroupIngress,
-                Direction::Egress => Self::AuthorizeSecurityGroupEgress,
-            },
-            Write::RevokeRules(change) => match change.direction {
-                Direction::Ingress => Self::RevokeSecurityGroupIngress,
-                Direction::Egress => Self::RevokeSecurityGroupEgress,
-            },
-            Write::DeleteSecurityGroup { .. } => Self::DeleteSecurityGroup,
-            Write::RunInstances(_) => Self::RunInstances,
-            Write::TerminateInstances { .. } => Self::TerminateInstances,
-            Write::SetInstanceGroups { .. } => Self::ModifyInstanceAttribute,
-            Write::SetMetadataOptions { .. } => Self::ModifyInstanceMetadataOptions,
-            Write::ChangeProfile { change, .. } => match change {
-                ProfileChange::Associate(_) => Self::AssociateIamInstanceProfile,
-                ProfileChange::Replace { .. } => Self::ReplaceIamInstanceProfileAssociation,
-                ProfileChange::Disassociate(_) => Self::DisassociateIamInstanceProfile,
-            },
-            Write::CreateTags { .. } => Self::CreateTags,
-            Write::DeleteTags { .. } => Self::DeleteTags,
-            Write::CreateLoadBalancer(_) => Self::CreateLoadBalancer,
-            Write::SetLoadBalancerAttributes { .. } => Self::ModifyLoadBalancerAttributes,
-            Write::SetSubnets { .. } => Self::SetSubnets,
-            Write::SetLoadBalancerGroups { .. } => Self::SetSecurityGroups,
-            Write::DeleteLoadBalancer { .. } => Self::DeleteLoadBalancer,
-            Write::CreateTargetGroup(_) => Self::CreateTargetGroup,
-            Write::SetHealthCheck { .. } => Self::ModifyTargetGroup,
-            Write::SetTargetGroupAttributes { .. } => Self::ModifyTargetGroupAttributes,
-            Write::DeleteTargetGroup { .. } => Self::DeleteTargetGroup,
-            Write::RegisterTargets { .. } => Self::RegisterTargets,
-            Write::DeregisterTargets { .. } => Self::DeregisterTargets,
-            Write::CreateListener(_) => Self::CreateListener,
-            Write::SetListener { .. } => Self::ModifyListener,
-            Write::DeleteListener { .. } => Self::DeleteListener,
-            Write::AddTags { .. } => Self::AddTags,
-            Write::RemoveTags { .. } => Self::RemoveTags,
-        }
-    }
-}
-
-impl From<&Read> for Operation {
-    fn from(read: &Read) -> Self {
-        match read {
-            Read::Subnets { .. } => Self::DescribeSubnets,
-            Read::InstanceTypeOfferings { .. } => Self::DescribeInstanceTypeOfferings,
-            Read::Images { .. } => Self::DescribeImages,
-            Read::SecurityGroups { .. } => Self::DescribeSecurityGroups,
-            Read::Instances { .. } => Self::DescribeInstances,
-            Read::InstanceStatus { .. } => Self::DescribeInstanceStatus,
-            Read::ProfileAssociations { .. } => Self::DescribeIamInstanceProfileAssociations,
-            Read::Volumes { .. } => Self::DescribeVolumes,
-            Read::NetworkInterfaces { .. } => Self::DescribeNetworkInterfaces,
-            Read::LoadBalancers { .. } => Self::DescribeLoadBalancers,
-            Read::LoadBalancerAttributes { .. } => Self::DescribeLoadBalancerAttributes,
-            Read::Listeners { .. } => Self::DescribeListeners,
-            Read::Rules { .. } => Self::DescribeRules,
-            Read::TargetGroups { .. } => Self::DescribeTargetGroups,
-            Read::TargetGroupAttributes { .. } => Self::DescribeTargetGroupAttributes,
-            Read::TargetHealth { .. } => Self::DescribeTargetHealth,
-            Read::Tags { .. } => Self::DescribeTags,
-        }
     }
 }
 

@@ -53,7 +53,7 @@ impl Change {
     /// The partition that it is of.
     pub fn pk(&self) -> &str {
         match self {
-            Self::Put(item, _) => crate::items::text(item, "pk"),
+            Self::Put(item, _) => item.get("pk").and_then(Value::as_str).unwrap_or_default(),
             Self::Delete(key, _) | Self::Check(key, _) => &key.pk,
         }
     }

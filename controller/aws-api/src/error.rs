@@ -4,11 +4,50 @@
 //! Codes: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-codes.html> and
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html>.
 
+use std::fmt;
 use std::time::Duration;
 
-pub use planner::outcome::ErrorKind;
-
 use crate::operation::Operation;
+use crate::reference::ResourceKind;
+
+/// What kind of failure it was: by [`kind_of`], from AWS's error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// Too many calls; try later, more slowly.
+    Throttled,
+    /// Something else uses it, or it changed meanwhile; try again after looking.
+    Conflict,
+    /// It does not exist, or is not visible yet.
+    NotFound,
+    /// It exists already.
+    Exists,
+    /// AWS has no room: capacity, or a quota.
+    Capacity,
+    /// Credentials or permissions.
+    Denied,
+    /// The request is wrong; the same one will fail again.
+    Invalid,
+    /// It may have worked, and may work when tried again.
+    Transient,
+    /// Ours: a reply that makes no sense, or a request that was not ready to be sent.
+    Bug,
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Throttled => "throttled",
+            Self::Conflict => "conflict",
+            Self::NotFound => "not found",
+            Self::Exists => "exists already",
+            Self::Capacity => "no capacity",
+            Self::Denied => "denied",
+            Self::Invalid => "invalid",
+            Self::Transient => "transient",
+            Self::Bug => "bug",
+        })
+    }
+}
 
 /// An AWS call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,5 +188,20 @@ pub fn kind_of(code: &str) -> ErrorKind {
         // EC2 names each missing thing `Invalid<What>ID.NotFound`, `Invalid<What>.NotFound` and the like.
         _ if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => NotFound,
         _ => Invalid,
+    }
+}
+
+/// The kind of thing that AWS says by `code` that it does not know.
+pub fn unknown_kind(code: &str) -> Option<ResourceKind> {
+    match code {
+        "InvalidGroup.NotFound"
+        | "InvalidGroupId.NotFound"
+        | "InvalidSecurityGroupID.NotFound"
+        | "InvalidSecurityGroup" => Some(ResourceKind::SecurityGroup),
+        "InvalidInstanceID.NotFound" | "InvalidTarget" => Some(ResourceKind::Instance),
+        "LoadBalancerNotFound" => Some(ResourceKind::LoadBalancer),
+        "TargetGroupNotFound" => Some(ResourceKind::TargetGroup),
+        "ListenerNotFound" => Some(ResourceKind::Listener),
+        _ => None,
     }
 }
