@@ -93,8 +93,8 @@ NOT_CALLED = {"DescribeNetworkInterfaces"}
 
 
 def operations():
-    """The names in the one list of AWS operations of the engine."""
-    text = (Path(__file__).resolve().parents[2] / "controller/engine/src/operation.rs").read_text()
+    """The names in the one list of AWS operations."""
+    text = (Path(__file__).resolve().parents[2] / "controller/aws-api/src/operation.rs").read_text()
     body = text.split("operations! {\n", 1)[1].split("\n}", 1)[0]
     return {line.split()[0] for line in body.splitlines() if line.strip() and not line.strip().startswith("//")}
 

@@ -356,3 +356,47 @@ pub enum Reply {
     /// Of any other write.
     Done,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Creates as the first version stored them in intents, before calls were told apart by kind.
+    const STORED: [&str; 5] = [
+        r#"{"CreateSecurityGroup":{"name":"a","description":"b","vpc":"vpc-1","tags":{"k":"v"}}}"#,
+        r#"{"RunInstances":{"token":"in-1","image":"ami-1","instance_type":"t3.micro","subnet":"subnet-1","zone":"us-east-2a","groups":[{"Id":"sg-1"}],"key_name":null,"instance_profile":null,"user_data":{"Revision":3},"metadata_options":{"http_tokens":"required","hop_limit":1},"block_devices":[],"associate_public_ip":null,"tags":{},"volume_tags":{}}}"#,
+        r#"{"CreateLoadBalancer":{"name":"a","scheme":"internal","subnets":["subnet-1"],"groups":[{"Id":"sg-1"}],"tags":{}}}"#,
+        r#"{"CreateTargetGroup":{"name":"a","protocol":"HTTP","port":80,"vpc":"vpc-1","health_check":{"protocol":"HTTP","port":"traffic-port","path":"/","interval_secs":30,"timeout_secs":5,"healthy_threshold":5,"unhealthy_threshold":2,"matcher":"200"},"tags":{}}}"#,
+        r#"{"CreateListener":{"load_balancer":{"Id":"arn:1"},"protocol":"HTTP","port":80,"forward_to":{"Made":"create-target-group/a"},"tags":{}}}"#,
+    ];
+
+    #[test]
+    fn what_is_stored_of_a_create_keeps_its_spelling() {
+        for stored in STORED {
+            let write: Write = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::to_string(&write).unwrap(), stored);
+            assert_eq!(write.effect(), Effect::Creates);
+            assert!(write.created().is_some(), "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_ready_once_every_id_that_is_to_be_returned_is_filled_in() {
+        let listener: Write = serde_json::from_str(STORED[4]).unwrap();
+        let made = |id| BTreeMap::from([(ActionId("create-target-group/a".into()), id)]);
+        let arn = crate::id::TargetGroupArn::parse("arn:2").unwrap();
+        assert_eq!(listener.unready().as_deref(), Some("the id that create-target-group/a returns is not filled in"));
+        assert_eq!(listener.named(ResourceKind::TargetGroup).len(), 1);
+        assert_eq!(listener.named(ResourceKind::LoadBalancer).len(), 1, "what it touches and refers to is one");
+        let wrong = ResourceId::Instance(InstanceId::parse("i-1").unwrap());
+        assert!(listener.clone().resolve(&made(wrong)).is_err(), "an id of another kind");
+        assert!(listener.clone().resolve(&BTreeMap::new()).is_err());
+        let resolved = listener.resolve(&made(arn.clone().into())).unwrap();
+        assert_eq!(resolved.unready(), None);
+        assert_eq!(resolved.named(ResourceKind::TargetGroup), [Ref::Id(ResourceId::TargetGroup(arn))]);
+        let launch: Write = serde_json::from_str(STORED[1]).unwrap();
+        assert_eq!(launch.unready().as_deref(), Some("the user data of revision 3 is not filled in"));
+    }
+}
