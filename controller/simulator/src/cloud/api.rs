@@ -2,7 +2,7 @@
 //!
 //! A request is read by serde (`Filter.1.Name` is a list of structs), an answer written by it, so that the protocols are no
 //! concern of this. What a parameter is not modelled for is not in its type, and refused by whoever reads it.
-//! The product's own calls ([`engine::cloud`]) do not pass here; both end in the same methods of [`World`].
+//! The product's own calls ([`ports::Cloud`]) do not pass here; both end in the same methods of [`World`].
 //! Start at [`Read`] and [`Write`]; the operations are in [`ec2`] and [`elbv2`].
 
 pub mod common;
