@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod errors;
+mod reads;
 mod replies;
 mod requests;
 
